@@ -1,0 +1,99 @@
+"""A search cluster as it was seen: frozen data, made by `vagus.search`, read by every decision."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+CopyState = Literal["STARTED", "INITIALIZING", "RELOCATING", "UNASSIGNED"]
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that is in the cluster. On EC2 its name is its instance id. Sizes in bytes."""
+
+    name: str
+    zone: str
+    address: str
+    roles: tuple[str, ...]
+    version: str
+    ephemeral_id: str
+    disk_total: int
+    disk_free: int
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether the engine may place shards on it."""
+        return any(role == "data" or role.startswith("data_") for role in self.roles)
+
+    @property
+    def may_be_manager(self) -> bool:
+        """Whether it is manager-eligible (master-eligible on Elasticsearch)."""
+        return bool({"cluster_manager", "master"} & set(self.roles))
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """One copy of a shard, primary or replica. `target` is where a RELOCATING copy goes; `bytes` its size on disk."""
+
+    index: str
+    shard: int
+    primary: bool
+    state: CopyState
+    node: str | None = None
+    target: str | None = None
+    bytes: int = 0
+
+    @property
+    def id(self) -> tuple[str, int]:
+        """The shard that this is a copy of."""
+        return (self.index, self.shard)
+
+    @property
+    def active(self) -> bool:
+        """Whether it can serve: a relocating copy still does."""
+        return self.state in ("STARTED", "RELOCATING")
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at a cluster.
+
+    `persistent` and `transient` are flat settings as a person or we set them; `defaults` the effective value of the
+    few that rules read. `visible_indices` is how many indices we may see, `counted_indices` how many the engine
+    counts: fewer visible than counted means that we are blind to some. `stores` names the nodes whose disk holds a
+    store of a shard that is unassigned. `pending_tasks` counts the manager's queue.
+    """
+
+    uuid: str
+    status: Literal["green", "yellow", "red"]
+    nodes: tuple[Node, ...]
+    copies: tuple[Copy, ...]
+    manager: str
+    persistent: Mapping[str, str]
+    transient: Mapping[str, str]
+    defaults: Mapping[str, str] = {}
+    visible_indices: int
+    counted_indices: int
+    stores: tuple[str, ...] = ()
+    pending_tasks: int = 0
+    voters: tuple[str, ...] = ()
+
+    def setting(self, name: str, default: str = "") -> str:
+        """The value in force: transient wins over persistent, that over the engine's default."""
+        for layer in (self.transient, self.persistent, self.defaults):
+            if name in layer:
+                return layer[name]
+        return default
+
+    def node(self, name: str) -> Node | None:
+        """The node of that name, if it is in the cluster."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def on(self, name: str) -> tuple[Copy, ...]:
+        """Every copy that routing lists on a node, those on their way to it included."""
+        return tuple(copy for copy in self.copies if name in (copy.node, copy.target))
+
+
+class Unseen(msgspec.Struct, frozen=True, kw_only=True):
+    """The cluster could not be looked at. An error is never "empty"."""
+
+    reason: Literal["UNREACHABLE", "DENIED", "THROTTLED"]
+    message: str

@@ -1,0 +1,82 @@
+"""Declared clusters: what `fleet/<name>.yaml` may say. Reviewed files are the interface.
+
+Reading YAML is for the command line and the synth (`vagus_cli.fleet_files`); functions get the same documents as
+JSON in a layer (`vagus_fleet/clusters.json`), so that they need no call, and no table, to know their clusters.
+"""
+
+import importlib.resources
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from vagus.policy import ZoneBalance
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$", description="lower case, 3 to 32 long")]
+ZoneName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="such as eu-west-1a")]
+Role = Literal["cluster_manager", "data", "ingest", "remote_cluster_client"]
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What runs on the nodes."""
+
+    name: Literal["opensearch", "elasticsearch"] = "opensearch"
+    version: Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+\.\d+$")]
+
+
+class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nodes of one kind: becomes one Auto Scaling group in each zone.
+
+    `per_zone`: the size that each group is given when this number changes; what people or scaling policies set
+    later stays. `most_per_zone`: the group's upper bound. Volumes in GiB; `heap` as Java writes it.
+    """
+
+    roles: Annotated[tuple[Role, ...], msgspec.Meta(min_length=1)]
+    per_zone: Annotated[int, msgspec.Meta(ge=0, le=100)]
+    most_per_zone: Annotated[int, msgspec.Meta(ge=1, le=200)] = 10
+    instance_type: str = "r7g.large"
+    root_volume: Annotated[int, msgspec.Meta(ge=8, le=1024)] = 20
+    data_volume: Annotated[int, msgspec.Meta(ge=10, le=65536)] = 100
+    heap: Annotated[str, msgspec.Meta(pattern=r"^\d+[mg]$")] = "8g"
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may reach the cluster's HTTP port, beside Vagus itself: CIDR blocks."""
+
+    clients: tuple[str, ...] = ()
+
+
+class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One declared cluster: a whole fleet file."""
+
+    name: Name
+    cell: Name
+    engine: Engine
+    placement: Literal["ec2"] = "ec2"
+    zones: Annotated[tuple[ZoneName, ...], msgspec.Meta(min_length=1, max_length=6)]
+    groups: Annotated[Mapping[Name, NodeGroup], msgspec.Meta(min_length=1)]
+    network: Network = Network()
+    settings: Mapping[str, str | int | bool] = {}
+    zone_balance: ZoneBalance = ZoneBalance()
+
+    def group_name(self, group: str, zone: str) -> str:
+        """The name of the Auto Scaling group that holds `group`'s nodes in `zone`."""
+        return f"{self.name}-{group}-{zone}"
+
+    def sizes(self) -> dict[str, int]:
+        """The declared size of each Auto Scaling group; groups with managers first, for a cluster has to form."""
+        managers_first = sorted(self.groups.items(), key=lambda item: "cluster_manager" not in item[1].roles)
+        return {self.group_name(name, zone): group.per_zone for name, group in managers_first for zone in self.zones}
+
+
+Fleet = Mapping[str, ClusterSpec]
+
+
+def decode(document: bytes) -> Fleet:
+    """The fleet from the layer's JSON: a mapping of cluster name to fleet file."""
+    return msgspec.json.decode(document, type=dict[str, ClusterSpec])
+
+
+def deployed() -> Fleet:
+    """The fleet that this deployment was synthesized with."""
+    return decode(importlib.resources.files("vagus_fleet").joinpath("clusters.json").read_bytes())

@@ -1,0 +1,65 @@
+"""What a decision is: a plan, as data. Nothing here does I/O or knows the time.
+
+Only the first step of a plan is done, then the cluster is looked at again; the rest is what can be foreseen: shown,
+recorded, never trusted.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from vagus.reasons import Reason
+from vagus.steps import AnyStep
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How a drain gets on: carried from one look to the next. Bytes, seconds since the epoch, bytes per second."""
+
+    bytes_left: int
+    copies_left: int = 0
+    at: float
+    changed_at: float
+    speed: float = 0.0
+
+
+class _Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+    reason: Reason
+    message: str
+    foreseen: tuple[AnyStep, ...] = ()
+    progress: Progress | None = None
+
+
+class Steps(_Plan, frozen=True, kw_only=True):
+    """Do `steps[0]`, then look again."""
+
+    steps: tuple[AnyStep, ...]
+
+
+class Wait(_Plan, frozen=True, kw_only=True):
+    """Look again in `seconds`. `page`: a person should know, once per reason."""
+
+    seconds: int
+    page: bool = False
+
+
+class Done(_Plan, frozen=True, kw_only=True):
+    """Nothing is to be done."""
+
+
+class Blocked(_Plan, frozen=True, kw_only=True):
+    """Only a person can go on; the cluster is left as safe as it was found.
+
+    `open_deadline`: a hook still waits, so the execution waits too (the keeper keeps the instance), and pages.
+    """
+
+    open_deadline: bool = False
+
+
+Plan = Steps | Wait | Done | Blocked
+
+PlanKind = Literal["Steps", "Wait", "Done", "Blocked"]
+
+
+def pages(plan: Plan) -> bool:
+    """Whether a person has to know of this plan."""
+    return isinstance(plan, Blocked) or (isinstance(plan, Wait) and plan.page)

@@ -1,0 +1,110 @@
+"""What the frame and the rooms need of the outside, as protocols. Adapters in `search/` and `aws/` keep them, and so
+do the fakes that lie beside each; one contract test runs against both.
+
+Every method may raise `errors.Unreachable`, `Throttled` or `Denied`; others are named. No method retries.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from vagus.cluster import Cluster
+from vagus.instances import Group
+from vagus.owned import SettingsUpdate
+
+
+class SearchRead(Protocol):
+    """A cluster, through the read certificate."""
+
+    def look(self) -> Cluster:
+        """One whole look, over as few calls as it takes."""
+        ...
+
+    def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
+        """Why a copy does not move, in the deciders' own words: one line per node, shortest first."""
+        ...
+
+
+class SearchWrite(SearchRead, Protocol):
+    """A cluster, through the write certificate. Timeouts of 10 s or less go with every call."""
+
+    def update_settings(self, update: SettingsUpdate) -> None:
+        """One cluster-state update. Raises `Refused` if the engine finds the body wrong: then nothing changed."""
+        ...
+
+    def flush(self, indices: Sequence[str]) -> None:
+        """Flush these indices and wait for ongoing flushes."""
+        ...
+
+
+class GroupsRead(Protocol):
+    """Auto Scaling groups of declared clusters (tag `vagus:cluster`)."""
+
+    def describe(self, clusters: Sequence[str] | None = None) -> tuple[Group, ...]:
+        """The groups of these clusters, or of all."""
+        ...
+
+    def waiting_since(self, group: str, instance: str) -> datetime | None:
+        """When its terminating activity began; AWS tells no start of a hook."""
+        ...
+
+
+class GroupsWrite(GroupsRead, Protocol):
+    """What steps do to groups. `False` = there was no active lifecycle action, which is as good as done."""
+
+    def complete(self, group: str, hook: str, instance: str, result: Literal["CONTINUE", "ABANDON"]) -> bool: ...
+
+    def heartbeat(self, group: str, hook: str, instance: str) -> bool: ...
+
+    def set_desired(self, group: str, desired: int) -> None: ...
+
+    def terminate(self, instance: str) -> None:
+        """`ec2:TerminateInstances`; an instance that is gone is as good as done."""
+        ...
+
+
+class Parameters(Protocol):
+    """SSM parameters that booting nodes read."""
+
+    def put(self, name: str, value: str) -> None: ...
+
+
+class Executions(Protocol):
+    """Step Functions executions of one capability's state machine."""
+
+    def start(self, name: str, payload: Mapping[str, Any]) -> None:
+        """Start it; a name that is taken is as good as started."""
+        ...
+
+    def status(self, name: str) -> Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]: ...
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: `version` grows with each write; `data` is plain JSON."""
+
+    key: str
+    version: int
+    data: Mapping[str, Any]
+
+
+class Put(msgspec.Struct, frozen=True, kw_only=True):
+    """Write a whole row if its version is still `expected` (0: it must not exist). `expires`: epoch seconds."""
+
+    key: str
+    data: Mapping[str, Any]
+    expected: int
+    expires: int | None = None
+
+
+class Table(Protocol):
+    """A table of rows in partitions, with compare-and-set and consistent reads."""
+
+    def read(self, partition: str, prefix: str = "") -> dict[str, Row]:
+        """All rows of a partition whose key starts with `prefix`, by key, read consistently."""
+        ...
+
+    def write(self, partition: str, *puts: Put) -> None:
+        """All of them or none. Raises `Conflict` if a version has moved on."""
+        ...

@@ -1,0 +1,91 @@
+"""The head row: at most one execution per cluster and capability, and no intent that ends unseen.
+
+An intent is written together with `seq + 1`; a run's end is written only if `seq` is still what its last decision had
+seen. A start first writes the next generation, then starts the execution of that name: a crash between the two is
+healed by whoever comes next, since a taken name is as good as started.
+"""
+
+import msgspec
+
+from vagus.errors import Conflict
+from vagus.intent import Intent
+from vagus.ports import Executions, Table
+from vagus.procedure import rows
+from vagus.procedure.rows import Head, Rows
+
+ATTEMPTS = 10
+
+
+def execution_name(cluster: str, capability: str, generation: int) -> str:
+    """The name of a generation's execution; Step Functions keeps names taken for 90 days."""
+    return f"{cluster}-{capability}-{generation}"
+
+
+def open_intent(table: Table, cluster: str, intent: Intent) -> bool:
+    """Write an intent and the head's next `seq`, both or neither. `False` if this intent was opened before."""
+    for _ in range(ATTEMPTS):
+        seen = rows.read(table, cluster)
+        if f"intent#{intent.id}" in seen.versions:
+            return False
+        head = seen.head(intent.capability)
+        raised = msgspec.structs.replace(head, seq=head.seq + 1)
+        try:
+            table.write(
+                rows.partition(cluster),
+                seen.put(f"intent#{intent.id}", intent),
+                seen.put(f"head#{intent.capability}", raised),
+            )
+            return True
+        except Conflict:
+            continue
+    raise Conflict(f"{cluster}: intent {intent.id} lost {ATTEMPTS} races for the head row")
+
+
+def ensure_running(table: Table, executions: Executions, cluster: str, capability: str, now: float, iso: str) -> bool:
+    """Start the capability's execution unless one runs, or it is paused or backing off. `True` if it now runs."""
+    for _ in range(ATTEMPTS):
+        seen = rows.read(table, cluster)
+        head = seen.head(capability)
+        if head.state == "paused" or (head.state == "idle" and now < head.not_before):
+            return False
+        if head.state == "running":
+            return _restart_if_never_started(executions, cluster, capability, head)
+        try:
+            started = _next_generation(table, seen, cluster, capability, iso)
+        except Conflict:
+            continue
+        executions.start(started.execution, payload(cluster, capability, started))
+        return True
+    raise Conflict(f"{cluster}: {ATTEMPTS} races for the head row of {capability} were lost")
+
+
+def _restart_if_never_started(executions: Executions, cluster: str, capability: str, head: Head) -> bool:
+    """Whoever wrote this generation may have died before it started the execution: the name tells."""
+    if executions.status(head.execution) == "MISSING":
+        executions.start(head.execution, payload(cluster, capability, head))
+    return True
+
+
+def _next_generation(table: Table, seen: Rows, cluster: str, capability: str, iso: str) -> Head:
+    head = seen.head(capability)
+    started = msgspec.structs.replace(
+        head,
+        generation=head.generation + 1,
+        state="running",
+        execution=execution_name(cluster, capability, head.generation + 1),
+        since=iso,
+    )
+    table.write(rows.partition(cluster), seen.put(f"head#{capability}", started))
+    return started
+
+
+def payload(cluster: str, capability: str, head: Head) -> dict[str, object]:
+    """The input of an execution: all that the first look needs."""
+    return {
+        "cluster": cluster,
+        "capability": capability,
+        "generation": head.generation,
+        "rounds": 0,
+        "failures": 0,
+        "paged": [],
+    }

@@ -1,0 +1,57 @@
+"""The keeper: keeps waiting instances waiting. It can only lengthen a wait.
+
+It obeys no mode, lease, stop, pause or approval, reads no table and no cluster, and goes on past any single failure:
+the fewer parts it has, the fewer can take it down. An instance that is proven empty is let go by its procedure, which
+needs no silence from the keeper (ADR 0004).
+"""
+
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from vagus.errors import VagusError
+from vagus.instances import Group
+from vagus.ports import GroupsWrite
+from vagus.steps import Heartbeat
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What one round did: heartbeats sent, and those that failed with why. Waiting instances without a hook of ours
+    are `unprotected`."""
+
+    sent: tuple[Heartbeat, ...] = ()
+    failed: tuple[str, ...] = ()
+    unprotected: tuple[str, ...] = ()
+
+
+def due(groups: Collection[Group], clusters: Collection[str]) -> tuple[Heartbeat, ...]:
+    """A heartbeat for each waiting instance of a declared cluster."""
+    return tuple(
+        Heartbeat(instance=instance.id, group=group.name, hook=group.hook)
+        for group in groups
+        if group.cluster in clusters and group.hook
+        for instance in group.instances
+        if instance.waits_to_leave
+    )
+
+
+def keep(groups: GroupsWrite, clusters: Collection[str], note: Callable[[str, Heartbeat], None]) -> Kept:
+    """One round. `note` is told of each heartbeat after it was sent; if that fails, the keeper still goes on.
+
+    Raises only if the groups themselves can't be described.
+    """
+    described = groups.describe()
+    sent: list[Heartbeat] = []
+    failed: list[str] = []
+    for beat in due(described, clusters):
+        try:
+            groups.heartbeat(beat.group, beat.hook, beat.instance)
+            sent.append(beat)
+            note("sent", beat)
+        except VagusError as error:
+            failed.append(f"{beat.instance}: {type(error).__name__}: {error}")
+    return Kept(sent=tuple(sent), failed=tuple(failed), unprotected=_unprotected(described, clusters))
+
+
+def _unprotected(groups: Collection[Group], clusters: Collection[str]) -> tuple[str, ...]:
+    return tuple(group.name for group in groups if group.cluster in clusters and group.unprotected)

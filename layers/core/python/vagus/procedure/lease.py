@@ -1,0 +1,50 @@
+"""One writer per cluster and concern.
+
+A lease detects, it does not fence: neither AWS nor the engine checks our token. So a holder renews before each write
+for longer than that write can take, and every call carries a timeout of its own (10 s or less); a taker waits until
+the lease has run out. The token is noted in the cluster with our settings: an apply that finds a younger one refuses.
+"""
+
+import msgspec
+
+from vagus.errors import Conflict
+from vagus.ports import Table
+from vagus.procedure import rows
+from vagus.procedure.rows import Lease, Rows
+
+FUNCTION_TIMEOUT = 60
+"""Seconds after which Lambda ends an apply function."""
+MANAGER_TIMEOUT = 10
+"""Seconds that a request may wait in the manager's queue (`cluster_manager_timeout`)."""
+MARGIN = 20
+LENGTH = FUNCTION_TIMEOUT + MANAGER_TIMEOUT + MARGIN
+
+CONCERNS = ("topology", "trust", "snapshots", "traffic")
+
+
+class Held(Conflict):
+    """Another procedure holds the lease; nothing was written."""
+
+
+def held_by_other(lease: Lease, holder: str, now: float) -> bool:
+    """Whether somebody else may still write."""
+    return bool(lease.holder) and lease.holder != holder and now < lease.expires
+
+
+def renew(table: Table, seen: Rows, concern: str, holder: str, now: float) -> Lease:
+    """Take or renew the lease for one write. Raises `Held`, or `Conflict` when somebody was faster."""
+    lease = seen.lease(concern)
+    if held_by_other(lease, holder, now):
+        raise Held(f"{seen.cluster}: {concern} is held by {lease.holder} for {lease.expires - now:.0f} s more")
+    renewed = Lease(
+        holder=holder,
+        token=lease.token if lease.holder == holder else lease.token + 1,
+        expires=now + LENGTH,
+    )
+    table.write(rows.partition(seen.cluster), seen.put(f"lease#{concern}", renewed))
+    return renewed
+
+
+def released(lease: Lease) -> Lease:
+    """The row of a lease given back: the token stays, so that it only grows."""
+    return msgspec.structs.replace(lease, holder="", expires=0.0)

@@ -1,0 +1,214 @@
+"""Look, and act: the two functions of a procedure. `look` decides and can't write; `act` writes and can't decide."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from vagus.errors import Malformed
+from vagus.fleet import ClusterSpec
+from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait, pages
+from vagus.ports import Executions, Table
+from vagus.procedure import head as heads
+from vagus.procedure import lease as leases
+from vagus.procedure import rows
+from vagus.procedure.records import Book, Record
+from vagus.procedure.room import Reads, Room, Writes
+from vagus.procedure.rows import Rows
+from vagus.reasons import Reason
+from vagus.steps import AnyStep, EndRun, HandOver, kind
+
+ROUNDS = 1500
+"""Looks per execution: each costs up to 12 history events, of which an execution may have 25,000."""
+BLOCKED_SECONDS = 60
+"""How often a blocked run with an open deadline looks again."""
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What the state machine carries from look to look.
+
+    `failures`: applies that failed in a row; `error` the last one's name and cause. `paged`: reasons that a person
+    was told of in this run.
+    """
+
+    cluster: str
+    capability: str
+    generation: int
+    rounds: int = 0
+    failures: int = 0
+    error: Mapping[str, str] | None = None
+    paged: tuple[str, ...] = ()
+    progress: Progress | None = None
+    round_limit: int = ROUNDS
+
+    @property
+    def execution(self) -> str:
+        """The execution's name: it holds the lease under it."""
+        return heads.execution_name(self.cluster, self.capability, self.generation)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look tells the state machine. `next` names the state to go to: a step's kind, `Wait` or `EndRun`."""
+
+    next: str
+    plan: Plan
+    seconds: int
+    page: bool
+    subject: str
+    step: AnyStep | None
+    call: Call
+    ends: Literal["", "Done", "Blocked"] = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How an act went. `superseded`: the step no longer fitted, and nothing was written."""
+
+    result: Literal["done", "superseded", "refused"]
+    message: str
+
+
+# -- look ------------------------------------------------------------------------------------------------------------
+
+
+def look(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Answer:
+    """One look and its decision, as the state machine wants it."""
+    plan = _of_the_frame(room, spec, seen, call, now) or plan_for(room, reads, spec, seen, call.progress, now)
+    return _answer(plan, seen, call)
+
+
+def plan_for(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Plan:
+    """What the room would do now, within its mode. The same call serves run, sweep and dry run."""
+    observed = room.observe(reads, spec, seen, progress, now)
+    return in_mode(room.decide(observed, spec, now), room.mode(spec))
+
+
+def in_mode(plan: Plan, mode: str) -> Plan:
+    """`observe` shows and does nothing: neither a step, nor a page."""
+    if mode == "act" or isinstance(plan, Done):
+        return plan
+    steps = plan.steps if isinstance(plan, Steps) else plan.foreseen
+    return Done(reason=Reason.OBSERVING, message=f"mode observe: {plan.message}", foreseen=steps)
+
+
+def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Plan | None:
+    """What the frame decides before the room is asked."""
+    if seen.head(room.name).state == "paused":
+        return Blocked(reason=Reason.PAUSED, message=f"stopped by {seen.head(room.name).paused_by or 'a person'}")
+    if call.error and call.error.get("Error") == "Denied":
+        return Blocked(reason=Reason.DENIED, message=call.error.get("Cause", "")[:500], open_deadline=True)
+    if call.failures >= room.failures_in_a_row(spec):
+        cause = (call.error or {}).get("Cause", "")[:500]
+        return Blocked(
+            reason=Reason.TOO_MANY_FAILURES,
+            message=f"{call.failures} failures in a row, the last: {cause}",
+            open_deadline=True,
+        )
+    if call.rounds >= call.round_limit:
+        return Steps(steps=(HandOver(),), reason=Reason.HANDED_OVER, message=HandOver().sentence)
+    lease = seen.lease(room.concern)
+    if leases.held_by_other(lease, call.execution, now):
+        return Wait(
+            seconds=min(60, max(1, int(lease.expires - now) + 1)),
+            reason=Reason.LEASE_HELD,
+            message=f"{lease.holder} writes to this cluster's {room.concern}",
+        )
+    return None
+
+
+def _answer(plan: Plan, seen: Rows, call: Call) -> Answer:
+    carried = msgspec.structs.replace(call, rounds=call.rounds + 1, progress=plan.progress, error=None)
+    page = pages(plan) and plan.reason not in call.paged
+    if page:
+        carried = msgspec.structs.replace(carried, paged=(*call.paged, plan.reason))
+    subject = f"{call.cluster}: {plan.reason}"[:100]
+    match plan:
+        case Steps(steps=(first, *_)):
+            return Answer(next=kind(first), plan=plan, seconds=0, page=page, subject=subject, step=first, call=carried)
+        case Wait(seconds=seconds):
+            return Answer(next="Wait", plan=plan, seconds=seconds, page=page, subject=subject, step=None, call=carried)
+        case Blocked(open_deadline=True):
+            carried = msgspec.structs.replace(carried, failures=0)
+            return Answer(
+                next="Wait", plan=plan, seconds=BLOCKED_SECONDS, page=page, subject=subject, step=None, call=carried
+            )
+    end = EndRun(seq=seen.head(call.capability).seq, reason=plan.reason, message=plan.message)
+    ends: Literal["Done", "Blocked"] = "Done" if isinstance(plan, Done) else "Blocked"
+    return Answer(next="EndRun", plan=plan, seconds=0, page=page, subject=subject, step=end, call=carried, ends=ends)
+
+
+# -- act -------------------------------------------------------------------------------------------------------------
+
+
+def act(room: Room, writes: Writes, executions: Executions, book: Book, call: Call, step: AnyStep) -> Outcome:
+    """Do one step: refuse if this run is not the current one, renew the lease, check afresh, record, write, record."""
+    seen = rows.read(writes.table, writes.spec.name)
+    current = seen.head(room.name)
+    if current.generation == call.generation and isinstance(step, EndRun):
+        return _end(room, writes.table, seen, call, step)
+    if current.generation != call.generation or current.state != "running":
+        return Outcome(result="refused", message=f"generation {current.generation} is {current.state}")
+    if isinstance(step, HandOver):
+        return _hand_over(room, writes.table, executions, seen, call)
+    if type(step) not in room.handlers:
+        raise Malformed(f"{room.name} has no handler for step {kind(step)}; deploy the version that decided it")
+    lease = leases.renew(writes.table, seen, room.concern, call.execution, writes.now)
+    handler = room.handlers[type(step)]
+    if why := handler.check(writes, seen, step, lease.token):
+        return Outcome(result="superseded", message=why)
+    with book.writing(_record(room, call, step)):
+        handler.do(writes, rows.read(writes.table, writes.spec.name), step, lease.token)
+    return Outcome(result="done", message=step.sentence)
+
+
+def _record(room: Room, call: Call, step: AnyStep) -> Record:
+    return Record(
+        id="",
+        phase="intended",
+        at="",
+        cluster=call.cluster,
+        capability=room.name,
+        execution=call.execution,
+        step=kind(step),
+        subject=step.subject,
+        sentence=step.sentence,
+        detail=msgspec.to_builtins(step),
+    )
+
+
+def _end(room: Room, table: Table, seen: Rows, call: Call, step: EndRun) -> Outcome:
+    head = seen.head(room.name)
+    if head.state != "running":  # paused by a person, or ended by our own earlier try: that stays
+        return Outcome(result="done", message=f"already {head.state}")
+    if head.seq != step.seq:
+        return Outcome(result="superseded", message="a new intent came: look again")
+    ended = msgspec.structs.replace(
+        head, state="idle", execution="", reason=step.reason, message=step.message, failures=0, not_before=0.0
+    )
+    puts = [seen.put(f"head#{room.name}", ended)]
+    lease = seen.lease(room.concern)
+    if lease.holder == call.execution:
+        puts.append(seen.put(f"lease#{room.concern}", leases.released(lease)))
+    table.write(rows.partition(call.cluster), *puts)
+    return Outcome(result="done", message=f"ended: {step.reason}")
+
+
+def _hand_over(room: Room, table: Table, executions: Executions, seen: Rows, call: Call) -> Outcome:
+    """Generation first, then the start: if nobody lives to start it, the sweep finds the name missing."""
+    head = seen.head(room.name)
+    following = call.generation + 1
+    handed = msgspec.structs.replace(
+        head, generation=following, execution=heads.execution_name(call.cluster, room.name, following)
+    )
+    puts = [seen.put(f"head#{room.name}", handed)]
+    lease = seen.lease(room.concern)
+    if lease.holder == call.execution:
+        puts.append(seen.put(f"lease#{room.concern}", leases.released(lease)))
+    table.write(rows.partition(call.cluster), *puts)
+    executions.start(handed.execution, heads.payload(call.cluster, room.name, handed) | {"paged": list(call.paged)})
+    return Outcome(result="done", message=f"{handed.execution} goes on")
+
+
+def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -> None:
+    """Put the plan's row: what `vagus status` shows. The only write that a deciding function may make."""
+    shown: dict[str, Any] = {"at": iso, **msgspec.to_builtins(plan)}
+    table.write(rows.partition(seen.cluster), seen.put(f"plan#{capability}", shown))

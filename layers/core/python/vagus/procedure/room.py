@@ -1,0 +1,62 @@
+"""A room: what a capability gives to the frame."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from vagus.fleet import ClusterSpec
+from vagus.plan import Plan, Progress
+from vagus.policy import Mode
+from vagus.ports import GroupsRead, GroupsWrite, Parameters, SearchRead, SearchWrite, Table
+from vagus.procedure.rows import Rows
+from vagus.steps import Step
+
+
+class Reads(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a deciding function has. `search` opens a cluster by its fleet file; nothing in here writes."""
+
+    groups: GroupsRead
+    search: Callable[[ClusterSpec], SearchRead]
+
+
+class Writes(msgspec.Struct, frozen=True, kw_only=True):
+    """All that an applying function has, for one step."""
+
+    spec: ClusterSpec
+    groups: GroupsWrite
+    search: SearchWrite
+    parameters: Parameters
+    table: Table
+    now: float
+    iso: str
+
+
+Observe = Callable[[Reads, ClusterSpec, Rows, Progress | None, float], Any]
+Decide = Callable[[Any, ClusterSpec, float], Plan]
+Check = Callable[[Writes, Rows, Any, int], str | None]
+Do = Callable[[Writes, Rows, Any, int], None]
+
+
+class Handler(msgspec.Struct, frozen=True):
+    """How a kind of step is done.
+
+    `check` looks afresh and says why the step no longer fits, or `None`; it never chooses another. `do` writes. The
+    last argument of both is the lease's token.
+    """
+
+    check: Check
+    do: Do
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """A capability. `kinds` are the steps that its plans may hold; `concern` is the lease that it writes under."""
+
+    name: str
+    concern: str
+    kinds: tuple[type[Step], ...]
+    observe: Observe
+    decide: Decide
+    handlers: Mapping[type[Step], Handler]
+    mode: Callable[[ClusterSpec], Mode]
+    failures_in_a_row: Callable[[ClusterSpec], int]

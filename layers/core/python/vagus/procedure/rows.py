@@ -1,0 +1,100 @@
+"""What the state table says of one cluster. Partition `cluster#<name>`; a row each for what must agree with itself."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from vagus.errors import Malformed
+from vagus.intent import Intent
+from vagus.ports import Put, Row, Table
+
+CLOSED_ROW_DAYS = 90
+"""How long a closed intent stays, so that a late copy of its event opens nothing. TTL is on closed rows only."""
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one capability on one cluster.
+
+    `seq` grows with each intent; a run ends only if it saw the newest. `generation` names the execution
+    `<cluster>-<capability>-<generation>`. `reason` and `message` are those of the last end. `failures` counts failed
+    executions in a row; `not_before` (epoch seconds) holds the next start back. `paused_by` says who stopped it.
+    """
+
+    seq: int = 0
+    generation: int = 0
+    state: Literal["idle", "running", "paused"] = "idle"
+    execution: str = ""
+    reason: str = ""
+    message: str = ""
+    failures: int = 0
+    not_before: float = 0.0
+    since: str = ""
+    paused_by: str = ""
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may write to a cluster's concern until when (epoch seconds). `token` grows with each holder."""
+
+    holder: str = ""
+    token: int = 0
+    expires: float = 0.0
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """All of a cluster's rows at one consistent read. `versions` is for compare-and-set."""
+
+    cluster: str
+    heads: Mapping[str, Head] = {}
+    intents: tuple[Intent, ...] = ()
+    closed: frozenset[str] = frozenset()
+    leases: Mapping[str, Lease] = {}
+    identity: str | None = None
+    sizes: Mapping[str, int] = {}
+    plans: Mapping[str, Any] = {}
+    versions: Mapping[str, int] = {}
+
+    def head(self, capability: str) -> Head:
+        """The head row, or that of a capability that has never run."""
+        return self.heads.get(capability, Head())
+
+    def lease(self, concern: str) -> Lease:
+        """The lease row, or that of a concern nobody has held."""
+        return self.leases.get(concern, Lease())
+
+    def put(self, key: str, value: Any, expires: int | None = None) -> Put:
+        """A write of this row that holds only if nobody wrote it since."""
+        return Put(key=key, data=msgspec.to_builtins(value), expected=self.versions.get(key, 0), expires=expires)
+
+
+def partition(cluster: str) -> str:
+    """The partition of a cluster's rows."""
+    return f"cluster#{cluster}"
+
+
+def read(table: Table, cluster: str) -> Rows:
+    """All rows of a cluster, consistently. Raises `Malformed` for a row that this version can't read."""
+    rows = table.read(partition(cluster))
+    intents = [_decoded(row, Intent) for key, row in rows.items() if key.startswith("intent#")]
+    return Rows(
+        cluster=cluster,
+        heads={key.removeprefix("head#"): _decoded(row, Head) for key, row in _of(rows, "head#")},
+        intents=tuple(intent for intent in intents if intent.closed is None),
+        closed=frozenset(intent.id for intent in intents if intent.closed is not None),
+        leases={key.removeprefix("lease#"): _decoded(row, Lease) for key, row in _of(rows, "lease#")},
+        identity=rows["identity"].data["uuid"] if "identity" in rows else None,
+        sizes=rows["sizes"].data if "sizes" in rows else {},
+        plans={key.removeprefix("plan#"): row.data for key, row in _of(rows, "plan#")},
+        versions={key: row.version for key, row in rows.items()},
+    )
+
+
+def _of(rows: Mapping[str, Row], prefix: str) -> list[tuple[str, Row]]:
+    return [(key, row) for key, row in rows.items() if key.startswith(prefix)]
+
+
+def _decoded[T](row: Row, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(row.data, kind)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"state row {row.key}: {error}; it was written by a newer version, deploy that one") from error

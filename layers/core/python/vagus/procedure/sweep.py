@@ -1,0 +1,150 @@
+"""The sweep: once a minute it re-reads the truth of every declared cluster, so that a lost event costs a minute.
+
+AWS is described once for all clusters. An execution is started only for a plan that has something to do, so that idle
+costs almost nothing. A quiet cluster is looked at every fifth minute.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+from zlib import crc32
+
+import msgspec
+
+from vagus.errors import Conflict, VagusError
+from vagus.fleet import ClusterSpec, Fleet
+from vagus.instances import Group
+from vagus.plan import Blocked, Done, Plan, Steps, Wait
+from vagus.ports import Executions, GroupsRead, Table
+from vagus.procedure import head as heads
+from vagus.procedure import loop, rows
+from vagus.procedure.room import Reads, Room
+from vagus.procedure.rows import Head, Rows
+
+QUIET_MINUTES = 5
+BACK_OFF = (60.0, 300.0, 900.0)
+"""Seconds before a failed execution is started again; after the last, the capability is paused and a person called."""
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sweep found of one cluster and capability."""
+
+    cluster: str
+    capability: str
+    result: Literal["quiet", "idle", "started", "running", "paused", "failed"]
+    message: str = ""
+
+
+class DescribedOnce:
+    """Groups as they were described at the start of the sweep, for all clusters."""
+
+    def __init__(self, groups: GroupsRead) -> None:
+        self._groups = groups
+        self._all = groups.describe()
+
+    def describe(self, clusters: Sequence[str] | None = None) -> tuple[Group, ...]:
+        return tuple(group for group in self._all if clusters is None or group.cluster in clusters)
+
+    def waiting_since(self, group: str, instance: str) -> datetime | None:
+        return self._groups.waiting_since(group, instance)
+
+
+class Sweep(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a sweep has."""
+
+    reads: Reads
+    table: Table
+    fleet: Fleet
+    rooms: Mapping[str, Room]
+    executions: Mapping[str, Executions]
+
+    def run(self, now: float, iso: str) -> list[Swept]:
+        """Every cluster and capability; a failure with one of them never keeps another from being looked at."""
+        reads = msgspec.structs.replace(self.reads, groups=DescribedOnce(self.reads.groups))
+        return [
+            self._guarded(reads, spec, room, now, iso) for spec in self.fleet.values() for room in self.rooms.values()
+        ]
+
+    def _guarded(self, reads: Reads, spec: ClusterSpec, room: Room, now: float, iso: str) -> Swept:
+        try:
+            return self._one(reads, spec, room, now, iso)
+        except VagusError as error:
+            message = f"{type(error).__name__}: {error}"
+            return Swept(cluster=spec.name, capability=room.name, result="failed", message=message)
+
+    def _one(self, reads: Reads, spec: ClusterSpec, room: Room, now: float, iso: str) -> Swept:
+        seen = rows.read(self.table, spec.name)
+        head = seen.head(room.name)
+        if head.state == "running":
+            return self._held_against_truth(seen, spec, room, head, now, iso)
+        if head.state == "paused":
+            return Swept(cluster=spec.name, capability=room.name, result="paused", message=head.paused_by)
+        if _quiet(reads, spec, seen, now):
+            return Swept(cluster=spec.name, capability=room.name, result="quiet")
+        plan = loop.plan_for(room, reads, spec, seen, None, now)
+        note_plan(self.table, seen, room.name, plan, iso)
+        if not wants_run(plan, head):
+            return Swept(cluster=spec.name, capability=room.name, result="idle", message=plan.message)
+        started = heads.ensure_running(self.table, self.executions[room.name], spec.name, room.name, now, iso)
+        return Swept(
+            cluster=spec.name, capability=room.name, result="started" if started else "idle", message=plan.message
+        )
+
+    def _held_against_truth(self, seen: Rows, spec: ClusterSpec, room: Room, head: Head, now: float, iso: str) -> Swept:
+        """A head that says "running" is held against its execution."""
+        executions = self.executions[room.name]
+        status = executions.status(head.execution)
+        if status == "RUNNING":
+            return Swept(cluster=spec.name, capability=room.name, result="running", message=head.execution)
+        if status == "MISSING":
+            heads.ensure_running(self.table, executions, spec.name, room.name, now, iso)
+            return Swept(cluster=spec.name, capability=room.name, result="started", message=head.execution)
+        settled = after_end(head, status, now)
+        self.table.write(rows.partition(spec.name), seen.put(f"head#{room.name}", settled))
+        result: Literal["paused", "failed"] = "paused" if settled.state == "paused" else "failed"
+        return Swept(cluster=spec.name, capability=room.name, result=result, message=settled.message)
+
+
+def after_end(head: Head, status: str, now: float) -> Head:
+    """The head row of a run whose execution ended without noting it.
+
+    A person's Stop in the console is a pause. A failed or timed-out one is tried again after a back-off, three times.
+    """
+    ended = msgspec.structs.replace(head, state="idle", execution="", message=f"{head.execution}: {status}")
+    if status == "ABORTED":
+        return msgspec.structs.replace(ended, state="paused", paused_by="a Stop in the Step Functions console")
+    if status == "SUCCEEDED":
+        return ended
+    if head.failures >= len(BACK_OFF):
+        return msgspec.structs.replace(ended, state="paused", paused_by=f"{head.failures + 1} failed executions")
+    return msgspec.structs.replace(
+        ended, failures=head.failures + 1, not_before=now + BACK_OFF[head.failures], reason=status
+    )
+
+
+def wants_run(plan: Plan, head: Head) -> bool:
+    """Whether a plan is worth an execution: it does something, or a person has not been told yet."""
+    match plan:
+        case Steps() | Wait() | Blocked(open_deadline=True):
+            return True
+        case Done():
+            return bool(head.reason) and head.reason != plan.reason
+        case _:
+            return head.reason != plan.reason
+
+
+def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -> None:
+    """Put the plan's row; a lost race only means that somebody noted a newer one."""
+    try:
+        loop.note_plan(table, seen, capability, plan, iso)
+    except Conflict:
+        return
+
+
+def _quiet(reads: Reads, spec: ClusterSpec, seen: Rows, now: float) -> bool:
+    """Nothing leaves, nothing is open, the identity and the sizes are noted: the fifth minute is soon enough."""
+    if seen.intents or seen.identity is None or dict(seen.sizes) != spec.sizes():
+        return False
+    if any(instance.leaving for group in reads.groups.describe([spec.name]) for instance in group.instances):
+        return False
+    return (int(now // 60) + crc32(spec.name.encode())) % QUIET_MINUTES != 0

@@ -1,0 +1,8 @@
+"""Every capability there is, by name. The only module that imports them all."""
+
+from collections.abc import Mapping
+
+from vagus.procedure.room import Room
+from vagus.zone_balance.room import ZONE_BALANCE
+
+ROOMS: Mapping[str, Room] = {room.name: room for room in (ZONE_BALANCE,)}

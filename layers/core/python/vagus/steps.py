@@ -1,0 +1,276 @@
+"""The one vocabulary of steps: everything that Vagus may ever do to AWS or to a cluster.
+
+From a step's class are derived its state in the state machine (`title`), the role of the function that does it
+(`aws`), the cluster role (`search`), and the sentence of a dry run (`sentence`). A step is *protective* (it can only
+keep data or give back what is ours) or *disturbing* (held back by stop, pause and approval).
+Doing a step twice is harmless.
+"""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from vagus.intent import Intent
+from vagus.owned import SettingsUpdate
+
+Resource = Literal["group", "instance", "node_parameters", "state_machine", "topic"]
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """One permission on AWS. `resource` is resolved to ARNs and tag conditions by the construct that makes the role."""
+
+    action: str
+    resource: Resource
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+    """One act. Subclasses are frozen data; `sentence` says to a person what will be done."""
+
+    title: ClassVar[str]
+    aws: ClassVar[tuple[Grant, ...]] = ()
+    search: ClassVar[tuple[str, ...]] = ()
+    protective: ClassVar[bool] = False
+    of_the_frame: ClassVar[bool] = False
+
+    @property
+    def sentence(self) -> str:
+        """What this step does, for a person."""
+        return self.title
+
+    @property
+    def subject(self) -> str:
+        """What it is done to: the node, instance or cluster that a record names."""
+        return ""
+
+
+# -- cluster settings ------------------------------------------------------------------------------------------------
+
+
+class ExcludeNodes(Step, frozen=True, kw_only=True):
+    """Note the demands in the intents' rows, then set what they make of the cluster's settings."""
+
+    title = "Keep shards off the leaving nodes"
+    search = ("cluster:admin/settings/update",)
+    intents: tuple[Intent, ...]
+    nodes: tuple[str, ...]
+    update: SettingsUpdate
+
+    @property
+    def sentence(self) -> str:
+        return f"exclude {', '.join(self.nodes)} from allocation, so that the shards move elsewhere"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
+class PutSettingsRight(Step, frozen=True, kw_only=True):
+    """Close what is over and give the cluster back what we had set for it."""
+
+    title = "Put the cluster's settings right"
+    search = ("cluster:admin/settings/update",)
+    protective = True
+    closes: tuple[str, ...]
+    update: SettingsUpdate
+
+    @property
+    def sentence(self) -> str:
+        closing = f"close {', '.join(self.closes)}" if self.closes else ""
+        setting = "give the cluster its own allocation settings back" if self.update else ""
+        return " and ".join(part for part in (closing, setting) if part) or "nothing"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.closes)
+
+
+# -- instances -------------------------------------------------------------------------------------------------------
+
+
+class _HookStep(Step, frozen=True, kw_only=True):
+    instance: str
+    group: str
+    hook: str
+    node: str | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.instance
+
+
+class LetEmptyInstanceGo(_HookStep, frozen=True, kw_only=True):
+    """CONTINUE, for a node that is in the cluster and proven empty."""
+
+    title = "Let the empty instance go"
+    aws = (Grant("autoscaling:CompleteLifecycleAction", "group"),)
+
+    @property
+    def sentence(self) -> str:
+        return f"let instance {self.instance} go: its node is proven empty"
+
+
+class LetLostInstanceGo(_HookStep, frozen=True, kw_only=True):
+    """CONTINUE, for a node that is absent while every shard has a started copy elsewhere."""
+
+    title = "Let the lost instance go"
+    aws = (Grant("autoscaling:CompleteLifecycleAction", "group"),)
+
+    @property
+    def sentence(self) -> str:
+        return f"let instance {self.instance} go: its node is lost, and every shard has a started copy elsewhere"
+
+
+class LetReplaceableInstanceGo(_HookStep, frozen=True, kw_only=True):
+    """CONTINUE by policy, for a node that can't be emptied while each of its shards has another started copy."""
+
+    title = "Flush, and let one zone's instance go for its replacement"
+    aws = (Grant("autoscaling:CompleteLifecycleAction", "group"),)
+    search = ("indices:admin/flush*",)
+    indices: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"let instance {self.instance} go: nothing may legally take its shards, each has another started copy, "
+            "and the policy allows one zone at a time"
+        )
+
+
+class HoldInstance(_HookStep, frozen=True, kw_only=True):
+    """ABANDON in a group that retains: the instance stays, is replaced, drained, and then ended by us."""
+
+    title = "Hold the instance until its replacement has joined"
+    aws = (Grant("autoscaling:CompleteLifecycleAction", "group"),)
+    protective = True
+
+    @property
+    def sentence(self) -> str:
+        return f"hold instance {self.instance}: it is retained, and its group launches a replacement"
+
+
+class EndRetainedInstance(Step, frozen=True, kw_only=True):
+    """Terminate an instance that was held, once its node is proven empty."""
+
+    title = "End the retained instance, now empty"
+    aws = (Grant("ec2:TerminateInstances", "instance"),)
+    instance: str
+    group: str
+    node: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        return f"end the retained instance {self.instance}: its node is proven empty"
+
+    @property
+    def subject(self) -> str:
+        return self.instance
+
+
+class SetGroupSize(Step, frozen=True, kw_only=True):
+    """Give a group the size that its fleet file declares, once per change; a smaller one node by node."""
+
+    title = "Give the group its declared size"
+    aws = (Grant("autoscaling:SetDesiredCapacity", "group"),)
+    group: str
+    desired: int
+    declared: int
+
+    @property
+    def sentence(self) -> str:
+        return f"set the size of {self.group} to {self.desired}, on the way to the declared {self.declared}"
+
+    @property
+    def subject(self) -> str:
+        return self.group
+
+
+class Heartbeat(Step, frozen=True, kw_only=True):
+    """The keeper's only step: start a waiting hook's clock anew."""
+
+    title = "Keep the instance waiting"
+    aws = (Grant("autoscaling:RecordLifecycleActionHeartbeat", "group"),)
+    protective = True
+    instance: str
+    group: str
+    hook: str
+
+    @property
+    def sentence(self) -> str:
+        return f"keep instance {self.instance} waiting"
+
+    @property
+    def subject(self) -> str:
+        return self.instance
+
+
+# -- the frame's own -------------------------------------------------------------------------------------------------
+
+
+class NoteIdentity(Step, frozen=True, kw_only=True):
+    """Write down which cluster this is, once: from then on another UUID is another cluster, and no node forms one."""
+
+    title = "Note which cluster this is"
+    aws = (Grant("ssm:PutParameter", "node_parameters"),)
+    protective = True
+    uuid: str
+
+    @property
+    def sentence(self) -> str:
+        return f"note that this cluster is {self.uuid}; nodes that start later join it and never form another"
+
+    @property
+    def subject(self) -> str:
+        return self.uuid
+
+
+class HandOver(Step, frozen=True, kw_only=True):
+    """Start the next generation's execution before this one's history is full."""
+
+    title = "Hand over to a new execution"
+    aws = (Grant("states:StartExecution", "state_machine"),)
+    protective = True
+    of_the_frame = True
+
+    @property
+    def sentence(self) -> str:
+        return "hand over to a new execution: this one's history grows long"
+
+
+class EndRun(Step, frozen=True, kw_only=True):
+    """Give the head row and the lease back, unless a new intent came meanwhile. `seq` is what the decision had seen."""
+
+    title = "Note the end"
+    protective = True
+    of_the_frame = True
+    seq: int
+    reason: str
+    message: str
+
+    @property
+    def sentence(self) -> str:
+        return "note the end"
+
+
+AnyStep = (
+    ExcludeNodes
+    | PutSettingsRight
+    | LetEmptyInstanceGo
+    | LetLostInstanceGo
+    | LetReplaceableInstanceGo
+    | HoldInstance
+    | EndRetainedInstance
+    | SetGroupSize
+    | Heartbeat
+    | NoteIdentity
+    | HandOver
+    | EndRun
+)
+"""Every kind there is; what a row or a message is decoded with."""
+
+FRAME: tuple[type[Step], ...] = (NoteIdentity, HandOver, EndRun)
+"""Kinds that every procedure has."""
+
+
+def kind(step: Step | type[Step]) -> str:
+    """The name under which a step is encoded, routed and recorded."""
+    return (step if isinstance(step, type) else type(step)).__name__

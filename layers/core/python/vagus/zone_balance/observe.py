@@ -1,0 +1,70 @@
+"""One look for zone_balance: groups, cluster, rows, and the deciders' words when a drain stalls. Reads only."""
+
+from vagus.cluster import Cluster, Unseen
+from vagus.errors import Denied, Throttled, Unreachable, VagusError
+from vagus.fleet import ClusterSpec
+from vagus.plan import Progress
+from vagus.ports import SearchRead
+from vagus.procedure.room import Reads
+from vagus.procedure.rows import Rows
+from vagus.zone_balance.observed import Observed, leavers
+from vagus.zone_balance.placement import shielded
+
+
+def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
+    """Everything that `decide` may know. An unreachable cluster is an observation, not an error."""
+    search = reads.search(spec)
+    cluster = see(search)
+    observed = Observed(
+        cluster=cluster,
+        groups=reads.groups.describe([spec.name]),
+        intents=seen.intents,
+        identity=seen.identity,
+        sizes=seen.sizes,
+        progress=progress,
+    )
+    if isinstance(cluster, Unseen) or not _stalled(progress, spec, now):
+        return observed
+    return _explained(observed, cluster, search)
+
+
+def see(search: SearchRead) -> Cluster | Unseen:
+    """A look, or why there was none."""
+    try:
+        return search.look()
+    except Denied as error:
+        return Unseen(reason="DENIED", message=str(error))
+    except Throttled as error:
+        return Unseen(reason="THROTTLED", message=str(error))
+    except Unreachable as error:
+        return Unseen(reason="UNREACHABLE", message=str(error))
+
+
+def _stalled(progress: Progress | None, spec: ClusterSpec, now: float) -> bool:
+    return progress is not None and now - progress.changed_at >= spec.zone_balance.stall_seconds
+
+
+def _explained(observed: Observed, cluster: Cluster, search: SearchRead) -> Observed:
+    copies = [
+        copy
+        for one in leavers(observed, cluster, shielded(cluster))
+        if one.shielded
+        for copy in one.copies
+        if copy.node == one.id and copy.state == "STARTED"
+    ]
+    if not copies:
+        return observed
+    first = min(copies, key=lambda copy: (copy.index, copy.shard))
+    try:
+        words = search.explain(first.index, first.shard, primary=first.primary, node=first.node)
+    except VagusError as error:
+        words = f"no explanation: {error}"
+    return Observed(
+        cluster=observed.cluster,
+        groups=observed.groups,
+        intents=observed.intents,
+        identity=observed.identity,
+        sizes=observed.sizes,
+        progress=observed.progress,
+        explanation=f"{first.index}[{first.shard}]: {words}",
+    )

@@ -1,0 +1,86 @@
+"""What a decision is made of: one look at AWS, at the cluster and at our own rows."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from vagus.cluster import Cluster, Copy, Node, Unseen
+from vagus.instances import Group, Instance
+from vagus.intent import ExcludeNode, Intent
+from vagus.plan import Progress
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `decide` may know. `explanation`: the deciders' words about a drain that stalls."""
+
+    cluster: Cluster | Unseen
+    groups: tuple[Group, ...]
+    intents: tuple[Intent, ...] = ()
+    identity: str | None = None
+    sizes: Mapping[str, int] = {}
+    progress: Progress | None = None
+    explanation: str = ""
+
+    def leaving(self) -> tuple[tuple[Group, Instance], ...]:
+        """Each instance that leaves, with its group, in a stable order."""
+        found = ((group, one) for group in self.groups for one in group.instances if one.leaving)
+        return tuple(sorted(found, key=lambda pair: pair[1].id))
+
+    def deadline(self) -> bool:
+        """Whether a hook waits, so that giving up is not an end."""
+        return any(instance.waits_to_leave for _, instance in self.leaving())
+
+
+class Leaver(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance that leaves, and its node (`None`: not in the cluster) with the copies that routing lists on it."""
+
+    instance: Instance
+    group: Group
+    node: Node | None
+    copies: tuple[Copy, ...]
+    has_store: bool
+    shielded: bool
+    demanded: bool
+
+    @property
+    def id(self) -> str:
+        """The instance's id, which is its node's name."""
+        return self.instance.id
+
+    @property
+    def lost(self) -> bool:
+        """Its node is not in the cluster. Lost is not empty."""
+        return self.node is None
+
+    @property
+    def empty(self) -> bool:
+        """Proven: in the cluster, nothing routed to it, no store of an unassigned shard, and nothing can come back."""
+        return self.node is not None and not self.copies and not self.has_store and self.shielded
+
+    @property
+    def bytes_left(self) -> int:
+        """Bytes that still have to leave it."""
+        return sum(copy.bytes for copy in self.copies if copy.node == self.id)
+
+
+def leavers(observed: Observed, cluster: Cluster, excluded: frozenset[str]) -> tuple[Leaver, ...]:
+    """Every leaving instance with what the cluster says of it. `excluded`: names that are shielded from allocation."""
+    demanded = {
+        demand.node for intent in observed.intents for demand in intent.demands if isinstance(demand, ExcludeNode)
+    }
+    return tuple(
+        _leaver(cluster, group, instance, excluded, instance.id in demanded) for group, instance in observed.leaving()
+    )
+
+
+def _leaver(cluster: Cluster, group: Group, instance: Instance, excluded: frozenset[str], demanded: bool) -> Leaver:
+    node = cluster.node(instance.id)
+    return Leaver(
+        instance=instance,
+        group=group,
+        node=node,
+        copies=cluster.on(instance.id),
+        has_store=instance.id in cluster.stores,
+        shielded=instance.id in excluded or (node is not None and not node.holds_data),
+        demanded=demanded,
+    )

@@ -1,0 +1,129 @@
+"""Where shards could legally go: the questions that the engine's deciders answer, asked before anything is moved.
+
+It is a necessary condition, not the engine's own choice: it models same shard, awareness (forced values included),
+exclusion by name and the high disk watermark. What it can't see (index filters, per-node limits) the engine says
+later, in its own words, when a drain stalls.
+"""
+
+import math
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from vagus.cluster import Cluster, Copy, Node
+from vagus.owned import excluded
+
+AWARENESS = "cluster.routing.allocation.awareness.attributes"
+FORCED = "cluster.routing.allocation.awareness.force.zone.values"
+HIGH = "cluster.routing.allocation.disk.watermark.high"
+THRESHOLD = "cluster.routing.allocation.disk.threshold_enabled"
+
+UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40, "pb": 1 << 50}
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """Copies that can't be placed: `nowhere`: no legal node; `no_room`: no space on the legal ones."""
+
+    nowhere: tuple[Copy, ...] = ()
+    no_room: tuple[Copy, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Everything finds a place."""
+        return not self.nowhere and not self.no_room
+
+
+def shielded(cluster: Cluster) -> frozenset[str]:
+    """The nodes that an exclusion by name in force keeps shards off, wildcards included."""
+    value = cluster.setting("cluster.routing.allocation.exclude._name")
+    patterns = [pattern.strip() for pattern in value.split(",") if pattern.strip()]
+    return frozenset(node.name for node in cluster.nodes if any(fnmatchcase(node.name, p) for p in patterns))
+
+
+def fit(cluster: Cluster, going: frozenset[str]) -> Fit:
+    """Whether all copies on the nodes of `going` find a place on the others; largest first, to the emptiest node."""
+    closed = going | shielded(cluster) | excluded(cluster)
+    board = _Board(cluster, [node for node in cluster.nodes if node.holds_data and node.name not in closed])
+    moving = [copy for copy in cluster.copies if copy.node in going and copy.target is None]
+    nowhere: list[Copy] = []
+    no_room: list[Copy] = []
+    for copy in sorted(moving, key=lambda copy: (-copy.bytes, copy.index, copy.shard)):
+        legal = board.legal(copy)
+        if not legal:
+            nowhere.append(copy)
+        elif not board.place(copy, legal):
+            no_room.append(copy)
+    return Fit(nowhere=tuple(nowhere), no_room=tuple(no_room))
+
+
+class _Board:
+    """The layout while copies are placed one by one."""
+
+    def __init__(self, cluster: Cluster, targets: list[Node]) -> None:
+        self._targets = targets
+        self._room = {node.name: spare(cluster, node) for node in targets}
+        self._zones = zones(cluster)
+        self._zone_of = {node.name: node.zone for node in cluster.nodes}
+        self._where: dict[tuple[str, int], list[str]] = {}
+        for copy in cluster.copies:
+            if place := copy.target or copy.node:
+                self._where.setdefault(copy.id, []).append(place)
+        for copy in cluster.copies:
+            if copy.state == "UNASSIGNED":
+                self._where.setdefault(copy.id, []).append("")  # counts as a copy, stands nowhere
+
+    def legal(self, copy: Copy) -> list[Node]:
+        """The nodes that may take it: none of its other copies there, and its zone not over its share."""
+        return [node for node in self._targets if node.name not in self._where[copy.id] and self._share(copy, node)]
+
+    def _share(self, copy: Copy, node: Node) -> bool:
+        if not self._zones:
+            return True
+        others = list(self._where[copy.id])
+        others.remove(copy.node or "")
+        in_zone = sum(self._zone_of.get(name) == node.zone for name in others) + 1
+        return in_zone <= math.ceil((len(others) + 1) / len(self._zones))
+
+    def place(self, copy: Copy, legal: list[Node]) -> bool:
+        """Put it on the legal node with most room; `False` if it fits on none."""
+        best = max(legal, key=lambda node: (self._room[node.name], node.name))
+        if self._room[best.name] < copy.bytes:
+            return False
+        self._room[best.name] -= copy.bytes
+        self._where[copy.id].remove(copy.node or "")
+        self._where[copy.id].append(best.name)
+        return True
+
+
+def zones(cluster: Cluster) -> frozenset[str]:
+    """The zones that awareness counts: live and forced. Empty where awareness of zones is off."""
+    if "zone" not in [name.strip() for name in cluster.setting(AWARENESS).split(",")]:
+        return frozenset()
+    forced = {zone.strip() for zone in cluster.setting(FORCED).split(",") if zone.strip()}
+    return frozenset(forced | {node.zone for node in cluster.nodes if node.holds_data})
+
+
+def spare(cluster: Cluster, node: Node) -> int:
+    """Bytes that a node can take before its high watermark, with what is already on its way to it taken off."""
+    incoming = sum(copy.bytes for copy in cluster.copies if copy.target == node.name)
+    if cluster.setting(THRESHOLD, "true") == "false":
+        return node.disk_free - incoming
+    return node.disk_free - incoming - reserve(cluster.setting(HIGH, "90%"), node.disk_total)
+
+
+def reserve(watermark: str, total: int) -> int:
+    """Bytes that a watermark wants free: `90%` or `0.9` (used) or `50gb` (free)."""
+    text = watermark.strip().lower()
+    if text.endswith("%"):
+        return math.ceil(total * (100 - float(text[:-1])) / 100)
+    number = text.rstrip("bkmgtp")
+    if unit := text[len(number) :]:
+        return int(float(number) * UNITS[unit])
+    return math.ceil(total * (1 - float(number)))
+
+
+def started_elsewhere(cluster: Cluster, copies: Iterable[Copy], node: str) -> bool:
+    """Whether every one of these copies has an active twin on another node."""
+    active = {(copy.id, copy.node) for copy in cluster.copies if copy.active}
+    return all(any(shard == copy.id and where != node for shard, where in active) for copy in copies)

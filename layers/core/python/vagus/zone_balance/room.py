@@ -1,0 +1,18 @@
+"""What zone_balance gives to the frame."""
+
+from vagus.procedure.room import Room
+from vagus.steps import FRAME
+from vagus.zone_balance.apply import HANDLERS
+from vagus.zone_balance.decide import decide
+from vagus.zone_balance.observe import observe
+
+ZONE_BALANCE = Room(
+    name="zone_balance",
+    concern="topology",
+    kinds=tuple(dict.fromkeys((*HANDLERS, *FRAME))),
+    observe=observe,
+    decide=decide,
+    handlers=HANDLERS,
+    mode=lambda spec: spec.zone_balance.mode,
+    failures_in_a_row=lambda spec: spec.zone_balance.failures_in_a_row,
+)
