@@ -293,9 +293,7 @@ def _place_plugin(wanted: Engine, plugin: Plugin, folder: Path) -> None:
         archive.extractall(folder)  # noqa: S202 - an artifact pinned by version, checked by Maven; zipfile drops ".."
     descriptor = folder / "plugin-descriptor.properties"
     text = re.sub(r"(?m)^extended\.plugins=.*$", "extended.plugins=", descriptor.read_text())
-    descriptor.write_text(
-        re.sub(rf"(?m)^{wanted.name}\.version=.*$", f"{wanted.name}.version={wanted.version}", text)
-    )
+    descriptor.write_text(re.sub(rf"(?m)^{wanted.name}\.version=.*$", f"{wanted.name}.version={wanted.version}", text))
     for coordinate in plugin.extra:
         shutil.copy2(_bring(coordinate), folder)
 

@@ -1,0 +1,335 @@
+"""Real search nodes on this machine without the emulator, for tests: nodes/boot.sh with the local stand-ins.
+
+    with LocalCluster(nodes_per_zone=1, zones=("a", "b", "c")) as cluster:
+        cluster.addresses            # {"i-...": "127.23.1.11"}, each serves 9200 and 9300
+        cluster.certificates.read    # paths of the read role's certificate and key
+        cluster.call("GET", "/_cluster/health")
+
+The facts that AWS would give (instances by tag, node parameters) lie in a file that the stand-in `aws` reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import urllib3
+
+from vagus_local import artifacts
+from vagus_local.addresses import Network, claim_network
+from vagus_local.certificates import Authority, ClientCertificate, create_authority
+
+PACKAGE = Path(__file__).resolve().parent
+BOOT = PACKAGE.parents[1] / "nodes" / "boot.sh"
+REGION = "us-east-1"
+START_SECONDS = 180.0
+FAILURES = ("CHECK FAILED", "Job for vagus-search.service failed", "main process exited")
+SMALL: Mapping[str, object] = {
+    # all nodes see the host's one disk: its watermarks would say nothing about a node
+    "cluster.routing.allocation.disk.threshold_enabled": False,
+    "discovery.find_peers_interval_during_decommission": "1s",
+    "cluster.fault_detection.follower_check.timeout": "5s",
+    "cluster.fault_detection.leader_check.timeout": "5s",
+}
+
+
+class ClusterError(Exception):
+    """A local cluster did not come to the wanted state; the message ends with the log that tells why."""
+
+
+@dataclass
+class LocalNode:
+    """An instance: its facts, and its processes while it runs."""
+
+    id: str
+    zone: str
+    address: str
+    role: str
+    home: Path
+    process: subprocess.Popen[bytes] | None = None
+    state: str = "pending"
+
+    @property
+    def log(self) -> Path:
+        """What the boot script and the search process said."""
+        return self.home / "boot.log"
+
+    def described(self) -> dict[str, Any]:
+        """As EC2 describes it."""
+        return {
+            "InstanceId": self.id,
+            "PrivateIpAddress": self.address,
+            "Placement": {"AvailabilityZone": self.zone},
+            "State": {"Name": self.state},
+            "Tags": [],
+        }
+
+    def signal_all(self, number: int) -> None:
+        """Sends a signal to the whole instance."""
+        if self.process is not None:
+            os.killpg(self.process.pid, number)
+
+
+class LocalCluster:
+    """A cluster of real nodes, one folder each. Entering starts it and waits for green; leaving ends every process."""
+
+    def __init__(
+        self,
+        nodes_per_zone: int = 1,
+        zones: tuple[str, ...] = ("a", "b", "c"),
+        *,
+        name: str = "local",
+        role: str = "data+manager",
+        heap: str = "192m",
+        engine: artifacts.Engine = artifacts.DEFAULT,
+        settings: Mapping[str, object] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.name, self.zones, self.role, self.heap, self.engine = name, zones, role, heap, engine
+        self.settings = {**SMALL, **(settings or {})}
+        self._given_folder = folder
+        self.folder = folder or Path()
+        self.nodes: dict[str, LocalNode] = {}
+        self._plan = [zone for zone in zones for _ in range(nodes_per_zone)]
+        self._network: Network | None = None
+        self._formed = "none"
+        self._pools: dict[ClientCertificate, urllib3.PoolManager] = {}
+
+    # ------------------------------------------------------------ life
+
+    def __enter__(self) -> Self:
+        artifacts.resolve(self.engine)
+        self.folder = self._given_folder or Path(tempfile.mkdtemp(prefix="vagus-cluster-"))
+        self._network = claim_network()
+        create_authority(self.folder / "certificates")
+        try:
+            for zone in self._plan:
+                self._declare(zone, self.role)
+            for node in self.nodes.values():
+                self.start(node)
+            self.wait_green()
+        except BaseException:
+            self.__exit__()
+            raise
+        self._formed = self.call("GET", "/")["cluster_uuid"]
+        self._write_facts()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for node in self.nodes.values():
+            self._end(node)
+        for pool in self._pools.values():
+            pool.clear()
+        if self._network:
+            self._network.close()
+        if not self._given_folder:
+            shutil.rmtree(self.folder)
+
+    # ------------------------------------------------------------ what others use
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Instance id to private address, of nodes that are meant to run."""
+        return {node.id: node.address for node in self.nodes.values() if node.process is not None}
+
+    @property
+    def certificates(self) -> Authority:
+        """The authority's ca.pem and the clients' certificates (admin, read, write, application)."""
+        return Authority(self.folder / "certificates")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        client: ClientCertificate | None = None,
+        node: LocalNode | None = None,
+    ) -> Any:
+        """The JSON answer of a request, as admin unless told; raises ClusterError for anything but 2xx."""
+        status, answer = self.try_call(method, path, body, client=client, node=node)
+        if not 200 <= status < 300:
+            raise ClusterError(f"{method} {path}: {status} {answer}")
+        return answer
+
+    def try_call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        client: ClientCertificate | None = None,
+        node: LocalNode | None = None,
+    ) -> tuple[int, Any]:
+        """Status and answer (JSON, or text). Raises urllib3's errors for a node that doesn't answer."""
+        target = node or next(n for n in self.nodes.values() if n.process is not None)
+        response = self._pool(client or self.certificates.admin).request(
+            method, f"https://{target.address}:9200{path}", json=body, timeout=30.0, retries=False
+        )
+        text = response.data.decode()
+        return response.status, json.loads(text) if text.startswith(("{", "[")) else text
+
+    def wait_green(self, nodes: int | None = None, seconds: float = START_SECONDS) -> None:
+        """Until the cluster is green with all its nodes and its security is ready. Raises ClusterError."""
+        wanted = len(self.addresses) if nodes is None else nodes
+        self.wait_until(lambda: self._green(wanted), f"green with {wanted} nodes", seconds)
+
+    def wait_until(self, holds: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+        """Asks every 0.2 s whether something holds; raises ClusterError with the nodes' last log lines."""
+        deadline, last = time.monotonic() + seconds, ""
+        while time.monotonic() < deadline:
+            try:
+                if holds():
+                    return
+            except (urllib3.exceptions.HTTPError, ClusterError) as error:
+                last = str(error)
+            self._look_for_failures()
+            time.sleep(0.2)
+        raise ClusterError(f"not {what} after {seconds:.0f} s ({last})\n{self._logs()}")
+
+    def add_node(self, zone: str, role: str | None = None) -> LocalNode:
+        """Launches one more instance; it is not waited for."""
+        node = self._declare(zone, role or self.role)
+        self.start(node)
+        return node
+
+    def start(self, node: LocalNode) -> None:
+        """Boots an instance that was declared, stopped or killed; its data is as it was left."""
+        environment = {**os.environ, **self.environment(node)}
+        with node.log.open("ab") as log:
+            node.process = subprocess.Popen(
+                ["/bin/bash", str(BOOT)], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
+        node.state = "running"
+        self._write_facts()
+
+    def kill(self, node: LocalNode) -> None:
+        """SIGKILL to the whole instance: a crash, or the sudden loss of a machine."""
+        node.signal_all(signal.SIGKILL)
+        self._reap(node)
+
+    def stop(self, node: LocalNode) -> None:
+        """Ends an instance as EC2 does: SIGTERM, SIGKILL after 10 s."""
+        self._end(node)
+
+    def freeze(self, node: LocalNode) -> None:
+        """SIGSTOP: the node answers with silence, as in a lost zone."""
+        node.signal_all(signal.SIGSTOP)
+
+    def thaw(self, node: LocalNode) -> None:
+        """Undoes freeze."""
+        node.signal_all(signal.SIGCONT)
+
+    def shell(self, node: LocalNode, command: str) -> subprocess.CompletedProcess[str]:
+        """Runs a shell text on the instance, as an SSM document's runs."""
+        environment = {**os.environ, **self.environment(node)}
+        return subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+
+    # ------------------------------------------------------------ inside
+
+    def environment(self, node: LocalNode) -> dict[str, str]:
+        """What the hypervisor gives an instance."""
+        return {
+            "INSTANCE_ID": node.id,
+            "AVAILABILITY_ZONE": node.zone,
+            "PRIVATE_IP": node.address,
+            "AWS_REGION": REGION,
+            "INSTANCE_HOME": str(node.home),
+            "VAGUS_FAKE_AWS": str(self.folder / "aws.json"),
+            "VAGUS_CERTIFICATES": str(self.folder / "certificates"),
+            "VAGUS_ENGINES": str(artifacts.engines_folder()),
+            "VAGUS_JAVA_HOME": str(artifacts.find_java(self.engine.java)),
+            "PATH": f"{PACKAGE / 'node_bin'}:{os.environ['PATH']}",
+        }
+
+    def _declare(self, zone: str, role: str) -> LocalNode:
+        if self._network is None:
+            raise ClusterError("the cluster is not entered")
+        identity = f"i-{secrets.token_hex(8)}0"
+        home = self.folder / "instances" / identity
+        home.mkdir(parents=True)
+        (home / "tags.json").write_text(json.dumps({"vagus:cluster": self.name, "vagus:role": role}))
+        address = self._network.address(10 + len(self.nodes))
+        node = LocalNode(identity, zone, address, role, home)
+        self.nodes[identity] = node
+        self._write_facts()
+        return node
+
+    def _write_facts(self) -> None:
+        managers = sum("manager" in node.role for node in self.nodes.values())
+        parameters = {
+            "engine": self.engine.name,
+            "version": self.engine.version,
+            "heap": self.heap,
+            "artifact-bucket": "artifacts",
+            "settings": json.dumps(self.settings),
+            "zones": ",".join(self.zones),
+            "formed": self._formed,
+            "initial-managers": str(managers),
+        }
+        facts = {
+            "instances": [self._described(node) for node in self.nodes.values()],
+            "parameters": {f"/vagus/{self.name}/node/{key}": value for key, value in parameters.items()},
+            "bucket": str(self.folder / "buckets"),
+        }
+        partial = self.folder / "aws.json.partial"
+        partial.write_text(json.dumps(facts, indent=1))
+        partial.rename(self.folder / "aws.json")
+
+    def _described(self, node: LocalNode) -> dict[str, Any]:
+        tags = {"vagus:cluster": self.name, "vagus:role": node.role}
+        return {**node.described(), "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
+
+    def _pool(self, client: ClientCertificate) -> urllib3.PoolManager:
+        if client not in self._pools:
+            context = ssl.create_default_context(cafile=str(self.certificates.ca))
+            context.load_cert_chain(client.certificate, client.key)
+            self._pools[client] = urllib3.PoolManager(ssl_context=context, maxsize=4)
+        return self._pools[client]
+
+    def _green(self, nodes: int) -> bool:
+        health = self.call("GET", "/_cluster/health?timeout=1s&cluster_manager_timeout=1s")
+        if health["status"] != "green" or health["number_of_nodes"] != nodes:
+            return False
+        return bool(self.call("GET", "/_plugins/_security/health")["status"] == "UP")
+
+    def _look_for_failures(self) -> None:
+        for node in self.nodes.values():
+            if node.process is not None and node.process.poll() is not None:
+                raise ClusterError(f"{node.id} ended with {node.process.returncode}\n{self._logs(node)}")
+            if node.log.exists() and any(words in node.log.read_text() for words in FAILURES):
+                raise ClusterError(f"{node.id} did not start\n{self._logs(node)}")
+
+    def _logs(self, *nodes: LocalNode) -> str:
+        chosen = [n for n in nodes or self.nodes.values() if n.log.exists()]
+        return "\n".join(f"--- {n.id}\n" + "\n".join(n.log.read_text().splitlines()[-15:]) for n in chosen)
+
+    def _end(self, node: LocalNode) -> None:
+        if node.process is None:
+            return
+        if node.process.poll() is None:
+            node.signal_all(signal.SIGCONT)
+            node.signal_all(signal.SIGTERM)
+            try:
+                node.process.wait(10)
+            except subprocess.TimeoutExpired:
+                node.signal_all(signal.SIGKILL)
+        self._reap(node)
+
+    def _reap(self, node: LocalNode) -> None:
+        if node.process is not None:
+            node.process.wait()
+        node.process, node.state = None, "stopped"
+        self._write_facts()

@@ -1,0 +1,334 @@
+#!/bin/bash
+# Makes an instance a search node. User data on AWS, and run as it is by the local hypervisor.
+#
+#   boot.sh           first boot: bring what belongs to this script, then start the service
+#   boot.sh prepare   facts, engine, certificate, configuration, then the checks (the service's ExecStartPre)
+#   boot.sh exec      become the search process (the service's ExecStart)
+#
+# Every start goes through `prepare` again, so that a new version, address or trust takes effect by a restart.
+# What differs between AWS and a local stack is an executable on PATH: aws, systemctl, instance-metadata,
+# mount-data-volume, issue-certificate, run-search. Stand-ins come first on PATH; nodes/bin is last.
+# A failed check exits with 78: the service manager does not try again what only a person or a parameter can change.
+set -euo pipefail
+umask 027
+
+HOME_FOLDER="${INSTANCE_HOME:-/opt/vagus/instance}"
+ENGINES="${VAGUS_ENGINES:-/opt/vagus/engines}"
+SEARCH="$HOME_FOLDER/search"
+FAILED=0
+
+say() { printf 'boot: %s\n' "$*" >&2; }
+check_failed() {
+  printf 'CHECK FAILED: %s: %s\n' "$1" "$2" >&2
+  FAILED=1
+}
+refuse() {
+  check_failed "$@"
+  exit 78
+}
+
+# ---------------------------------------------------------------- facts
+
+metadata() { # path below latest/meta-data; empty and false if the instance has no such fact
+  if command -v instance-metadata >/dev/null; then
+    instance-metadata "$1"
+    return
+  fi
+  local imds=http://169.254.169.254/latest
+  if [[ -z ${IMDS_TOKEN:-} ]]; then
+    IMDS_TOKEN="$(curl -sSf -m 5 --retry 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$imds/api/token")"
+  fi
+  curl -sSf -m 5 --retry 5 -H "X-aws-ec2-metadata-token: $IMDS_TOKEN" "$imds/meta-data/$1"
+}
+
+read_facts() {
+  INSTANCE_ID="${INSTANCE_ID:-$(metadata instance-id)}"
+  AVAILABILITY_ZONE="${AVAILABILITY_ZONE:-$(metadata placement/availability-zone)}"
+  PRIVATE_IP="${PRIVATE_IP:-$(metadata local-ipv4)}"
+  AWS_REGION="${AWS_REGION:-$(metadata placement/region)}"
+  CLUSTER="${VAGUS_CLUSTER:-$(metadata tags/instance/vagus:cluster)}"
+  ROLE="${VAGUS_ROLE:-$(metadata tags/instance/vagus:role)}"
+  export AWS_REGION AWS_DEFAULT_REGION="$AWS_REGION" INSTANCE_ID AVAILABILITY_ZONE PRIVATE_IP
+  [[ -n $CLUSTER ]] || refuse tags "the instance has no tag vagus:cluster"
+  [[ -n $ROLE ]] || refuse tags "the instance has no tag vagus:role"
+}
+
+read_parameters() { # one call; a value may have several lines
+  local prefix="/vagus/$CLUSTER/node/" listing line name=""
+  declare -gA PARAMETER=()
+  listing="$(aws ssm get-parameters-by-path --path "${prefix%/}" --with-decryption \
+    --query 'Parameters[].[Name,Value]' --output text)" || refuse parameters "cannot read $prefix*"
+  while IFS= read -r line; do
+    if [[ $line == "$prefix"*$'\t'* ]]; then
+      name="${line%%$'\t'*}" name="${name#"$prefix"}"
+      PARAMETER[$name]="${line#*$'\t'}"
+    elif [[ -n $name ]]; then
+      PARAMETER[$name]+=$'\n'"$line"
+    fi
+  done <<<"$listing"
+  for name in engine version heap zones formed initial-managers; do
+    [[ -n ${PARAMETER[$name]:-} ]] || refuse parameters "$prefix$name is not set"
+  done
+}
+
+manager_eligible() { # lines "address id" of this cluster's manager-eligible instances, sorted by id
+  aws ec2 describe-instances \
+    --filters "Name=tag:vagus:cluster,Values=$CLUSTER" Name=instance-state-name,Values=pending,running \
+    --query "Reservations[].Instances[].[InstanceId,PrivateIpAddress,Tags[?Key=='vagus:role']|[0].Value]" \
+    --output text | awk -F'\t' '$3 ~ /manager/ && $2 != "None" {print $2, $1}' | sort -k2
+}
+
+read_managers() { # before the cluster is formed, its managers wait for one another
+  local deadline=$((SECONDS + 600)) wanted="${PARAMETER[initial-managers]}" seen
+  while :; do
+    MANAGERS="$(manager_eligible)" || refuse managers "cannot describe the cluster's instances"
+    seen="$(grep -c . <<<"$MANAGERS" || true)"
+    [[ ${PARAMETER[formed]} == none && $ROLE == *manager* && $seen -lt $wanted ]] || return 0
+    ((SECONDS < deadline)) || refuse managers "$seen of $wanted manager-eligible instances after 10 minutes"
+    say "waiting for managers: $seen of $wanted"
+    sleep 3
+  done
+}
+
+# ---------------------------------------------------------------- engine
+
+manifest() { # a top-level text or number of the engine's manifest
+  sed -n -e "s/^ \"$1\": \"\(.*\)\",\{0,1\}$/\1/p" -e "s/^ \"$1\": \([0-9]*\),\{0,1\}$/\1/p" "$ENGINE_HOME/manifest.json"
+}
+
+bring_engine() { # baked into the image, else from the artifact bucket
+  local label="${PARAMETER[engine]}-${PARAMETER[version]}" bucket="${PARAMETER[artifact-bucket]:-}" scratch
+  ENGINE_HOME="$ENGINES/$label"
+  [[ ! -e $ENGINE_HOME/manifest.json ]] || return 0
+  [[ -n $bucket ]] || refuse engine "$label is not in the image and the parameter artifact-bucket is not set"
+  say "fetching $label from the artifact bucket"
+  mkdir -p "$ENGINES"
+  scratch="$(mktemp -d "$ENGINES/.fetch-XXXXXX")"
+  trap 'rm -rf "$scratch"' RETURN
+  for file in "$label.tar.gz" "$label.tar.gz.sha256"; do
+    aws s3 cp --only-show-errors "s3://$bucket/engines/$file" "$scratch/$file" || refuse engine "no $file in the artifact bucket"
+  done
+  (cd "$scratch" && sha256sum --check --status "$label.tar.gz.sha256") || refuse engine "$label.tar.gz does not match its SHA-256"
+  tar -xzf "$scratch/$label.tar.gz" -C "$scratch" --no-same-owner
+  mv "$scratch/$label" "$ENGINE_HOME"
+}
+
+find_java() { # the first JDK that is new enough for the engine
+  local home major
+  for home in "${VAGUS_JAVA_HOME:-}" "$ENGINE_HOME/jdk" "${JAVA_HOME:-}" /usr/lib/jvm/*; do
+    [[ -x $home/bin/java && -r $home/release ]] || continue
+    major="$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$home/release")"
+    ((${major:-0} >= $(manifest java))) && JAVA="$home/bin/java" && return
+  done
+  refuse java "no JDK $(manifest java) or newer in VAGUS_JAVA_HOME, JAVA_HOME or /usr/lib/jvm"
+}
+
+lay_out() { # a home of its own per node; the jars are links where the file system allows it
+  mkdir -p "$SEARCH"/{bin,config,lib,logs,tmp}
+  rm -rf "$SEARCH/modules" "$SEARCH/plugins"
+  for part in modules plugins; do
+    cp -al "$ENGINE_HOME/$part" "$SEARCH/$part" 2>/dev/null || { rm -rf "${SEARCH:?}/$part" && cp -a "$ENGINE_HOME/$part" "$SEARCH/$part"; }
+  done
+  rm -rf "$SEARCH/config/opensearch-security"
+  cp -r "$NODES/security" "$SEARCH/config/opensearch-security"
+}
+
+# ---------------------------------------------------------------- certificate
+
+certificate_fits() { # prints why not
+  local folder="$1" key cert
+  [[ -s $folder/node.pem && -s $folder/node.key && -s $folder/ca.pem ]] || { echo "there is none" && return 1; }
+  openssl verify -CAfile "$folder/ca.pem" -untrusted "$folder/node.pem" "$folder/node.pem" >/dev/null 2>&1 ||
+    { echo "it is not signed by the trusted authority, or not valid now" && return 1; }
+  openssl x509 -in "$folder/node.pem" -noout -checkend 3600 >/dev/null || { echo "it ends within the hour" && return 1; }
+  openssl x509 -in "$folder/node.pem" -noout -checkip "$PRIVATE_IP" | grep -q 'does match' ||
+    { echo "it is not for address $PRIVATE_IP" && return 1; }
+  openssl x509 -in "$folder/node.pem" -noout -checkhost "$INSTANCE_ID" | grep -q 'does match' ||
+    { echo "it is not for instance $INSTANCE_ID" && return 1; }
+  key="$(openssl pkey -in "$folder/node.key" -pubout)" cert="$(openssl x509 -in "$folder/node.pem" -noout -pubkey)"
+  [[ $key == "$cert" ]] || { echo "its key is another one" && return 1; }
+}
+
+obtain_certificate() { # the key is born here and never leaves the node
+  local folder="$SEARCH/config/certificates" fresh
+  mkdir -p "$folder"
+  certificate_fits "$folder" >/dev/null && return
+  fresh="$(mktemp -d "$SEARCH/config/.certificates-XXXXXX")"
+  (umask 077 && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$fresh/node.key" 2>/dev/null)
+  openssl req -new -key "$fresh/node.key" -subj "/O=vagus/CN=node-$INSTANCE_ID" \
+    -addext "subjectAltName=DNS:$INSTANCE_ID,IP:$PRIVATE_IP" -out "$fresh/node.csr"
+  export ARTIFACT_BUCKET="${PARAMETER[artifact-bucket]:-}"
+  issue-certificate <"$fresh/node.csr" >"$fresh/node.pem" || refuse certificate "the issuer did not sign the request"
+  # the chain is leaf first, authority last: what follows the leaf is what this node trusts
+  awk '/BEGIN CERTIFICATE/ {n++} n > 1' "$fresh/node.pem" >"$fresh/ca.pem"
+  rm -rf "$folder" && mv "$fresh" "$folder"
+}
+
+# ---------------------------------------------------------------- configuration
+
+node_roles() { # vagus:role is one role or several joined by "+"; "data" also coordinates and runs pipelines
+  local role roles=()
+  for role in ${ROLE//+/ }; do
+    case $role in
+    data) roles+=('"data"' '"ingest"') ;;
+    manager) roles+=('"cluster_manager"') ;;
+    coordinating) ;;
+    *) roles+=("\"$role\"") ;;
+    esac
+  done
+  (IFS=, && echo "[${roles[*]}]")
+}
+
+quoted_list() { # a,b -> "a","b"
+  sed 's/[^,]*/"&"/g' <<<"$1"
+}
+
+write_settings() { # one YAML flow mapping: a setting of the parameter that repeats one of ours stops the node
+  local extra="${PARAMETER[settings]:-}" forming=""
+  extra="${extra#*\{}" extra="${extra%\}*}"
+  if [[ ${PARAMETER[formed]} == none && $ROLE == *manager* ]]; then
+    forming="\"cluster.initial_cluster_manager_nodes\": [$(awk '{printf "%s\"%s\"", (NR > 1 ? "," : ""), $2}' <<<"$MANAGERS")],"
+  fi
+  cut -d' ' -f1 <<<"$MANAGERS" >"$SEARCH/config/unicast_hosts.txt"
+  cat >"$SEARCH/config/${PARAMETER[engine]}.yml" <<END
+{
+"cluster.name": "$CLUSTER",
+"node.name": "$INSTANCE_ID",
+"node.attr.zone": "$AVAILABILITY_ZONE",
+"node.roles": $(node_roles),
+"network.host": "$PRIVATE_IP",
+"http.port": 9200,
+"transport.port": 9300,
+"path.data": "$DATA/search",
+"path.logs": "$SEARCH/logs",
+"discovery.seed_providers": "file",
+$forming
+"cluster.routing.allocation.awareness.attributes": "zone",
+"cluster.routing.allocation.awareness.force.zone.values": [$(quoted_list "${PARAMETER[zones]}")],
+$(tls_settings transport)
+$(tls_settings http)
+"plugins.security.ssl.http.enabled": true,
+"plugins.security.ssl.http.clientauth_mode": "OPTIONAL",
+"plugins.security.ssl.transport.enforce_hostname_verification": true,
+"plugins.security.ssl.transport.resolve_hostname": false,
+"plugins.security.ssl.certificates_hot_reload.enabled": true,
+"plugins.security.authcz.admin_dn": ["CN=admin,O=vagus"],
+"plugins.security.nodes_dn": ["CN=node-*,O=vagus"],
+"plugins.security.allow_default_init_securityindex": true${extra:+,}
+$extra
+}
+END
+}
+
+tls_settings() {
+  cat <<END
+"plugins.security.ssl.$1.pemcert_filepath": "certificates/node.pem",
+"plugins.security.ssl.$1.pemkey_filepath": "certificates/node.key",
+"plugins.security.ssl.$1.pemtrustedcas_filepath": "certificates/ca.pem",
+END
+}
+
+write_command() { # one argument a line: `exec` reads it without asking anyone
+  local properties jvm
+  properties="$(manifest properties)"
+  read -ra jvm <<<"$(manifest jvm)"
+  cp "$NODES/log4j2.properties" "$SEARCH/config/log4j2.properties"
+  printf '%s\n' "$JAVA" "-Xms${PARAMETER[heap]}" "-Xmx${PARAMETER[heap]}" -XX:+ExitOnOutOfMemoryError \
+    -Dfile.encoding=UTF-8 -Djava.awt.headless=true -Dlog4j2.disable.jmx=true -Dlog4j2.formatMsgNoLookups=true \
+    -Dio.netty.noUnsafe=true -Dio.netty.noKeySetOptimization=true "-Djava.io.tmpdir=$SEARCH/tmp" "${jvm[@]}" \
+    "-D$properties.path.home=$SEARCH" "-D$properties.path.conf=$SEARCH/config" "-D$properties.distribution.type=tar" \
+    "-D$properties.bundled_jdk=true" -cp "$ENGINE_HOME/lib/*" "$(manifest main_class)" >"$SEARCH/command"
+}
+
+# ---------------------------------------------------------------- checks
+
+check_zone() {
+  [[ ",${PARAMETER[zones]}," == *",$AVAILABILITY_ZONE,"* ]] ||
+    check_failed zone "$AVAILABILITY_ZONE is not one of the cluster's zones (${PARAMETER[zones]})"
+}
+
+check_engine() {
+  local is wanted="${PARAMETER[engine]}-${PARAMETER[version]}"
+  is="$(manifest engine)-$(manifest version)"
+  [[ $is == "$wanted" ]] || check_failed engine "the manifest says $is, the parameter says $wanted"
+  (cd "$ENGINE_HOME" && sed -n 's/^  "\(.*\.jar\)": "\([0-9a-f]\{64\}\)",\{0,1\}$/\2  \1/p' manifest.json | sha256sum --check --status) ||
+    check_failed engine "a jar of $wanted is not the one in its manifest"
+}
+
+check_certificate() {
+  local why
+  why="$(certificate_fits "$SEARCH/config/certificates")" || check_failed certificate "$why"
+}
+
+check_disk() {
+  local free minimum="${PARAMETER[minimum-free-mb]:-1024}"
+  if ! mkdir -p "$DATA/search" "$DATA/vagus" || ! (: >"$DATA/vagus/.writable") 2>/dev/null; then
+    check_failed disk "$DATA is not writable"
+    return
+  fi
+  free="$(($(df -Pk "$DATA" | awk 'NR == 2 {print $4}') / 1024))"
+  ((free >= minimum)) || check_failed disk "$DATA has $free MiB free, needs $minimum"
+}
+
+# ---------------------------------------------------------------- what is asked for
+
+find_nodes_folder() { # beside this script, else (as user data) the bundle that is named by its SHA-256
+  NODES="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+  [[ ! -d $NODES/security ]] || return 0
+  NODES=/opt/vagus/nodes
+  local bucket="${PARAMETER[artifact-bucket]:-}" bundle="${PARAMETER[nodes-bundle]:-}" scratch
+  [[ -n $bucket && -n $bundle ]] || refuse bundle "the parameters artifact-bucket and nodes-bundle are not set"
+  scratch="$(mktemp)"
+  aws s3 cp --only-show-errors "s3://$bucket/$bundle" "$scratch" || refuse bundle "no $bundle in the artifact bucket"
+  sha256sum --check --status <<<"$(basename "$bundle" .tar.gz)  $scratch" || refuse bundle "$bundle does not match its name"
+  mkdir -p "$NODES" && tar -xzf "$scratch" -C "$NODES" --no-same-owner && rm "$scratch"
+}
+
+first_boot() {
+  if [[ ! -d "$(dirname "${BASH_SOURCE[0]}")/security" ]]; then
+    read_facts
+    read_parameters
+  fi
+  find_nodes_folder
+  systemctl link "$NODES/vagus-search.service"
+  exec systemctl enable --now vagus-search
+}
+
+prepare() {
+  find_nodes_folder
+  PATH="$PATH:$NODES/bin"
+  read_facts
+  read_parameters
+  DATA="$(mount-data-volume)" || refuse disk "the data volume cannot be mounted"
+  bring_engine
+  lay_out
+  find_java
+  obtain_certificate
+  check_zone
+  check_engine
+  check_certificate
+  check_disk
+  ((FAILED == 0)) || exit 78
+  read_managers
+  write_settings
+  write_command
+  echo "$DATA" >"$SEARCH/data-folder"
+}
+
+become_search() {
+  local command
+  find_nodes_folder
+  PATH="$PATH:$NODES/bin"
+  mapfile -t command <"$SEARCH/command"
+  cd "$SEARCH"
+  # a step was decided on a process: what started after that decision is another process (nodes/documents)
+  date +%s%3N >"$(<"$SEARCH/data-folder")/vagus/started"
+  exec run-search "${command[@]}"
+}
+
+case "${1:-}" in
+"") first_boot ;;
+prepare) prepare ;;
+exec) become_search ;;
+*) echo "usage: boot.sh [prepare|exec]" >&2 && exit 64 ;;
+esac
