@@ -37,3 +37,59 @@ node_modules/.installed: package.json package-lock.json
 
 .PHONY: install
 install: $(VENV)/.installed .venv-functions/.installed node_modules/.installed ## Python, functions' interpreter and CDK CLI
+
+.PHONY: lock
+lock: ## lock the dependencies of pyproject.toml anew, with hashes
+	$(PYTHON313) -m pip install -q --disable-pip-version-check uv --target .build/uv
+	.build/uv/bin/uv pip compile pyproject.toml --all-extras --no-header --no-emit-index-url --generate-hashes \
+		--python $(PYTHON313) -q -o requirements.lock
+	sed -i '1i # Locked from pyproject.toml by `make lock`; every hash is checked at install.' requirements.lock
+
+# ------------------------------------------------------------------ check
+.PHONY: lint
+lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy layers/core/python/vagus functions constructs/vagus_cdk cli/vagus_cli local/vagus_local benchmarks app.py
+	PYTHONPATH=constructs:functions:layers/core/python:cli:local $(BIN)/lint-imports
+	$(BIN)/shellcheck -x nodes/boot.sh nodes/bin/* local/vagus_local/node_bin/*
+
+# Tiers by cost; budgets on two cores: unit 3 min, infrastructure 5, integration 15, e2e 15.
+.PHONY: test
+test: install engine lint ## everything: lint, unit, infrastructure, integration, e2e
+	$(BIN)/pytest tests $(PYTEST)
+
+.PHONY: unit infrastructure integration e2e
+unit infrastructure: install ## one tier of tests
+	$(BIN)/pytest tests/$@ $(PYTEST)
+integration e2e: install engine
+	$(BIN)/pytest tests/$@ $(PYTEST)
+
+.PHONY: engine
+engine: $(VENV)/.installed ## bring the search engine from Maven Central into the cache, once
+	$(PY) -m vagus_local.artifacts
+
+.PHONY: bench
+bench: install engine ## figures as ratios to a baseline of the same run (NAME=... for one); writes .local/bench.json
+	$(PY) -m benchmarks $(NAME)
+
+# ------------------------------------------------------------------ run
+.PHONY: demo up down
+demo: install engine ## an instance leaves, its shards leave first: on real nodes and a local AWS
+	$(BIN)/python -m vagus_local.demo
+
+up: install engine ## the local stack
+	$(BIN)/vagus local up
+
+down: ## end it; leaves caches only
+	$(BIN)/vagus local down
+
+.PHONY: doctor
+doctor: ## each missing prerequisite, and its remedy
+	@test -n "$(PYTHON313)" || { echo "Python 3.13: missing. Install it (pyenv install 3.13) or set PYTHON313=/path/to/python3.13"; exit 1; }
+	@$(MAKE) -s $(VENV)/.installed
+	$(BIN)/vagus doctor
+
+.PHONY: clean-cache
+clean-cache: ## remove the engine cache and everything that the make targets installed
+	rm -rf "$${VAGUS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/vagus}" .venv .venv-functions node_modules .build .local cdk.out
