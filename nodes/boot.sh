@@ -180,7 +180,7 @@ node_roles() { # vagus:role is one role or several joined by "+"; "data" also co
 }
 
 quoted_list() { # a,b -> "a","b"
-  sed 's/[^,]*/"&"/g' <<<"$1"
+  echo "\"${1//,/\",\"}\""
 }
 
 write_settings() { # one YAML flow mapping: a setting of the parameter that repeats one of ours stops the node
@@ -316,13 +316,15 @@ prepare() {
 }
 
 become_search() {
-  local command
+  local command state
   find_nodes_folder
   PATH="$PATH:$NODES/bin"
+  state="$(<"$SEARCH/data-folder")/vagus"
   mapfile -t command <"$SEARCH/command"
   cd "$SEARCH"
   # a step was decided on a process: what started after that decision is another process (nodes/documents)
-  date +%s%3N >"$(<"$SEARCH/data-folder")/vagus/started"
+  date +%s%3N >"$state/started"
+  rm -f "$state/stopped"
   exec run-search "${command[@]}"
 }
 

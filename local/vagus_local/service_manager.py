@@ -127,7 +127,7 @@ def _serve(
                 connection.sendall(f"{code} {text}\n".encode())
 
 
-def ask(verb: str) -> int:
+def ask(verb: str, *, quiet: bool = False) -> int:
     """Has the instance's service manager do something; prints its text, returns its code."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_SECONDS)
@@ -138,7 +138,7 @@ def ask(verb: str) -> int:
             return 1
         connection.sendall(f"{verb}\n".encode())
         code, _, text = connection.makefile("r").readline().rstrip("\n").partition(" ")
-    if text:
+    if text and not quiet:
         print(text)
     return int(code or 1)
 
@@ -160,7 +160,7 @@ def main(arguments: list[str]) -> int:
     if verb == "show" and "--property=MainPID" in arguments:
         return ask("main-pid")
     if verb in ("start", "stop", "restart", "is-active"):
-        return ask(verb)
+        return ask(verb, quiet="--quiet" in arguments)
     print(f"Unknown command verb {' '.join(arguments)}: not part of this stand-in", file=sys.stderr)
     return 1
 

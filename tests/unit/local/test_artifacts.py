@@ -1,0 +1,123 @@
+"""What is brought, where it lies, and that a half engine never has an engine's name."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from vagus_local import artifacts
+from vagus_local.artifacts import (
+    DEFAULT,
+    ENGINES,
+    ArtifactError,
+    Coordinate,
+    DownloadFailed,
+    JavaMissing,
+    engine,
+    find_java,
+    jar_stem,
+    pack,
+    resolve,
+    sha256,
+    write_poms,
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VAGUS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def fake_jdk(folder: Path, version: str) -> Path:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "java").touch()
+    (folder / "release").write_text(f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n')
+    return folder
+
+
+def baked(cache: Path) -> Path:
+    folder = cache / "engines" / DEFAULT.label
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib" / "a-1.0.jar").write_bytes(b"jar")
+    (folder / "manifest.json").write_text(json.dumps(artifacts.manifest(DEFAULT, folder)))
+    return folder
+
+
+def test_every_artifact_is_pinned_and_every_engine_has_security_of_its_own_version() -> None:
+    for one in ENGINES:
+        coordinates = [*one.libraries, *(m.coordinate for m in one.modules), *(p.coordinate for p in one.plugins)]
+        assert all(c.version[0].isdigit() and "SNAPSHOT" not in c.version for c in coordinates)
+        assert [p.coordinate.version for p in one.plugins] == [f"{one.version}.0"]
+
+
+def test_an_engine_in_the_cache_is_not_brought_again(cache: Path) -> None:
+    folder = baked(cache)
+    assert resolve(DEFAULT, say=pytest.fail) == folder
+
+
+def test_a_download_that_fails_leaves_nothing_under_the_engines_name(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    failing = tmp_path / "bin" / "mvn"
+    failing.parent.mkdir()
+    failing.write_text("#!/bin/sh\necho could not transfer\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{failing.parent}:/usr/bin:/bin")
+    with pytest.raises(DownloadFailed, match="could not transfer"):
+        resolve(DEFAULT, say=lambda _: None)
+    assert list((cache / "engines").iterdir()) == []
+
+
+def test_without_maven_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DownloadFailed, match="install Maven"):
+        resolve(DEFAULT, say=lambda _: None)
+
+
+def test_one_maven_run_brings_all_parts(tmp_path: Path) -> None:
+    write_poms(tmp_path, {"lib": (Coordinate("g", "a", "1.2"),), "netty": (Coordinate("g", "b", "3"),)})
+    assert "<module>lib</module><module>netty</module>" in (tmp_path / "pom.xml").read_text()
+    expected = "<groupId>g</groupId><artifactId>a</artifactId><version>1.2</version>"
+    assert expected in (tmp_path / "lib" / "pom.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("jar", "stem"),
+    [
+        ("netty-common-4.1.125.Final.jar", "netty-common"),
+        ("log4j-1.2-api-2.21.0.jar", "log4j"),
+        ("jackson-core-2.18.jar", "jackson-core"),
+    ],
+)
+def test_a_jars_stem_has_no_version(jar: str, stem: str) -> None:
+    assert jar_stem(jar) == stem
+
+
+def test_the_first_jdk_that_is_new_enough_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = fake_jdk(tmp_path / "old", "17.0.15"), fake_jdk(tmp_path / "new", "25.0.3")
+    monkeypatch.setattr(artifacts, "java_homes", lambda: [tmp_path / "none", old, new])
+    assert find_java(21) == new
+    assert find_java(17) == old
+
+
+def test_without_a_jdk_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "java_homes", list)
+    with pytest.raises(JavaMissing, match="VAGUS_JAVA_HOME"):
+        find_java(21)
+    assert issubclass(JavaMissing, ArtifactError)
+
+
+def test_an_unknown_version_names_the_known_ones() -> None:
+    with pytest.raises(KeyError, match=DEFAULT.label):
+        engine("opensearch", "1.0.0")
+
+
+def test_a_packed_engine_is_what_the_bucket_holds(cache: Path, tmp_path: Path) -> None:
+    baked(cache)
+    archive = pack(DEFAULT, tmp_path / "out", say=lambda _: None)
+    with tarfile.open(archive) as tar:
+        assert f"{DEFAULT.label}/manifest.json" in tar.getnames()
+    assert archive.with_name(archive.name + ".sha256").read_text() == f"{sha256(archive)}  {archive.name}\n"
+    assert [p.name for p in archive.parent.iterdir() if "partial" in p.name] == []
