@@ -2,7 +2,7 @@
 
 Environment: GATEWAY_PORT, BIND_HOST (127.0.0.0/8 only), STATE_DIR, TMPDIR, S3_DATA_DIR, AWS_DEFAULT_REGION,
 LAMBDA_PYTHON_3_13 (the functions' interpreter), SFN_WAIT_SCALE (Step Functions' seconds), VAGUS_HOOK_SCALE (lifecycle
-hooks' seconds), and for instances VAGUS_INSTANCES_DIR, VAGUS_BOOT, VAGUS_NODE_BIN, VAGUS_NODE_NETWORK (see hypervisor.py).
+hooks' seconds), and for instances VAGUS_INSTANCES_DIR, VAGUS_BOOT, VAGUS_NODE_BIN, VAGUS_NODE_NETWORK (hypervisor.py).
 """
 
 import ipaddress
@@ -37,11 +37,11 @@ def main() -> int:
     from vagus_local.emulator import install, seams
 
     try:
-        install.install()
-    except seams.SeamError as error:
+        host = install.install()
+    except (seams.SeamError, ValueError) as error:
         print(f"emulator: {error}", file=sys.stderr)
         return 3
-    install.serve()
+    install.serve(host)
     return 0
 
 

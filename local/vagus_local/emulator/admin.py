@@ -11,6 +11,7 @@
 import json
 import os
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ import ministack.app as app
 from ministack.core import responses
 from ministack.services import cloudtrail
 
-from vagus_local.emulator import dynamodb, eventbridge
+from vagus_local.emulator import dynamodb, ec2, eventbridge
 
 trail_keys: list[dict[str, Any]] = []
 """{"Value": base64 of the PKCS#1 DER, "Fingerprint": hex, "ValidityStartTime", "ValidityEndTime"}"""
@@ -44,11 +45,24 @@ def _trail_keys(_: re.Match[str], body: Any) -> Any:
     return {"keys": len(trail_keys)}
 
 
+_SIGNALS = {"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT, "kill": signal.SIGKILL}
+
+
+def _kill(found: re.Match[str], _: Any) -> Any:
+    return {"signalled": ec2.disturb([found["instance"]], signal.SIGKILL)}
+
+
+def _zone(found: re.Match[str], _: Any) -> Any:
+    return {"signalled": ec2.disturb(ec2.in_zone(found["zone"]), _SIGNALS[found["verb"]])}
+
+
 ENDPOINTS: dict[str, Endpoint] = {
     r"events": _events,
     r"faults": _faults,
     r"ttl": _ttl,
     r"trail-keys": _trail_keys,
+    r"instances/(?P<instance>i-[0-9a-f]+)/kill": _kill,
+    r"zones/(?P<zone>[a-z0-9-]+)/(?P<verb>freeze|thaw|kill)": _zone,
 }
 
 

@@ -1,22 +1,58 @@
 """Puts every extension in place, in an order that matters only where said."""
 
+import os
+from typing import Any
+
 import ministack.app as app
+from ministack.services import autoscaling
 
-from vagus_local.emulator import admin, cloudformation, dynamodb, eventbridge, functions, seams, ssm, stepfunctions
+from vagus_local.emulator import (
+    admin,
+    cloudformation,
+    dynamodb,
+    ec2,
+    eventbridge,
+    functions,
+    hypervisor,
+    seams,
+    ssm,
+    stepfunctions,
+)
+from vagus_local.emulator.addresses import AddressPool
+from vagus_local.emulator.autoscaling import actions, model, template
 
 
-def install() -> None:
-    """Raise SeamError when this ministack is not the one the extensions were made for."""
+def install() -> hypervisor.Hypervisor:
+    """SeamError: not the ministack the extensions were made for. ValueError: a setting is wrong or missing."""
     seams.check_version()
+    host = hypervisor.from_environment()
+    network = os.environ.get("VAGUS_NODE_NETWORK")
     functions.install()
     cloudformation.install()
     eventbridge.install()
     stepfunctions.install()
     dynamodb.install()
+    ec2.install(host, AddressPool(network) if network else None)
+    actions.install()
+    template.install()
     ssm.install()
     admin.install()
+    seams.replace(autoscaling, "reset", _reset(autoscaling.reset))
+    return host
 
 
-def serve() -> None:
-    """Listen until SIGTERM or SIGINT."""
-    app.main()
+def _reset(old: Any) -> Any:
+    def reset() -> None:
+        with model.lock:
+            model.groups.clear()
+        old()
+
+    return reset
+
+
+def serve(host: hypervisor.Hypervisor) -> None:
+    """Listen until SIGTERM or SIGINT; returns when no instance runs any more."""
+    try:
+        app.main()
+    finally:
+        host.close()

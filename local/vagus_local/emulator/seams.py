@@ -62,6 +62,11 @@ def extend(table: dict[str, Any], name: str, new: Callable[[Any], Any]) -> None:
     table[name] = new(table[name])
 
 
+def override(table: dict[str, Any], name: str, new: Any) -> None:
+    """Replace the entry `name` of a dispatch table; SeamError when there is none."""
+    extend(table, name, lambda _: new)
+
+
 def json_actions(service: str, prefix: str, actions: dict[str, Callable[[dict[str, Any]], Answer]]) -> None:
     """Answer `actions` of a JSON service ourselves (X-Amz-Target `prefix`.Action), the others as before."""
 

@@ -194,17 +194,11 @@ def _invocation(command: dict[str, Any], instance: str, invocation: dict[str, An
     return shown | requested | {"CommandPlugins": [plugin] if details else []}
 
 
-def _managed(instance: str) -> bool:
-    record = ec2._instances.get(instance)
-    return bool(record) and record["State"]["Name"] == "running"
-
-
 def install() -> None:
     HANDLERS["AWS::SSM::Document"] = {"create": _create, "update": _update, "delete": _delete}
     replace(ssm, "_command_target_ids", _tagged(ssm._command_target_ids))
     replace(ssm, "_shell_argv", _shell(ssm._shell_argv))
     replace(ssm, "_send_command", _checked(ssm._send_command))
-    replace(ec2, "instance_is_managed", _managed)
     actions: dict[str, Callable[[dict[str, Any]], Answer]] = {
         "CreateDocument": _create_document,
         "GetDocument": _get_document,

@@ -1,4 +1,4 @@
-"""Step Functions: TimeoutSeconds, HeartbeatSeconds, Retry's MaxDelaySeconds, and a Lambda that fails in a callback task.
+"""Step Functions: TimeoutSeconds, HeartbeatSeconds, Retry's MaxDelaySeconds, a Lambda that fails in a callback task.
 
 Plain ministack also sleeps 150 ms before each execution, which would hide what our own path costs: that is taken out.
 Seconds are scaled by SFN_WAIT_SCALE, as ministack's waits are.
