@@ -1,0 +1,200 @@
+"""One cluster of the local stack as a person looks at it from outside: for the demo and the end-to-end tests.
+
+Everything is read anew at each call, from the emulated AWS and from the cluster itself; nothing is taken from Vagus's
+own word but its rows and records.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vagus.procedure import records as record_book
+from vagus.procedure import rows
+from vagus.procedure.records import Record
+from vagus.procedure.rows import Rows
+from vagus_local.stack import Stack, addresses
+from vagus_local.waiting import until
+from vagus_local.workload import Workload
+
+
+class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the table: an instance and its node. `bytes` are those of the shards on it."""
+
+    zone: str
+    instance: str
+    lifecycle: str
+    joined: bool
+    shards: int
+    incoming: int
+    bytes: int
+
+
+class Scene:
+    """A cluster of a running stack."""
+
+    def __init__(self, stack: Stack, cluster: str) -> None:
+        self.stack = stack
+        self.cluster = cluster
+        self.admin = stack.admin(cluster)
+
+    # -- AWS ---------------------------------------------------------------------------------------------------------
+
+    def group(self, name: str) -> dict[str, Any]:
+        """An Auto Scaling group as AWS describes it."""
+        described = self.stack.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        return dict(described["AutoScalingGroups"][0])
+
+    def instances(self) -> dict[str, tuple[str, str]]:
+        """(zone, lifecycle state) by instance id, of all the cluster's groups."""
+        filters = [{"Name": "tag:vagus:cluster", "Values": [self.cluster]}]
+        pages = self.stack.client("autoscaling").get_paginator("describe_auto_scaling_groups").paginate(Filters=filters)
+        return {
+            one["InstanceId"]: (one["AvailabilityZone"], one["LifecycleState"])
+            for page in pages
+            for group in page["AutoScalingGroups"]
+            for one in group["Instances"]
+        }
+
+    def scale_in(self, group: str, by: int = 1) -> tuple[str, float]:
+        """Ask Auto Scaling for fewer instances. Returns one that must leave, and when it was asked (epoch seconds)."""
+        before = self.group(group)
+        asked = time.time()
+        self.stack.client("autoscaling").set_desired_capacity(
+            AutoScalingGroupName=group, DesiredCapacity=before["DesiredCapacity"] - by
+        )
+        return self.leaving(group), asked
+
+    def leaving(self, group: str) -> str:
+        """The instance of a group that waits in its terminate hook."""
+
+        def waiting() -> str | None:
+            found = self.group(group)["Instances"]
+            return next((one["InstanceId"] for one in found if one["LifecycleState"].startswith("Terminating")), None)
+
+        return str(until(waiting, 30, f"an instance of {group} waits to leave"))
+
+    # -- the cluster -------------------------------------------------------------------------------------------------
+
+    def nodes(self) -> list[NodeRow]:
+        """Every instance that there is, with what routing lists on its node."""
+        shards = self.admin.call("GET", "/_cat/shards?format=json&bytes=b&h=index,shard,state,node,store")
+        names = set(self.names())
+        return [
+            _row(instance, zone, lifecycle, instance in names, shards)
+            for instance, (zone, lifecycle) in sorted(self.instances().items(), key=lambda item: (item[1][0], item[0]))
+        ]
+
+    def names(self) -> list[str]:
+        """The names of the nodes that are in the cluster."""
+        return [node["name"] for node in self.admin.call("GET", "/_cat/nodes?format=json&h=name")]
+
+    def settings(self) -> dict[str, str]:
+        """The cluster's persistent settings, flat."""
+        return dict(self.admin.call("GET", "/_cluster/settings?flat_settings=true")["persistent"])
+
+    def settings_of_ours(self) -> dict[str, str]:
+        """What is left in the cluster that we set: marks and exclusions."""
+        return {
+            key: value
+            for key, value in self.settings().items()
+            if key.startswith("cluster.metadata.vagus.") or key.startswith("cluster.routing.allocation.exclude")
+        }
+
+    def green(self) -> bool:
+        """Whether every copy is active."""
+        return bool(self.admin.call("GET", "/_cluster/health")["status"] == "green")
+
+    def engine(self) -> str:
+        """Name and version that a node answers with."""
+        version = self.admin.call("GET", "/")["version"]
+        return f"{version.get('distribution', 'elasticsearch')} {version['number']}"
+
+    def declared_nodes(self) -> int:
+        """How many nodes the fleet file declares."""
+        from vagus_cli.fleet_files import load  # the command line imports the stack: not at the top
+
+        return sum(load(Path(self.stack.fleet))[self.cluster].sizes().values())
+
+    # -- our own rows and records ------------------------------------------------------------------------------------
+
+    def rows(self) -> Rows:
+        """What the state table says of this cluster."""
+        return rows.read(self._table("state"), self.cluster)
+
+    def records(self) -> list[Record]:
+        """Today's records of this cluster, oldest first."""
+        return record_book.read(self._table("record"), self.cluster, datetime.now(UTC).strftime("%Y-%m-%d"))
+
+    def without_outcome(self) -> list[Record]:
+        """Records that were intended and never ended: findings."""
+        return record_book.without_outcome(self.records())
+
+    def plan_in_words(self) -> str:
+        """The last plan that was decided: reason, message, what is foreseen."""
+        plan: Mapping[str, Any] = self.rows().plans.get("zone_balance", {})
+        return f"{plan.get('reason', '-')}: {plan.get('message', 'nothing decided yet')}"
+
+    def _table(self, kind: str) -> Any:
+        from vagus.aws.tables import DynamoTable
+
+        return DynamoTable(self.stack.client("dynamodb"), f"vagus-{self.stack.cell}-{kind}")
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    def wait_until_settled(self, *gone: str, seconds: float = 240, on_look: Callable[[], None] | None = None) -> None:
+        """Until these instances are gone and nothing of ours is left: no intent, no setting, no run."""
+
+        def settled() -> bool:
+            if on_look is not None:
+                on_look()
+            return self.settled(*gone)
+
+        until(settled, seconds, f"{', '.join(gone)} gone and everything tidy (now: {self.plan_in_words()})", 0.25)
+
+    def settled(self, *gone: str) -> bool:
+        """Whether these instances are gone, and no intent, run or setting of ours is left."""
+        if set(gone) & (set(self.instances()) | set(self.names())):
+            return False
+        seen = self.rows()
+        return not seen.intents and seen.head("zone_balance").state == "idle" and not self.settings_of_ours()
+
+    def await_writes(self, work: Workload, count: int, seconds: float = 60) -> None:
+        """Until the workload has so many documents acknowledged."""
+        until(lambda: work.acknowledged >= count, seconds, f"{count} writes acknowledged")
+
+    def kill(self, instance: str) -> None:
+        """End the node's processes behind its instance's back: a crash."""
+        self.stack_admin(f"instances/{instance}/kill")
+
+    def stack_admin(self, path: str, body: Any = None) -> Any:
+        """POST to one of the emulator's own endpoints."""
+        import urllib.request
+
+        request = urllib.request.Request(  # noqa: S310  # the endpoint is ours, on the loopback
+            f"{self.stack.endpoint}/_local/{path}", data=json.dumps(body).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
+            return json.loads(reply.read() or b"{}")
+
+    def address(self, instance: str) -> str:
+        """The private address of a running instance."""
+        return addresses(self.stack, self.cluster)[instance]
+
+
+def _row(instance: str, zone: str, lifecycle: str, joined: bool, shards: list[dict[str, Any]]) -> NodeRow:
+    mine = [shard for shard in shards if (shard["node"] or "").split(" ")[0] == instance]
+    incoming = [shard for shard in shards if (shard["node"] or "").endswith(f" {instance}")]
+    return NodeRow(
+        zone=zone,
+        instance=instance,
+        lifecycle=lifecycle,
+        joined=joined,
+        shards=len(mine),
+        incoming=len(incoming),
+        bytes=sum(int(shard["store"] or 0) for shard in mine),
+    )

@@ -1,0 +1,288 @@
+"""The local stack: an emulated AWS with Vagus deployed on it by `cdk deploy`, and real search nodes as its instances.
+
+    up        engine, emulator, bootstrap, deploy, client certificates, first sweep, cluster green
+    status    what runs; a half-dead stack is an error with the log line that tells why
+    down      ends every process; leaves caches only
+
+Everything of a run lies in `.local/run`, and goes with `down`.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import msgspec
+
+from vagus_local import artifacts, emulator_process
+from vagus_local.certificates import Authority, ClientCertificate, create_authority
+from vagus_local.emulator_process import ACCOUNT, REGION, ROOT, Emulator, EmulatorDied, tail
+from vagus_local.search_client import AdminClient
+from vagus_local.waiting import TimedOut, until
+
+LOCAL = ROOT / ".local"
+Say = Callable[[str], None]
+
+
+class StackError(Exception):
+    """The stack is not what it should be; the message ends with the log that tells why."""
+
+
+class Stack(msgspec.Struct, frozen=True, kw_only=True):
+    """What `.local/stack.json` says: how to reach the local stack."""
+
+    endpoint: str
+    region: str
+    account: str
+    cell: str
+    fleet: str
+    ca: str
+    certificates: str
+    clusters: tuple[str, ...]
+    run: str
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulated AWS."""
+        return session().client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]  # a variable name
+
+    @property
+    def authority(self) -> Authority:
+        """The throw-away issuer of this stack's certificates."""
+        return Authority(Path(self.certificates))
+
+    def admin(self, cluster: str) -> AdminClient:
+        """The cluster as its owner sees it: for the stack and tests, never for a function."""
+        return AdminClient(self.authority, self.authority.admin, lambda: addresses(self, cluster))
+
+    def application(self, cluster: str) -> AdminClient:
+        """The cluster as an application sees it: documents only."""
+        return AdminClient(self.authority, self.authority.application, lambda: addresses(self, cluster))
+
+
+def session() -> boto3.Session:
+    """Throw-away credentials: nothing here may reach a real account by accident."""
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+
+
+def addresses(stack: Stack, cluster: str) -> dict[str, str]:
+    """Address by instance id, of the running instances of a cluster."""
+    filters = [
+        {"Name": "tag:vagus:cluster", "Values": [cluster]},
+        {"Name": "instance-state-name", "Values": ["running"]},
+    ]
+    pages = stack.client("ec2").get_paginator("describe_instances").paginate(Filters=filters)
+    found = [one for page in pages for group in page["Reservations"] for one in group["Instances"]]
+    return {one["InstanceId"]: one["PrivateIpAddress"] for one in found}
+
+
+# -- up --------------------------------------------------------------------------------------------------------------
+
+
+def up(
+    fleet: Path = ROOT / "fleet",
+    cell: str = "local",
+    say: Say = print,
+    folder: Path = LOCAL,
+    emulator: Mapping[str, str] | None = None,
+) -> Stack:
+    """Bring the stack up, or find it up. Ends what it started if it can't. Raises StackError or EmulatorDied."""
+    if running := current(folder):
+        say("the local stack is up already")
+        return running
+    down(folder, say=lambda _: None)
+    try:
+        return _up(fleet, cell, say, folder, emulator or {})
+    except BaseException:
+        down(folder, say)
+        raise
+
+
+def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]) -> Stack:
+    run = folder / "run"
+    with ThreadPoolExecutor(2) as pool:
+        synthesized = pool.submit(synthesize, fleet, cell, folder / "cdk.out")
+        artifacts.resolve(artifacts.DEFAULT)
+        create_authority(run / "certificates")
+        say("starting the emulated AWS")
+        emulator = emulator_process.start(run, extra)
+        say("cdk bootstrap")
+        cdk(emulator, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
+        assembly = synthesized.result()
+    say("cdk deploy")
+    cdk(emulator, "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "2")
+    stack = _described(emulator, fleet, cell, run)
+    hand_over_certificates(stack)
+    say("the first sweep gives the groups their sizes")
+    sweep(stack)
+    for cluster in stack.clusters:
+        wait_green(stack, cluster, say)
+    (folder / "stack.json").write_bytes(msgspec.json.encode(stack))
+    return stack
+
+
+def synthesize(fleet: Path, cell: str, out: Path) -> Path:
+    """`cdk synth` for this machine's architecture, cdk-nag included; returns the assembly."""
+    machine = "arm64" if os.uname().machine in ("aarch64", "arm64") else "x86_64"
+    context = [f"cell={cell}", f"fleet={fleet}", f"architecture={machine}"]
+    arguments = [word for pair in context for word in ("-c", pair)]
+    _run([str(ROOT / "node_modules/.bin/cdk"), "synth", "-q", "--output", str(out), *arguments], _cdk_environment())
+    return out
+
+
+def cdk(emulator: Emulator, *arguments: str) -> None:
+    """The pinned CDK CLI against the emulator. Raises StackError with its output's end."""
+    words = [word for word in arguments if word != ""]
+    if "--app" in words and words[-1] == "--app":
+        words.remove("--app")
+    environment = _cdk_environment() | {
+        "AWS_ENDPOINT_URL": emulator.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+    }
+    _run([str(ROOT / "node_modules/.bin/cdk"), *words], environment)
+
+
+def _cdk_environment() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    return kept | {
+        "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
+        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+        "CDK_DEFAULT_REGION": REGION,
+    }
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, env=dict(environment), capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        raise StackError(f"{Path(command[0]).name} {command[1]} ended with {done.returncode}:\n{said}")
+
+
+def _described(emulator: Emulator, fleet: Path, cell: str, run: Path) -> Stack:
+    from vagus_cli.fleet_files import load  # the command line imports this module: not at the top
+
+    clusters = tuple(name for name, spec in load(fleet).items() if spec.cell == cell)
+    certificates = run / "certificates"
+    return Stack(
+        endpoint=emulator.endpoint,
+        region=REGION,
+        account=ACCOUNT,
+        cell=cell,
+        fleet=str(fleet),
+        ca=str(certificates / "ca.pem"),
+        certificates=str(certificates),
+        clusters=clusters,
+        run=str(run),
+    )
+
+
+def hand_over_certificates(stack: Stack) -> None:
+    """Put the read and write certificates where functions look for them. The certificates issue replaces this."""
+    secrets = stack.client("secretsmanager")
+    ca = stack.authority.ca.read_text()
+    for cluster in stack.clusters:
+        for role, client in (("read", stack.authority.read), ("write", stack.authority.write)):
+            secrets.put_secret_value(SecretId=f"vagus/{cluster}/{role}", SecretString=json.dumps(_pair(client, ca)))
+
+
+def _pair(client: ClientCertificate, ca: str) -> dict[str, str]:
+    return {"certificate": client.certificate.read_text(), "key": client.key.read_text(), "ca": ca}
+
+
+def sweep(stack: Stack) -> dict[str, Any]:
+    """Run the sweep now instead of within the minute. Raises StackError with its error."""
+    reply = stack.client("lambda").invoke(FunctionName=f"vagus-{stack.cell}-sweep", Payload=b"{}")
+    payload = json.loads(reply["Payload"].read() or b"null")
+    if reply.get("FunctionError"):
+        raise StackError(f"the sweep failed: {payload}")
+    return {"result": payload}
+
+
+def wait_green(stack: Stack, cluster: str, say: Say = print, seconds: float = 300) -> None:
+    """Until every declared node has joined and all copies are active. A node whose boot failed ends the wait."""
+    from vagus_cli.fleet_files import load
+
+    wanted = sum(load(Path(stack.fleet))[cluster].sizes().values())
+    say(f"{cluster}: {wanted} nodes boot")
+    client = stack.admin(cluster)
+
+    def green() -> bool:
+        if failed := _failed_boot(Path(stack.run)):
+            raise StackError(failed)
+        health = client.try_call("GET", "/_cluster/health")
+        return bool(health and health["status"] == "green" and health["number_of_nodes"] >= wanted)
+
+    try:
+        until(green, seconds, f"{cluster} is green with {wanted} nodes", 0.5)
+    except TimedOut as error:
+        raise StackError(f"{error}\n{logs(Path(stack.run))}") from error
+
+
+def _failed_boot(run: Path) -> str | None:
+    for log in sorted((run / "instances").glob("*/boot.log")):
+        for line in log.read_text(errors="replace").splitlines():
+            if "CHECK FAILED" in line or "main process exited" in line:
+                return f"{log.parent.name} did not boot: {line}\n{tail(log)}"
+    return None
+
+
+def logs(run: Path) -> str:
+    """The end of every log of a run."""
+    files = [run / "emulator.log", *sorted((run / "instances").glob("*/boot.log"))]
+    return "\n".join(f"--- {file.relative_to(run)}\n{tail(file, 8)}" for file in files)
+
+
+# -- status and down -------------------------------------------------------------------------------------------------
+
+
+def current(folder: Path = LOCAL) -> Stack | None:
+    """The stack that is up, or None. Raises StackError for one that is half dead."""
+    file = folder / "stack.json"
+    if not file.exists():
+        return None
+    stack = msgspec.json.decode(file.read_bytes(), type=Stack)
+    if emulator_process.found(Path(stack.run)) is None:
+        log = Path(stack.run) / "emulator.log"
+        raise StackError(f"the emulator of this stack has ended; `make down` clears it away\n{tail(log)}")
+    return stack
+
+
+def status(folder: Path = LOCAL) -> dict[str, Any]:
+    """What runs, by cluster. Raises StackError for a stack that is half dead."""
+    stack = current(folder)
+    if stack is None:
+        return {"up": False}
+    emulator = emulator_process.found(Path(stack.run))
+    if emulator is None or not emulator.answers():
+        raise StackError(f"the emulator does not answer\n{tail(Path(stack.run) / 'emulator.log')}")
+    clusters: dict[str, Any] = {}
+    for cluster in stack.clusters:
+        health = stack.admin(cluster).try_call("GET", "/_cluster/health")
+        if health is None:
+            raise StackError(f"{cluster} does not answer\n{logs(Path(stack.run))}")
+        clusters[cluster] = {
+            "status": health["status"],
+            "nodes": health["number_of_nodes"],
+            "instances": addresses(stack, cluster),
+        }
+    return {"up": True, "endpoint": stack.endpoint, "clusters": clusters}
+
+
+def down(folder: Path = LOCAL, say: Say = print) -> None:
+    """End every process of the stack and remove its run. Harmless where nothing runs."""
+    if emulator := emulator_process.found(folder / "run"):
+        say("ending the local stack")
+        emulator_process.stop(emulator)
+    (folder / "stack.json").unlink(missing_ok=True)
+    shutil.rmtree(folder / "run", ignore_errors=True)
+
+
+__all__ = ["EmulatorDied", "Stack", "StackError", "current", "down", "status", "up"]

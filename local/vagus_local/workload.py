@@ -1,0 +1,139 @@
+"""An application at work: a writer that keeps every acknowledged id, a searcher, and the proof that nothing is lost.
+
+A failed request is one that fails after the client tried a refused or closed connection on another node. A partial
+search result is a failure. Writes carry their own ids, so that trying one twice is one document.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from vagus_local.search_client import AdminClient, CallFailed, NoNodeAnswers
+
+BATCH = 20
+CHECKED_AT_ONCE = 500
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the workload: counts of requests and documents, and the first failures in words."""
+
+    writes_acknowledged: int
+    writes_lost: int
+    searches: int
+    requests_failed: int
+    failures: tuple[str, ...] = ()
+    longest_stall_seconds: float = 0.0
+
+
+class Workload:
+    """One writer and one searcher on some indices, until `stop`."""
+
+    def __init__(self, client: AdminClient, indices: Sequence[str], pause: float = 0.02) -> None:
+        self._client = client
+        self._indices = tuple(indices)
+        self._pause = pause
+        self._halt = threading.Event()
+        self._acknowledged: dict[str, list[str]] = {index: [] for index in indices}
+        self._searches = 0
+        self._failures: list[str] = []
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._write, self._search)]
+
+    @property
+    def acknowledged(self) -> int:
+        """Documents that the cluster has promised to keep, so far."""
+        return sum(len(ids) for ids in self._acknowledged.values())
+
+    @property
+    def failed(self) -> int:
+        """Requests that failed, so far."""
+        return len(self._failures)
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> Result:
+        """End it, then look every acknowledged document up by its id."""
+        self._halt.set()
+        for thread in self._threads:
+            thread.join(60)
+        self._client.call("POST", f"/{','.join(self._indices)}/_refresh")
+        lost = sum(self._lost(index, ids) for index, ids in self._acknowledged.items())
+        return Result(
+            writes_acknowledged=self.acknowledged,
+            writes_lost=lost,
+            searches=self._searches,
+            requests_failed=self.failed,
+            failures=tuple(self._failures[:5]),
+        )
+
+    def _write(self) -> None:
+        number = 0
+        while not self._halt.wait(self._pause):
+            index = self._indices[number % len(self._indices)]
+            ids = [f"{number}-{i}" for i in range(BATCH)]
+            number += 1
+            try:
+                answer = self._client.call("POST", f"/{index}/_bulk", bulk(ids))
+            except (NoNodeAnswers, CallFailed) as error:
+                self._failures.append(f"write: {error}")
+                continue
+            for item in answer["items"]:
+                done = item["index"]
+                if done["status"] in (200, 201):
+                    self._acknowledged[index].append(done["_id"])
+                else:
+                    self._failures.append(f"write: {done}")
+
+    def _search(self) -> None:
+        while not self._halt.wait(self._pause):
+            for index in self._indices:
+                try:
+                    answer = self._client.call("POST", f"/{index}/_search", {"size": 1, "query": {"match_all": {}}})
+                except (NoNodeAnswers, CallFailed) as error:
+                    self._failures.append(f"search: {error}")
+                    continue
+                self._searches += 1
+                if answer["timed_out"] or answer["_shards"]["failed"]:
+                    self._failures.append(f"search: partial result {answer['_shards']}")
+
+    def _lost(self, index: str, ids: Sequence[str]) -> int:
+        return sum(self._missing(index, ids[at : at + CHECKED_AT_ONCE]) for at in range(0, len(ids), CHECKED_AT_ONCE))
+
+    def _missing(self, index: str, ids: Sequence[str]) -> int:
+        answer = self._client.call("POST", f"/{index}/_mget?_source=false", {"ids": list(ids)})
+        return sum(not document["found"] for document in answer["docs"])
+
+
+def bulk(ids: Sequence[str], padding: int = 200) -> bytes:
+    """A bulk body of documents with these ids; `padding` bytes of text in each. No patient was harmed."""
+    lines: list[str] = []
+    for id in ids:
+        lines += [json.dumps({"index": {"_id": id}}), json.dumps({"id": id, "note": "x" * padding})]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def create_indices(client: AdminClient, indices: Mapping[str, tuple[int, int]], documents: int, padding: int) -> None:
+    """Indices by name with (shards, replicas), each filled with documents of `padding` bytes."""
+    for index, (shards, replicas) in indices.items():
+        settings: dict[str, Any] = {"number_of_shards": shards, "number_of_replicas": replicas}
+        client.call("PUT", f"/{index}", {"settings": settings})
+        for at in range(0, documents, CHECKED_AT_ONCE):
+            ids = [f"seed-{number}" for number in range(at, min(documents, at + CHECKED_AT_ONCE))]
+            client.call("POST", f"/{index}/_bulk", bulk(ids, padding))
+        client.call("POST", f"/{index}/_refresh")
+
+
+@contextmanager
+def at_work(client: AdminClient, indices: Sequence[str]) -> Iterator[Workload]:
+    """A running workload; ended even if the block fails. Call `stop` inside for its result."""
+    work = Workload(client, indices)
+    work.start()
+    try:
+        yield work
+    finally:
+        work._halt.set()
