@@ -1,4 +1,4 @@
-"""`make demo`: an instance leaves, its shards leave first. On real nodes, with writes and searches going on all the while.
+"""`make demo`: an instance leaves, its shards leave first. On real nodes, while an application writes and searches.
 
 Exit status 1 if a promise fails. The figures go to `.local/demo.json`.
 """
@@ -60,7 +60,7 @@ def _run() -> int:
         _watch(scene, instance)
         result = work.stop()
     records = scene.records()
-    figures = _figures(scene, instance, asked, result, records)
+    figures = _figures(scene, asked, result, records)
     _tell(records, figures, result)
     (LOCAL / "demo.json").write_text(json.dumps(figures, indent=2) + "\n")
     console.print(f"[dim]{time.monotonic() - started:.0f} s in all; figures in .local/demo.json[/]")

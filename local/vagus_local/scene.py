@@ -102,7 +102,7 @@ class Scene:
         return {
             key: value
             for key, value in self.settings().items()
-            if key.startswith("cluster.metadata.vagus.") or key.startswith("cluster.routing.allocation.exclude")
+            if key.startswith(("cluster.metadata.vagus.", "cluster.routing.allocation.exclude"))
         }
 
     def green(self) -> bool:
