@@ -27,16 +27,15 @@ wait
 """
 
 
-def until[T](condition: Callable[[], T], seconds: float = 20.0) -> T:
+def until[T](condition: Callable[[], T | None], seconds: float = 20.0) -> T:
     """Poll until the condition is truthy and return what it gave; fail after `seconds`."""
     end, pause = time.monotonic() + seconds, threading.Event()
-    while time.monotonic() < end:
-        if value := condition():
+    while True:
+        value = condition()
+        if value:
             return value
+        assert time.monotonic() < end, f"not within {seconds} s, last seen: {value!r}"
         pause.wait(0.02)
-    value = condition()
-    assert value, f"not within {seconds} s: {condition}"
-    return value
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
 """Lifecycle hooks and retention, as AWS documents them and operators met them."""
 
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,7 +12,7 @@ from vagus_local.emulator.autoscaling.model import TERMINATING, Hook
 RETAIN = {"RetentionTriggers": {"TerminateHookAbandon": "retain"}}
 
 
-def leaving(aws: Aws, **group: object) -> str:
+def leaving(aws: Aws, **group: Any) -> str:
     """An instance in Terminating:Wait, of a group of two that has a terminate hook."""
     aws.group(MinSize=0, DesiredCapacity=2, **group)
     aws.hook()
