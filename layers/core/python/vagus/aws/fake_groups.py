@@ -1,0 +1,295 @@
+"""In-memory Auto Scaling groups with terminate hooks, as `ports.GroupsWrite` and as a world to be moved about.
+
+    Pending -> InService -> Terminating:Wait -> Terminating:Proceed -> gone
+                                             -> Terminating:Retained -> gone (by `terminate` only)
+
+A hook can't be refused: CONTINUE, ABANDON and its time-out all end it, except that ABANDON (also a time-out, whose
+default it is) retains where the group's policy says so. Time passes only as the clock says; every call first lets
+happen what was due by then.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from vagus.errors import Refused
+from vagus.instances import TERMINATE_HOOK, Group, Instance
+
+Clock = Callable[[], float]
+
+LONGEST_HOOK = 48 * 3600.0
+"""Seconds after which heartbeats no longer help (or 100 times the time-out, if that is sooner)."""
+
+
+@dataclass
+class _Member:
+    id: str
+    launched: float
+    lifecycle: str = "Pending"
+    changes_at: float = 0.0
+    waiting_since: float | None = None
+    expires: float = 0.0
+
+    @property
+    def ends_by_itself(self) -> bool:
+        return self.lifecycle in ("Pending", "Terminating:Wait", "Terminating:Proceed")
+
+    def due(self, now: float) -> float | None:
+        """When it changes next, if that is by now."""
+        at = self.expires if self.lifecycle == "Terminating:Wait" else self.changes_at
+        return at if self.ends_by_itself and at <= now else None
+
+
+@dataclass
+class _Group:
+    name: str
+    cluster: str
+    zone: str
+    roles: tuple[str, ...]
+    most: int
+    retains: bool
+    hook: str | None
+    timeout: float
+    replaces: Literal["at_once", "when_gone"]
+    desired: int = 0
+    members: dict[str, _Member] = field(default_factory=dict)
+
+    def counted(self) -> list[_Member]:
+        """Members that count toward the desired size."""
+        states = ("Pending", "InService") if self.replaces == "at_once" else ("Pending", "InService", *_ON_THE_WAY)
+        return [one for one in self.members.values() if one.lifecycle in states]
+
+
+_ON_THE_WAY = ("Terminating:Wait", "Terminating:Proceed")
+
+
+class FakeGroups:
+    """Groups by name. `launch_seconds` and `end_seconds`: how long EC2 takes. `events`: what EventBridge was given.
+
+    `replaces` (of a group): whether a replacement is launched as soon as an instance begins to leave, or when it is
+    gone or retained. AWS does the one or the other by policy and by cause, so that both have to be lived with.
+    """
+
+    def __init__(self, clock: Clock, launch_seconds: float = 0.0, end_seconds: float = 0.0) -> None:
+        self._clock = clock
+        self._launch_seconds = launch_seconds
+        self._end_seconds = end_seconds
+        self._groups: dict[str, _Group] = {}
+        self._launched = 0
+        self.events: list[dict[str, Any]] = []
+        self.completed: list[tuple[str, str]] = []
+
+    # -- the world's side ----------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        name: str,
+        *,
+        cluster: str,
+        zone: str,
+        roles: Sequence[str] = ("cluster_manager", "data"),
+        desired: int = 0,
+        most: int = 10,
+        retains: bool = True,
+        hook: str | None = TERMINATE_HOOK,
+        timeout: float = 3600.0,
+        replaces: Literal["at_once", "when_gone"] = "at_once",
+    ) -> None:
+        """A new group; its instances are launched."""
+        group = _Group(name, cluster, zone, tuple(roles), most, retains, hook, timeout, replaces)
+        self._groups[name] = group
+        self._resize(group, desired, self._clock())
+        self.settle()
+
+    def scale_in(self, instance: str, *, decrement: bool = True) -> None:
+        """`TerminateInstanceInAutoScalingGroup`: it begins to leave; without `decrement` it is replaced."""
+        self.settle()
+        now = self._clock()
+        group, member = self._member(instance)
+        if member.lifecycle == "InService":
+            group.desired -= decrement
+            self._leave(group, member, now)
+            self._reconcile(group, now)
+        self.settle()
+
+    def lose(self, instance: str) -> None:
+        """The instance is gone without any hook: hardware, or `ec2:TerminateInstances` by somebody."""
+        self.terminate(instance)
+
+    def settle(self) -> None:
+        """Let happen what is due by now, in the order of time."""
+        while (found := self._next_due(self._clock())) is not None:
+            at, group, member = found
+            self._change(group, member, at)
+            self._reconcile(group, at)
+
+    def existing(self) -> dict[str, Group]:
+        """Every instance that runs (retained ones too) with its group."""
+        return {one.id: group for group in self.describe() for one in group.instances if one.lifecycle != "Pending"}
+
+    def expires(self, instance: str) -> float:
+        """When its hook runs out. AWS tells nobody; a test may know."""
+        return self._member(instance)[1].expires
+
+    # -- the port ------------------------------------------------------------------------------------------------
+
+    def describe(self, clusters: Sequence[str] | None = None) -> tuple[Group, ...]:
+        """The groups of these clusters, or of all."""
+        self.settle()
+        return tuple(_seen(one) for one in self._groups.values() if clusters is None or one.cluster in clusters)
+
+    def waiting_since(self, group: str, instance: str) -> datetime | None:
+        """When its terminating activity began."""
+        self.settle()
+        member = self._groups[group].members.get(instance)
+        since = member.waiting_since if member else None
+        return None if since is None else datetime.fromtimestamp(since, UTC)
+
+    def complete(self, group: str, hook: str, instance: str, result: Literal["CONTINUE", "ABANDON"]) -> bool:
+        """End a waiting hook. `False`: none waits."""
+        found = self._waiting(group, hook, instance)
+        if found is None:
+            return False
+        self.completed.append((instance, result))
+        self._answered(found, self._groups[group].members[instance], result, self._clock())
+        self._reconcile(found, self._clock())
+        self.settle()
+        return True
+
+    def heartbeat(self, group: str, hook: str, instance: str) -> bool:
+        """Start a waiting hook's time-out anew, within the cap. `False`: none waits."""
+        found = self._waiting(group, hook, instance)
+        if found is None:
+            return False
+        member = found.members[instance]
+        member.expires = _expiry(found, member, self._clock())
+        return True
+
+    def set_desired(self, group: str, desired: int) -> None:
+        """Give a group a size within its bounds."""
+        self.settle()
+        if group not in self._groups or not 0 <= desired <= self._groups[group].most:
+            raise Refused(f"{group}: no such group, or {desired} is outside its bounds")
+        self._resize(self._groups[group], desired, self._clock())
+        self.settle()
+
+    def terminate(self, instance: str) -> None:
+        """End an instance at once, whatever hook waits; one that is gone is as good as done."""
+        self.settle()
+        group = next((one for one in self._groups.values() if instance in one.members), None)
+        if group is not None:
+            self._gone(group, group.members[instance], self._clock())
+            self._reconcile(group, self._clock())
+        self.settle()
+
+    # -- how things happen ---------------------------------------------------------------------------------------
+
+    def _next_due(self, now: float) -> tuple[float, _Group, _Member] | None:
+        found = [(at, group, one) for group, one in self._all() if (at := one.due(now)) is not None]
+        return min(found, key=lambda item: (item[0], item[2].id), default=None)
+
+    def _all(self) -> Iterator[tuple[_Group, _Member]]:
+        return ((group, one) for group in self._groups.values() for one in group.members.values())
+
+    def _change(self, group: _Group, member: _Member, at: float) -> None:
+        match member.lifecycle:
+            case "Pending":
+                member.lifecycle = "InService"
+                self._emit("EC2 Instance Launch Successful", group, member, at)
+            case "Terminating:Wait":
+                self._answered(group, member, "ABANDON", at)
+            case _:
+                self._gone(group, member, at)
+
+    def _resize(self, group: _Group, desired: int, now: float) -> None:
+        group.desired = desired
+        self._reconcile(group, now)
+
+    def _reconcile(self, group: _Group, now: float) -> None:
+        counted = group.counted()
+        for _ in range(group.desired - len(counted)):
+            self._launch(group, now)
+        serving = sorted((one for one in counted if one.lifecycle == "InService"), key=lambda one: one.launched)
+        for member in serving[: max(0, len(counted) - group.desired)]:
+            self._leave(group, member, now)
+
+    def _launch(self, group: _Group, now: float) -> None:
+        self._launched += 1
+        name = f"i-{self._launched:017x}"
+        group.members[name] = _Member(name, launched=now, changes_at=now + self._launch_seconds)
+
+    def _leave(self, group: _Group, member: _Member, now: float) -> None:
+        member.waiting_since = now
+        if group.hook is None:
+            self._proceed(member, now)
+            return
+        member.lifecycle = "Terminating:Wait"
+        member.expires = _expiry(group, member, now)
+        self._emit("EC2 Instance-terminate Lifecycle Action", group, member, now)
+
+    def _answered(self, group: _Group, member: _Member, result: str, now: float) -> None:
+        if result == "ABANDON" and group.retains:
+            member.lifecycle = "Terminating:Retained"
+        else:
+            self._proceed(member, now)
+
+    def _proceed(self, member: _Member, now: float) -> None:
+        member.lifecycle = "Terminating:Proceed"
+        member.changes_at = now + self._end_seconds
+
+    def _gone(self, group: _Group, member: _Member, now: float) -> None:
+        del group.members[member.id]
+        self._emit("EC2 Instance Terminate Successful", group, member, now)
+
+    def _member(self, instance: str) -> tuple[_Group, _Member]:
+        return next((group, one) for group, one in self._all() if one.id == instance)
+
+    def _waiting(self, group: str, hook: str, instance: str) -> _Group | None:
+        self.settle()
+        found = self._groups.get(group)
+        member = found.members.get(instance) if found else None
+        waits = found and member and member.lifecycle == "Terminating:Wait" and found.hook == hook
+        return found if waits else None
+
+    def _emit(self, detail_type: str, group: _Group, member: _Member, now: float) -> None:
+        """As EventBridge has it: the envelope, and the fields of Auto Scaling's own detail."""
+        detail: dict[str, Any] = {"AutoScalingGroupName": group.name, "EC2InstanceId": member.id}
+        if detail_type.endswith("Lifecycle Action"):
+            detail |= {
+                "LifecycleActionToken": f"token-{member.id}",
+                "LifecycleHookName": group.hook,
+                "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+            }
+        self.events.append(
+            {
+                "version": "0",
+                "id": f"event-{len(self.events) + 1}",
+                "detail-type": detail_type,
+                "source": "aws.autoscaling",
+                "time": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                "detail": detail,
+            }
+        )
+
+
+def _expiry(group: _Group, member: _Member, now: float) -> float:
+    start = member.waiting_since if member.waiting_since is not None else now
+    return min(now + group.timeout, start + min(LONGEST_HOOK, 100 * group.timeout))
+
+
+def _seen(group: _Group) -> Group:
+    instances = tuple(
+        Instance(id=one.id, zone=group.zone, lifecycle=one.lifecycle)
+        for one in sorted(group.members.values(), key=lambda one: one.id)
+    )
+    return Group(
+        name=group.name,
+        cluster=group.cluster,
+        zone=group.zone,
+        roles=group.roles,
+        desired=group.desired,
+        instances=instances,
+        retains=group.retains,
+        hook=group.hook,
+    )

@@ -1,0 +1,236 @@
+"""A simulated search cluster, as `ports.SearchWrite` and as a world to be moved about.
+
+It does what a drain depends on: copies of a shard never share a node, forced awareness spreads them over zones,
+exclusions drive started copies away, bytes take time, disks have watermarks, a node that dies leaves its stores on
+its disk, a primary comes back only from an in-sync store, a manager needs a majority of the voters, settings are one
+all-or-nothing update. It does not rebalance for balance's sake.
+
+Time passes only as the clock says; every call first lets happen what was due by then.
+"""
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+
+from vagus.cluster import Cluster, Node
+from vagus.errors import Denied, Refused, Unreachable
+from vagus.owned import Settings, SettingsUpdate
+from vagus.search.fake_shards import Machine, Rules, Shards
+
+Clock = Callable[[], float]
+
+ROLES = ("cluster_manager", "data")
+KNOWN_SETTINGS = ("cluster.routing.*", "cluster.metadata.*", "cluster.blocks.*", "search.*", "indices.recovery.*")
+
+
+class FakeEngine:
+    """One cluster. `speed`: bytes a second that one recovery moves; `delayed`: seconds before a lost replica is
+    rebuilt (`index.unassigned.node_left.delayed_timeout`); `managers`: declared ones, of which more than half must
+    have joined before a cluster forms."""
+
+    def __init__(
+        self, clock: Clock, *, uuid: str = "uuid-1", speed: float = 1000.0, delayed: float = 0.0, managers: int = 1
+    ) -> None:
+        self._clock = clock
+        self._managers = managers
+        self._form_as = uuid
+        self.uuid = "_na_"
+        self.machines: dict[str, Machine] = {}
+        self.shards = Shards(speed=speed, delayed=delayed)
+        self.persistent: dict[str, str] = {}
+        self.transient: dict[str, str] = {}
+        self.hidden: set[str] = set()
+        self.denied: str = ""
+        self.unreachable = False
+        self.flushed: list[tuple[str, ...]] = []
+        self.updates: list[SettingsUpdate] = []
+        self.voters: tuple[str, ...] = ()
+
+    # -- the world's side ----------------------------------------------------------------------------------------
+
+    def start_node(
+        self,
+        name: str,
+        zone: str,
+        *,
+        roles: Sequence[str] = ROLES,
+        disk: int = 1_000_000,
+        version: str = "3.4.0",
+    ) -> None:
+        """A node starts: on its old disk if it had one, else on an empty disk of `disk` bytes."""
+        self.settle()
+        machine = self.machines.get(name) or Machine(name, zone, tuple(roles), disk, version)
+        machine.up = True
+        machine.starts += 1
+        self.machines[name] = machine
+        self._form_and_elect()
+        self.settle()
+
+    def crash(self, name: str) -> None:
+        """A node's process dies; its disk stays."""
+        self.settle()
+        if self.machines[name].up:
+            self.machines[name].up = False
+            self.shards.node_left(name, self._clock())
+        self._form_and_elect()
+        self.settle()
+
+    def remove(self, name: str) -> None:
+        """An instance is gone with its disk."""
+        self.crash(name)
+        del self.machines[name]
+        self.shards.disk_gone(name)
+
+    def create_index(self, name: str, *, shards: int = 1, replicas: int = 1, size: int = 1000) -> None:
+        """An index, its primaries placed on the emptiest legal nodes; `size`: bytes of each copy."""
+        self.settle()
+        for number in range(shards):
+            self.shards.create(name, number, replicas=replicas, size=size)
+        self.settle()
+
+    def exhaust(self, index: str, shard: int, node: str) -> None:
+        """A copy fails on its node and its retries are used up: unassigned, while its store stays on the disk."""
+        self.settle()
+        self.shards.exhaust(index, shard, node)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let happen what is due by now, in the order of time."""
+        if self.has_manager():
+            self.shards.advance(self._rules(), self._clock())
+
+    def has_manager(self) -> bool:
+        """Whether the cluster has formed and a majority of its voters is up."""
+        up = [name for name in self.voters if name in self.machines and self.machines[name].up]
+        return self.uuid != "_na_" and len(up) * 2 > len(self.voters)
+
+    def up(self) -> list[Machine]:
+        """Nodes whose process runs."""
+        return [one for one in self.machines.values() if one.up]
+
+    # -- the port ------------------------------------------------------------------------------------------------
+
+    def look(self) -> Cluster:
+        """One whole look."""
+        self._answers("cluster:monitor/state")
+        copies = self.shards.copies()
+        return Cluster(
+            uuid=self.uuid,
+            status=self.shards.status(),
+            nodes=tuple(self._node(machine) for machine in self.up()),
+            copies=tuple(copy for copy in copies if copy.index not in self.hidden),
+            manager=next((name for name in self.voters if self._is_up(name)), ""),
+            persistent=dict(self.persistent),
+            transient=dict(self.transient),
+            visible_indices=len({copy.index for copy in copies} - self.hidden),
+            counted_indices=len({copy.index for copy in copies}),
+            stores=tuple(name for name in self.shards.stores_of_unassigned() if self._is_up(name)),
+            voters=self.voters,
+        )
+
+    def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
+        """Why the copy does not move: one line per node."""
+        self._answers("cluster:monitor/allocation/explain")
+        copy = next(
+            (one for one in self.shards.copies() if one.id == (index, shard) and one.primary == primary),
+            None,
+        )
+        if copy is None:
+            raise Refused(f"{index}[{shard}]: no such shard")
+        rules = self._rules()
+        words = ((one.name, self.shards.why_not(rules, index, shard, node or copy.node, one)) for one in self.up())
+        return "\n".join(f"{name}: {why}" for name, why in words if why)
+
+    def update_settings(self, update: SettingsUpdate) -> None:
+        """One cluster-state update; an unknown name, or a value that can't be, changes nothing."""
+        self._answers("cluster:admin/settings/update")
+        for name, value in (*update.persistent.items(), *update.transient.items()):
+            if not any(fnmatchcase(name, known) for known in KNOWN_SETTINGS):
+                raise Refused(f"transient or persistent setting [{name}], not recognized")
+            if value is not None and name.endswith(".exclude._ip") and not value.replace(".", "").isdigit():
+                raise Refused(f"invalid IP address [{value}] for [{name}]")
+        _set(self.persistent, update.persistent)
+        _set(self.transient, update.transient)
+        self.updates.append(update)
+        self.settle()
+
+    def flush(self, indices: Sequence[str]) -> None:
+        """Flush these indices."""
+        self._answers("indices:admin/flush")
+        if unknown := set(indices) - {copy.index for copy in self.shards.copies()}:
+            raise Refused(f"no such index {sorted(unknown)}")
+        self.flushed.append(tuple(indices))
+
+    # -- how things are ------------------------------------------------------------------------------------------
+
+    def _answers(self, action: str) -> None:
+        self.settle()
+        if self.unreachable or not self.up():
+            raise Unreachable("no node answered")
+        if self.denied == action:
+            raise Denied(action, "no permissions")
+        if not self.has_manager():
+            raise Unreachable("cluster_manager_not_discovered_exception")
+
+    def _is_up(self, name: str) -> bool:
+        return name in self.machines and self.machines[name].up
+
+    def _node(self, machine: Machine) -> Node:
+        return Node(
+            name=machine.name,
+            zone=machine.zone,
+            address="127.0.0.1",
+            roles=machine.roles,
+            version=machine.version,
+            ephemeral_id=f"{machine.name}-{machine.starts}",
+            disk_total=machine.disk,
+            disk_free=machine.disk - self.shards.used(machine.name),
+        )
+
+    def _form_and_elect(self) -> None:
+        """Form once; then voters are the managers that are up, an odd number of them, as long as a majority lives."""
+        live = tuple(one.name for one in self.up() if one.manager)
+        if self.uuid == "_na_":
+            if len(live) * 2 <= self._managers:
+                return
+            self.uuid, self.voters = self._form_as, live
+        if not self.has_manager() or len(live) < min(3, len(self.voters)):
+            return  # the configuration never shrinks below three by itself
+        kept = [name for name in self.voters if name in live]
+        grown = [*kept, *(name for name in live if name not in kept)]
+        self.voters = tuple(grown[: len(grown) - (len(grown) % 2 == 0)])
+
+    def _rules(self) -> Rules:
+        settings = self.persistent | self.transient
+        prefix = "cluster.routing.allocation"
+        aware = "zone" in _items(settings.get(f"{prefix}.awareness.attributes"))
+        zones = {one.zone for one in self.up() if one.data}
+        zones |= set(_items(settings.get(f"{prefix}.awareness.force.zone.values")))
+        excluded = _items(settings.get(f"{prefix}.exclude._name"))
+        return Rules(
+            nodes={one.name: one for one in self.up() if one.data},
+            zones=frozenset(zones) if aware else frozenset(),
+            excluded=frozenset(one.name for one in self.up() if any(fnmatchcase(one.name, name) for name in excluded)),
+            enabled=settings.get(f"{prefix}.enable", "all"),
+            threshold=settings.get(f"{prefix}.disk.threshold_enabled", "true") == "true",
+            low=_used(settings.get(f"{prefix}.disk.watermark.low", "85%")),
+            high=_used(settings.get(f"{prefix}.disk.watermark.high", "90%")),
+        )
+
+
+def _set(layer: dict[str, str], values: Settings) -> None:
+    for name, value in values.items():
+        if value is None:
+            layer.pop(name, None)
+        else:
+            layer[name] = value
+
+
+def _items(value: str | None) -> list[str]:
+    return [item.strip() for item in (value or "").split(",") if item.strip()]
+
+
+def _used(watermark: str) -> float:
+    """The used fraction that a watermark in percent means."""
+    if not watermark.endswith("%"):
+        raise Refused(f"watermark {watermark}: this fake reads percentages only")
+    return float(watermark[:-1]) / 100

@@ -1,0 +1,347 @@
+"""The shards of the simulated cluster: where copies are, where they may go, and when they arrive. See `fake`.
+
+Kept apart from `vagus.zone_balance.placement` on purpose: what that module believes of the engine is tested against
+this one, so they share no code.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vagus.cluster import Copy, CopyState
+
+CONCURRENT = 2
+"""Recoveries that a node takes, and gives, at a time."""
+
+
+@dataclass
+class Machine:
+    """A node's process and disk."""
+
+    name: str
+    zone: str
+    roles: tuple[str, ...]
+    disk: int
+    version: str
+    up: bool = False
+    starts: int = 0
+
+    @property
+    def data(self) -> bool:
+        """Whether it holds shards."""
+        return "data" in self.roles
+
+    @property
+    def manager(self) -> bool:
+        """Whether it may be a manager."""
+        return "cluster_manager" in self.roles or "master" in self.roles
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What allocation obeys now. `zones` is empty where awareness is off; `low` and `high` are used fractions."""
+
+    nodes: Mapping[str, Machine]
+    zones: frozenset[str]
+    excluded: frozenset[str]
+    enabled: str
+    threshold: bool
+    low: float
+    high: float
+
+
+@dataclass
+class _Copy:
+    primary: bool
+    state: CopyState = "UNASSIGNED"
+    node: str | None = None
+    target: str | None = None
+    ready_at: float = 0.0
+    unassigned_since: float = -math.inf
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("STARTED", "RELOCATING")
+
+    @property
+    def places(self) -> list[str]:
+        return [name for name in (self.node, self.target) if name is not None]
+
+
+@dataclass
+class _Shard:
+    """`in_sync`: nodes whose disk holds a copy with every acknowledged write. `stores`: those with any copy at all."""
+
+    index: str
+    number: int
+    size: int
+    copies: list[_Copy]
+    in_sync: set[str] = field(default_factory=set)
+    stores: set[str] = field(default_factory=set)
+    exhausted: set[str] = field(default_factory=set)
+    fresh: bool = True
+
+    @property
+    def primary(self) -> _Copy:
+        return next(copy for copy in self.copies if copy.primary)
+
+    def places(self) -> list[str]:
+        return [name for copy in self.copies for name in copy.places]
+
+
+class Shards:
+    """All shards of a cluster."""
+
+    def __init__(self, *, speed: float, delayed: float) -> None:
+        self.speed = speed
+        self._delayed = delayed
+        self._shards: dict[tuple[str, int], _Shard] = {}
+
+    # -- seen ----------------------------------------------------------------------------------------------------
+
+    def copies(self) -> tuple[Copy, ...]:
+        """Every copy as routing has it."""
+        return tuple(
+            Copy(
+                index=shard.index,
+                shard=shard.number,
+                primary=copy.primary,
+                state=copy.state,
+                node=copy.node,
+                target=copy.target,
+                bytes=shard.size if copy.state != "UNASSIGNED" else 0,
+            )
+            for shard in self._shards.values()
+            for copy in shard.copies
+        )
+
+    def status(self) -> Literal["green", "yellow", "red"]:
+        """As the engine computes it."""
+        shards = self._shards.values()
+        if not all(shard.primary.active for shard in shards):
+            return "red"
+        return "green" if all(copy.active for shard in shards for copy in shard.copies) else "yellow"
+
+    def used(self, node: str) -> int:
+        """Bytes on a node's disk."""
+        return sum(shard.size for shard in self._shards.values() if node in shard.stores)
+
+    def stores_of_unassigned(self) -> tuple[str, ...]:
+        """Nodes whose disk holds a store of a shard of which a copy is unassigned and which isn't a copy in use."""
+        found: set[str] = set()
+        for shard in self._shards.values():
+            if any(copy.state == "UNASSIGNED" for copy in shard.copies):
+                found |= shard.stores - set(shard.places())
+        return tuple(sorted(found))
+
+    def last_copies(self, node: str) -> list[tuple[str, int]]:
+        """Shards of which no other disk, and no other node, has every acknowledged write."""
+        return [key for key, shard in self._shards.items() if shard.in_sync == {node}]
+
+    def lost(self) -> list[tuple[str, int]]:
+        """Shards of which no disk has every acknowledged write any more."""
+        return [key for key, shard in self._shards.items() if not shard.in_sync and not shard.fresh]
+
+    # -- what happens to them ------------------------------------------------------------------------------------
+
+    def create(self, index: str, number: int, *, replicas: int, size: int) -> None:
+        """A new, empty shard."""
+        copies = [_Copy(primary=True), *(_Copy(primary=False) for _ in range(replicas))]
+        self._shards[(index, number)] = _Shard(index, number, size, copies)
+
+    def node_left(self, node: str, now: float) -> None:
+        """Its copies are unassigned, its disk keeps them; a started replica is promoted."""
+        for shard in self._shards.values():
+            for copy in shard.copies:
+                self._left(copy, node, now)
+            self._promote(shard)
+            if shard.primary.active:
+                shard.in_sync.discard(node)  # from the next write on, its copy is stale
+
+    @staticmethod
+    def _left(copy: _Copy, node: str, now: float) -> None:
+        if copy.node == node:  # its relocation, if it had one, is given up as well
+            copy.state, copy.node, copy.target, copy.unassigned_since = "UNASSIGNED", None, None, now
+        elif copy.target == node:
+            copy.state, copy.target = "STARTED", None
+
+    @staticmethod
+    def _promote(shard: _Shard) -> None:
+        if shard.primary.active:
+            return
+        heir = next((copy for copy in shard.copies if copy.active), None)
+        if heir is not None:
+            shard.primary.primary = False
+            heir.primary = True
+            return
+        for copy in shard.copies:  # a replica can't go on recovering without its primary
+            if copy.state == "INITIALIZING" and not copy.primary:
+                copy.state, copy.node = "UNASSIGNED", None
+
+    def disk_gone(self, node: str) -> None:
+        """Its disk is gone for good."""
+        for shard in self._shards.values():
+            shard.in_sync.discard(node)
+            shard.stores.discard(node)
+            shard.exhausted.discard(node)
+
+    def exhaust(self, index: str, number: int, node: str) -> None:
+        """The copy on that node fails and isn't tried there again."""
+        shard = self._shards[(index, number)]
+        shard.exhausted.add(node)
+        for copy in shard.copies:
+            if copy.node == node:
+                copy.state, copy.node, copy.target = "UNASSIGNED", None, None
+        self._promote(shard)
+        if shard.primary.active:
+            shard.in_sync.discard(node)
+
+    def advance(self, rules: Rules, now: float) -> None:
+        """Let arrive what is due, in the order of time, and let allocation go on after each arrival."""
+        self._arrivals(rules, now)
+        self._allocate(rules, now)
+        self._arrivals(rules, now)  # what takes no time
+
+    def _arrivals(self, rules: Rules, now: float) -> None:
+        while (due := self._next(now)) is not None:
+            shard, copy = due
+            at = copy.ready_at
+            self._arrive(shard, copy)
+            self._clean(rules)
+            self._allocate(rules, at)
+
+    def _next(self, now: float) -> tuple[_Shard, _Copy] | None:
+        due = [
+            (shard, copy)
+            for shard in self._shards.values()
+            for copy in shard.copies
+            if copy.state in ("INITIALIZING", "RELOCATING") and copy.ready_at <= now
+        ]
+        return min(due, key=lambda pair: pair[1].ready_at, default=None)
+
+    @staticmethod
+    def _arrive(shard: _Shard, copy: _Copy) -> None:
+        here = copy.target or copy.node or ""
+        if copy.state == "RELOCATING" and copy.node is not None:
+            shard.in_sync.discard(copy.node)
+        copy.node, copy.target, copy.state = here, None, "STARTED"
+        shard.stores.add(here)
+        shard.in_sync.add(here)
+        shard.fresh = False
+
+    def _clean(self, rules: Rules) -> None:
+        """A node deletes what it no longer holds once every copy is active elsewhere."""
+        for shard in self._shards.values():
+            if all(copy.active for copy in shard.copies):
+                shard.stores -= {name for name in shard.stores if name in rules.nodes} - set(shard.places())
+                shard.exhausted &= shard.stores
+
+    # -- allocation ----------------------------------------------------------------------------------------------
+
+    def _allocate(self, rules: Rules, now: float) -> None:
+        if rules.enabled == "none":
+            return
+        for shard in self._shards.values():
+            if shard.primary.state == "UNASSIGNED":
+                self._place_primary(rules, shard, now)
+            if shard.primary.active and rules.enabled == "all":
+                self._place_replicas(rules, shard, now)
+        for shard in self._shards.values():
+            for copy in shard.copies:
+                if copy.state == "STARTED" and copy.node in rules.excluded:
+                    self._move(rules, shard, copy, now)
+
+    def _place_primary(self, rules: Rules, shard: _Shard, now: float) -> None:
+        """A new shard goes to the emptiest legal node; an old one only to an in-sync store, excluded or not."""
+        if shard.fresh:
+            legal = [node for node in rules.nodes.values() if not self.why_not(rules, *_key(shard), None, node)]
+            target = min(legal, key=lambda node: (self._count(node.name), node.name), default=None)
+            if target is not None:
+                _recover(shard.primary, target.name, now)
+            return
+        homes = [name for name in sorted(shard.in_sync - shard.exhausted) if name in rules.nodes]
+        free = [name for name in homes if name not in shard.places()]
+        if free:
+            _recover(shard.primary, free[0], now)
+
+    def _place_replicas(self, rules: Rules, shard: _Shard, now: float) -> None:
+        for copy in shard.copies:
+            if copy.state != "UNASSIGNED" or copy.primary:
+                continue
+            legal = [node for node in rules.nodes.values() if not self.why_not(rules, *_key(shard), None, node)]
+            legal = [node for node in legal if self._free_hands(node.name)]
+            held = [node for node in legal if node.name in shard.stores]
+            if not held and now < copy.unassigned_since + self._delayed:
+                continue
+            target = min(held or legal, key=lambda node: (self._count(node.name), node.name), default=None)
+            if target is not None:
+                quick = held or math.isinf(copy.unassigned_since)  # its own store, or of a new index
+                _recover(copy, target.name, now if quick else now + shard.size / self.speed)
+
+    def _move(self, rules: Rules, shard: _Shard, copy: _Copy, now: float) -> None:
+        if copy.node is None or not self._free_hands(copy.node):
+            return
+        legal = [node for node in rules.nodes.values() if not self.why_not(rules, *_key(shard), copy.node, node)]
+        legal = [node for node in legal if self._free_hands(node.name)]
+        target = min(legal, key=lambda node: (self._count(node.name), node.name), default=None)
+        if target is not None:
+            copy.state, copy.target, copy.ready_at = "RELOCATING", target.name, now + shard.size / self.speed
+
+    def why_not(self, rules: Rules, index: str, number: int, leaves: str | None, node: Machine) -> str:
+        """Why a copy (that would leave a node, or is unassigned) may not go there, in the deciders' words."""
+        shard = self._shards[(index, number)]
+        places = shard.places()
+        if node.name in rules.excluded:
+            return f'node matches cluster setting [cluster.routing.allocation.exclude] filters [_name:"{node.name}"]'
+        if node.name in places:
+            return "a copy of this shard is already allocated to this node"
+        if node.name in shard.exhausted:
+            return "shard has exceeded the maximum number of retries"
+        if self._crowded(rules, shard, leaves, node):
+            return "there are too many copies of the shard allocated to nodes with attribute [zone]"
+        if self._full(rules, shard, node):
+            return "the node is above the watermark cluster setting"
+        return ""
+
+    def _crowded(self, rules: Rules, shard: _Shard, leaves: str | None, node: Machine) -> bool:
+        if not rules.zones:
+            return False
+        ends = [copy.target or copy.node for copy in shard.copies]
+        if leaves is not None:
+            ends.remove(leaves)
+        in_zone = sum(name is not None and name in rules.nodes and rules.nodes[name].zone == node.zone for name in ends)
+        return in_zone + 1 > math.ceil(len(shard.copies) / len(rules.zones))
+
+    def _full(self, rules: Rules, shard: _Shard, node: Machine) -> bool:
+        if not rules.threshold:
+            return False
+        coming = sum(
+            other.size
+            for other in self._shards.values()
+            for copy in other.copies
+            if node.name == (copy.target or (copy.node if copy.state == "INITIALIZING" else None))
+            and node.name not in other.stores
+        )
+        used = self.used(node.name) + coming
+        return used > rules.low * node.disk or used + shard.size > rules.high * node.disk
+
+    def _count(self, node: str) -> int:
+        return sum(node in shard.places() for shard in self._shards.values())
+
+    def _free_hands(self, node: str) -> bool:
+        busy = [
+            copy
+            for shard in self._shards.values()
+            for copy in shard.copies
+            if copy.state in ("INITIALIZING", "RELOCATING") and node in copy.places
+        ]
+        return len(busy) < CONCURRENT
+
+
+def _key(shard: _Shard) -> tuple[str, int]:
+    return (shard.index, shard.number)
+
+
+def _recover(copy: _Copy, node: str, ready_at: float) -> None:
+    copy.state, copy.node, copy.target, copy.ready_at = "INITIALIZING", node, None, ready_at
