@@ -1,0 +1,202 @@
+"""What makes a fleet file of the right shape wrong all the same: small predicates, each named for its violation.
+
+Each yields where (a path in the file) and a sentence that ends with the remedy.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_network
+
+from vagus.fleet import ClusterSpec, NodeGroup
+from vagus_cli.fleet_shape import Fault
+
+SUPPORTED = {
+    "opensearch": (re.compile(r"2\.19\.\d+|3\.\d+\.\d+"), "2.19.x or 3.x"),
+    "elasticsearch": (re.compile(r"7\.17\.\d+"), "7.17.x"),
+}
+LARGEST_HEAP = 31 * 1024
+"""MiB: from 32 GiB on, Java's object pointers double in size, and more heap holds less."""
+
+OF_THE_NODE = (
+    "cluster.name",
+    "cluster.initial_",
+    "cluster.metadata.vagus.",
+    "cluster.routing.allocation.awareness.",
+    "cluster.routing.allocation.exclude.",
+    "discovery.",
+    "http.port",
+    "network.",
+    "node.",
+    "path.",
+    "plugins.security.ssl.",
+    "transport.port",
+)
+"""Settings that the boot script or Vagus writes: a second value would stop the node, or be fought over."""
+
+
+def engine_not_supported(spec: ClusterSpec) -> Iterator[Fault]:
+    """Only versions that tests run against."""
+    pattern, words = SUPPORTED[spec.engine.name]
+    if not pattern.fullmatch(spec.engine.version):
+        yield (
+            ("engine", "version"),
+            f"{spec.engine.name} {spec.engine.version} is not supported: use {words}",
+        )
+
+
+def zone_given_twice(spec: ClusterSpec) -> Iterator[Fault]:
+    """Two groups of one name would follow."""
+    for zone, times in Counter(spec.zones).items():
+        if times > 1:
+            yield ("zones",), f"{zone} is given {times} times: give each zone once"
+
+
+def zones_of_several_regions(spec: ClusterSpec) -> Iterator[Fault]:
+    """A cell is in one Region, and a cluster in one cell."""
+    regions = sorted({zone[:-1] for zone in spec.zones})
+    if len(regions) > 1:
+        yield ("zones",), f"zones of {' and '.join(regions)}: a cluster lies in one Region; declare one cluster in each"
+
+
+def no_managers(spec: ClusterSpec) -> Iterator[Fault]:
+    """A cluster without manager-eligible nodes never forms."""
+    if not _managers(spec):
+        yield ("groups",), "no group has the role cluster_manager with a size above 0: give it to one group"
+
+
+def managers_cannot_lose_a_zone(spec: ClusterSpec) -> Iterator[Fault]:
+    """A majority of the managers has to outlive the loss of any zone; of any node where there is one zone."""
+    count = sum(group.per_zone for group in _managers(spec).values()) * len(spec.zones)
+    if not count or (count == 1 and len(spec.zones) == 1):
+        return
+    if len(spec.zones) == 2:
+        yield (
+            ("zones",),
+            f"with two zones, the loss of one takes half of the {count} managers, and half is no majority: "
+            "use three zones, or one",
+        )
+    elif count < 3:
+        yield ("groups",), f"{count} managers lose their majority with one of them: use 3, or 1 for a trial cluster"
+
+
+def managers_of_several_groups(spec: ClusterSpec) -> Iterator[Fault]:
+    """Managers leave one at a time: that can be kept where one group of each zone has them all."""
+    managers = sorted(_managers(spec))
+    if len(managers) > 1:
+        yield (
+            ("groups", managers[1], "roles"),
+            f"{' and '.join(managers)} have the role cluster_manager: give it to one of them",
+        )
+
+
+def data_group_with_many_managers(spec: ClusterSpec) -> Iterator[Fault]:
+    """Scaling data nodes must not scale the voters: managers may hold data while there is one of them in each zone."""
+    for name, group in _managers(spec).items():
+        if "data" in group.roles and group.per_zone > 1:
+            yield (
+                ("groups", name, "per_zone"),
+                f"{name} has managers that hold data, {group.per_zone} in each zone, so that scaling the data would "
+                "scale the voters: set it to 1 and add data nodes in a group of their own",
+            )
+
+
+def no_data(spec: ClusterSpec) -> Iterator[Fault]:
+    """Somebody has to hold the shards."""
+    if not any("data" in group.roles and group.per_zone for group in spec.groups.values()):
+        yield ("groups",), "no group has the role data with a size above 0: give it to one group"
+
+
+def role_given_twice(spec: ClusterSpec) -> Iterator[Fault]:
+    """Harmless to the engine, and a sign of a slip."""
+    for name, group in spec.groups.items():
+        if len(set(group.roles)) != len(group.roles):
+            yield ("groups", name, "roles"), "a role is given twice: give each once"
+
+
+def size_above_the_most(spec: ClusterSpec) -> Iterator[Fault]:
+    """AWS refuses a desired size above the group's MaxSize."""
+    for name, group in spec.groups.items():
+        if group.per_zone > group.most_per_zone:
+            yield (
+                ("groups", name, "per_zone"),
+                f"{group.per_zone} is more than most_per_zone ({group.most_per_zone}): raise most_per_zone",
+            )
+
+
+def heap_too_large(spec: ClusterSpec) -> Iterator[Fault]:
+    """Beyond the bound of compressed pointers."""
+    for name, group in spec.groups.items():
+        if _mebibytes(group.heap) > LARGEST_HEAP:
+            yield ("groups", name, "heap"), f"{group.heap} is beyond Java's compressed pointers: use 31g or less"
+
+
+def client_network_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
+    """A typing error in a CIDR block, or the whole internet."""
+    for number, block in enumerate(spec.network.clients):
+        path = ("network", "clients", number)
+        try:
+            network = ip_network(block)
+        except ValueError as error:
+            yield path, f"{error}: write a CIDR block such as 10.20.0.0/16"
+            continue
+        if network.prefixlen == 0:
+            yield path, f"{block} is everyone: name the networks of your clients"
+
+
+def setting_of_the_node(spec: ClusterSpec) -> Iterator[Fault]:
+    """Written by the boot script, or by Vagus."""
+    for name in spec.settings:
+        if name.startswith(OF_THE_NODE):
+            yield ("settings", name), "is set by Vagus from the rest of this file: remove it"
+
+
+RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
+    engine_not_supported,
+    zone_given_twice,
+    zones_of_several_regions,
+    no_managers,
+    managers_cannot_lose_a_zone,
+    managers_of_several_groups,
+    data_group_with_many_managers,
+    no_data,
+    role_given_twice,
+    size_above_the_most,
+    heap_too_large,
+    client_network_not_usable,
+    setting_of_the_node,
+)
+
+
+def faults(spec: ClusterSpec) -> Iterator[Fault]:
+    """Every rule that one cluster breaks."""
+    for rule in RULES:
+        yield from rule(spec)
+
+
+def same_group_name(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fault]]:
+    """Clusters whose names and groups make the same Auto Scaling group: `a-b` + `c`, `a` + `b-c`. Yields the cluster.
+
+    Group names are unique per account and Region, and two cells may share both.
+    """
+    owner: dict[str, tuple[str, str]] = {}
+    for cluster, spec in fleet.items():
+        for group in spec.groups:
+            first = owner.setdefault(f"{cluster}-{group}", (cluster, group))
+            if first != (cluster, group):
+                yield (
+                    cluster,
+                    (
+                        ("groups", group),
+                        f"would make the same Auto Scaling groups as {first[1]} of cluster {first[0]} "
+                        f"({cluster}-{group}-...): rename one",
+                    ),
+                )
+
+
+def _managers(spec: ClusterSpec) -> dict[str, NodeGroup]:
+    return {name: group for name, group in spec.groups.items() if "cluster_manager" in group.roles and group.per_zone}
+
+
+def _mebibytes(heap: str) -> int:
+    return int(heap[:-1]) * (1024 if heap.endswith("g") else 1)

@@ -1,0 +1,106 @@
+"""Holds a fleet file against its type and finds *every* fault of shape; msgspec alone would stop at the first."""
+
+import re
+import types
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+
+from vagus_cli.yaml_lines import Path
+
+Fault = tuple[Path, str]
+"""Where, and what is wrong with its remedy."""
+
+
+def faults(value: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
+    """Every way in which `value` is not a `kind` (a msgspec Struct, a mapping of them, or a plain field)."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield from _of_struct(value, kind, path)
+        return
+    key_kind, item_kind = _mapping_of_structs(kind)
+    if item_kind is None or not isinstance(value, Mapping) or not value:
+        yield from _of_leaf(value, kind, path)
+        return
+    for key, item in value.items():
+        yield from _of_leaf(key, key_kind, (*path, str(key)))
+        yield from faults(item, item_kind, (*path, str(key)))
+
+
+def _of_struct(value: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Fault]:
+    if not isinstance(value, Mapping):
+        yield path, f"must be a mapping with the fields {_listed(_names(kind))}"
+        return
+    for key in value:
+        if key not in _names(kind):
+            yield (*path, str(key)), _unknown(str(key), _names(kind))
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name in value:
+            yield from faults(value[field.encode_name], field.type, (*path, field.encode_name))
+        elif field.required:
+            yield (*path, field.encode_name), "is missing: add it" + _hint(field.type)
+
+
+def _of_leaf(value: Any, kind: Any, path: Path) -> Iterator[Fault]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at ")
+        yield (*path, *_inner(where)), _explained(what, value, kind)
+
+
+def _mapping_of_structs(kind: Any) -> tuple[Any, Any]:
+    """The key and value types of a mapping whose values are structs, else `(None, None)`."""
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    origin = get_origin(bare)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        key, item = get_args(bare)
+        if isinstance(item, type) and issubclass(item, msgspec.Struct):
+            return key, item
+    return None, None
+
+
+def _names(kind: type[msgspec.Struct]) -> list[str]:
+    return [field.encode_name for field in msgspec.structs.fields(kind)]
+
+
+def _inner(where: str) -> Path:
+    """`$[1]` in msgspec's words is item 1 below the value that was held against its type."""
+    return tuple(int(number) for number in re.findall(r"\[(\d+)\]", where))
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = get_close_matches(key, known, 1)
+    remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {_listed(known)}"
+    return f"is not a field: {remedy}"
+
+
+def _explained(what: str, value: Any, kind: Any) -> str:
+    """msgspec's words as a sentence, with what would be right."""
+    if "Expected `str`, got `float`" in what or "Expected `str`, got `int`" in what:
+        return f'YAML reads {value} as a number: put it in quotes, "{value}"'
+    said = what[0].lower() + what[1:]
+    return f"{said}, not {value!r}{_hint(kind)}"
+
+
+def _hint(kind: Any) -> str:
+    described = [meta.description for meta in get_args(kind)[1:] if isinstance(meta, msgspec.Meta) and meta.description]
+    if described:
+        return f" ({described[0]})"
+    if choices := _choices(kind):
+        return f" (one of {_listed(choices)})"
+    return ""
+
+
+def _choices(kind: Any) -> list[str]:
+    """The words that a field, or each item of a list, may be."""
+    if get_origin(kind) is Literal:
+        return [str(one) for one in get_args(kind)]
+    if get_origin(kind) in (Annotated, tuple, types.UnionType):
+        return [one for inner in get_args(kind) for one in _choices(inner)]
+    return []
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)
