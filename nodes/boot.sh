@@ -16,6 +16,8 @@ HOME_FOLDER="${INSTANCE_HOME:-/opt/vagus/instance}"
 ENGINES="${VAGUS_ENGINES:-/opt/vagus/engines}"
 SEARCH="$HOME_FOLDER/search"
 FAILED=0
+SCRATCH="" # the one half-done folder or file of the moment
+trap '[[ -z $SCRATCH ]] || rm -rf "$SCRATCH"' EXIT
 
 say() { printf 'boot: %s\n' "$*" >&2; }
 check_failed() {
@@ -46,8 +48,8 @@ read_facts() {
   AVAILABILITY_ZONE="${AVAILABILITY_ZONE:-$(metadata placement/availability-zone)}"
   PRIVATE_IP="${PRIVATE_IP:-$(metadata local-ipv4)}"
   AWS_REGION="${AWS_REGION:-$(metadata placement/region)}"
-  CLUSTER="${VAGUS_CLUSTER:-$(metadata tags/instance/vagus:cluster)}"
-  ROLE="${VAGUS_ROLE:-$(metadata tags/instance/vagus:role)}"
+  CLUSTER="${VAGUS_CLUSTER:-$(metadata tags/instance/vagus:cluster)}" || CLUSTER=""
+  ROLE="${VAGUS_ROLE:-$(metadata tags/instance/vagus:role)}" || ROLE=""
   export AWS_REGION AWS_DEFAULT_REGION="$AWS_REGION" INSTANCE_ID AVAILABILITY_ZONE PRIVATE_IP
   [[ -n $CLUSTER ]] || refuse tags "the instance has no tag vagus:cluster"
   [[ -n $ROLE ]] || refuse tags "the instance has no tag vagus:role"
@@ -83,7 +85,8 @@ read_managers() { # before the cluster is formed, its managers wait for one anot
   while :; do
     MANAGERS="$(manager_eligible)" || refuse managers "cannot describe the cluster's instances"
     seen="$(grep -c . <<<"$MANAGERS" || true)"
-    [[ ${PARAMETER[formed]} == none && $ROLE == *manager* && $seen -lt $wanted ]] || return 0
+    # exactly as many: nodes that begin with different lists could form two clusters
+    [[ ${PARAMETER[formed]} == none && $ROLE == *manager* && $seen -ne $wanted ]] || return 0
     ((SECONDS < deadline)) || refuse managers "$seen of $wanted manager-eligible instances after 10 minutes"
     say "waiting for managers: $seen of $wanted"
     sleep 3
@@ -97,20 +100,20 @@ manifest() { # a top-level text or number of the engine's manifest
 }
 
 bring_engine() { # baked into the image, else from the artifact bucket
-  local label="${PARAMETER[engine]}-${PARAMETER[version]}" bucket="${PARAMETER[artifact-bucket]:-}" scratch
+  local label="${PARAMETER[engine]}-${PARAMETER[version]}" bucket="${PARAMETER[artifact-bucket]:-}" file
   ENGINE_HOME="$ENGINES/$label"
   [[ ! -e $ENGINE_HOME/manifest.json ]] || return 0
   [[ -n $bucket ]] || refuse engine "$label is not in the image and the parameter artifact-bucket is not set"
   say "fetching $label from the artifact bucket"
   mkdir -p "$ENGINES"
-  scratch="$(mktemp -d "$ENGINES/.fetch-XXXXXX")"
-  trap 'rm -rf "$scratch"' RETURN
+  SCRATCH="$(mktemp -d "$ENGINES/.fetch-XXXXXX")"
   for file in "$label.tar.gz" "$label.tar.gz.sha256"; do
-    aws s3 cp --only-show-errors "s3://$bucket/engines/$file" "$scratch/$file" || refuse engine "no $file in the artifact bucket"
+    aws s3 cp --only-show-errors "s3://$bucket/engines/$file" "$SCRATCH/$file" || refuse engine "no $file in the artifact bucket"
   done
-  (cd "$scratch" && sha256sum --check --status "$label.tar.gz.sha256") || refuse engine "$label.tar.gz does not match its SHA-256"
-  tar -xzf "$scratch/$label.tar.gz" -C "$scratch" --no-same-owner
-  mv "$scratch/$label" "$ENGINE_HOME"
+  (cd "$SCRATCH" && sha256sum --check --status "$label.tar.gz.sha256") || refuse engine "$label.tar.gz does not match its SHA-256"
+  tar -xzf "$SCRATCH/$label.tar.gz" -C "$SCRATCH" --no-same-owner
+  mv "$SCRATCH/$label" "$ENGINE_HOME"
+  rm -rf "$SCRATCH"
 }
 
 find_java() { # the first JDK that is new enough for the engine
@@ -150,27 +153,26 @@ certificate_fits() { # prints why not
 }
 
 obtain_certificate() { # the key is born here and never leaves the node
-  local folder="$SEARCH/config/certificates" fresh
+  local folder="$SEARCH/config/certificates"
   mkdir -p "$folder"
   certificate_fits "$folder" >/dev/null && return
-  fresh="$(mktemp -d "$SEARCH/config/.certificates-XXXXXX")"
-  (umask 077 && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$fresh/node.key" 2>/dev/null)
-  openssl req -new -key "$fresh/node.key" -subj "/O=vagus/CN=node-$INSTANCE_ID" \
-    -addext "subjectAltName=DNS:$INSTANCE_ID,IP:$PRIVATE_IP" -out "$fresh/node.csr"
+  SCRATCH="$(mktemp -d "$SEARCH/config/.certificates-XXXXXX")"
+  (umask 077 && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$SCRATCH/node.key" 2>/dev/null)
+  openssl req -new -key "$SCRATCH/node.key" -subj "/O=vagus/CN=node-$INSTANCE_ID" \
+    -addext "subjectAltName=DNS:$INSTANCE_ID,IP:$PRIVATE_IP" -out "$SCRATCH/node.csr"
   export ARTIFACT_BUCKET="${PARAMETER[artifact-bucket]:-}"
-  issue-certificate <"$fresh/node.csr" >"$fresh/node.pem" || refuse certificate "the issuer did not sign the request"
+  issue-certificate <"$SCRATCH/node.csr" >"$SCRATCH/node.pem" || refuse certificate "the issuer did not sign the request"
   # the chain is leaf first, authority last: what follows the leaf is what this node trusts
-  awk '/BEGIN CERTIFICATE/ {n++} n > 1' "$fresh/node.pem" >"$fresh/ca.pem"
-  rm -rf "$folder" && mv "$fresh" "$folder"
+  awk '/BEGIN CERTIFICATE/ {n++} n > 1' "$SCRATCH/node.pem" >"$SCRATCH/ca.pem"
+  rm -rf "$folder" && mv "$SCRATCH" "$folder"
 }
 
 # ---------------------------------------------------------------- configuration
 
-node_roles() { # vagus:role is one role or several joined by "+"; "data" also coordinates and runs pipelines
+node_roles() { # vagus:role is one of the engine's roles or several joined by "+"; "manager" is short
   local role roles=()
   for role in ${ROLE//+/ }; do
     case $role in
-    data) roles+=('"data"' '"ingest"') ;;
     manager) roles+=('"cluster_manager"') ;;
     coordinating) ;;
     *) roles+=("\"$role\"") ;;
@@ -235,6 +237,7 @@ write_command() { # one argument a line: `exec` reads it without asking anyone
   cp "$NODES/log4j2.properties" "$SEARCH/config/log4j2.properties"
   printf '%s\n' "$JAVA" "-Xms${PARAMETER[heap]}" "-Xmx${PARAMETER[heap]}" -XX:+ExitOnOutOfMemoryError \
     -Dfile.encoding=UTF-8 -Djava.awt.headless=true -Dlog4j2.disable.jmx=true -Dlog4j2.formatMsgNoLookups=true \
+    -Dlog4j.shutdownHookEnabled=false \
     -Dio.netty.noUnsafe=true -Dio.netty.noKeySetOptimization=true "-Djava.io.tmpdir=$SEARCH/tmp" "${jvm[@]}" \
     "-D$properties.path.home=$SEARCH" "-D$properties.path.conf=$SEARCH/config" "-D$properties.distribution.type=tar" \
     "-D$properties.bundled_jdk=true" -cp "$ENGINE_HOME/lib/*" "$(manifest main_class)" >"$SEARCH/command"
@@ -276,12 +279,12 @@ find_nodes_folder() { # beside this script, else (as user data) the bundle that 
   NODES="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
   [[ ! -d $NODES/security ]] || return 0
   NODES=/opt/vagus/nodes
-  local bucket="${PARAMETER[artifact-bucket]:-}" bundle="${PARAMETER[nodes-bundle]:-}" scratch
+  local bucket="${PARAMETER[artifact-bucket]:-}" bundle="${PARAMETER[nodes-bundle]:-}"
   [[ -n $bucket && -n $bundle ]] || refuse bundle "the parameters artifact-bucket and nodes-bundle are not set"
-  scratch="$(mktemp)"
-  aws s3 cp --only-show-errors "s3://$bucket/$bundle" "$scratch" || refuse bundle "no $bundle in the artifact bucket"
-  sha256sum --check --status <<<"$(basename "$bundle" .tar.gz)  $scratch" || refuse bundle "$bundle does not match its name"
-  mkdir -p "$NODES" && tar -xzf "$scratch" -C "$NODES" --no-same-owner && rm "$scratch"
+  SCRATCH="$(mktemp)"
+  aws s3 cp --only-show-errors "s3://$bucket/$bundle" "$SCRATCH" || refuse bundle "no $bundle in the artifact bucket"
+  sha256sum --check --status <<<"$(basename "$bundle" .tar.gz)  $SCRATCH" || refuse bundle "$bundle does not match its name"
+  mkdir -p "$NODES" && tar -xzf "$SCRATCH" -C "$NODES" --no-same-owner
 }
 
 first_boot() {
@@ -299,6 +302,7 @@ prepare() {
   PATH="$PATH:$NODES/bin"
   read_facts
   read_parameters
+  rm -f "$SEARCH/command" # what a failed check leaves cannot be started
   DATA="$(mount-data-volume)" || refuse disk "the data volume cannot be mounted"
   bring_engine
   lay_out

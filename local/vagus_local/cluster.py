@@ -309,12 +309,21 @@ class LocalCluster:
         for node in self.nodes.values():
             if node.process is not None and node.process.poll() is not None:
                 raise ClusterError(f"{node.id} ended with {node.process.returncode}\n{self._logs(node)}")
-            if node.log.exists() and any(words in node.log.read_text() for words in FAILURES):
+            last = self._log_lines(node)[-1:]
+            if any(words in line for line in last for words in FAILURES):
                 raise ClusterError(f"{node.id} did not start\n{self._logs(node)}")
 
     def _logs(self, *nodes: LocalNode) -> str:
-        chosen = [n for n in nodes or self.nodes.values() if n.log.exists()]
-        return "\n".join(f"--- {n.id}\n" + "\n".join(n.log.read_text().splitlines()[-15:]) for n in chosen)
+        return "\n".join("\n".join([f"--- {n.id}", *self._log_lines(n)[-15:]]) for n in nodes or self.nodes.values())
+
+    @staticmethod
+    def _log_lines(node: LocalNode) -> list[str]:
+        """The end of its log: what it said last is how it is."""
+        if not node.log.exists():
+            return []
+        with node.log.open("rb") as log:
+            log.seek(max(0, node.log.stat().st_size - 20_000))
+            return log.read().decode(errors="replace").splitlines()
 
     def _end(self, node: LocalNode) -> None:
         if node.process is None:

@@ -43,6 +43,7 @@ class Service:
         if prepared.returncode:
             return 1, f"Job for {SERVICE}.service failed: prepare exited with {prepared.returncode}"
         self.process = subprocess.Popen([self.boot, "exec"])
+        _tell(f"Started {SERVICE}.service")
         return 0, ""
 
     def stop(self) -> tuple[int, str]:

@@ -1,0 +1,114 @@
+"""What each certificate may do on a real node: 200 where the role needs it, 403 where it must not."""
+
+import ssl
+from typing import Any
+
+import pytest
+import urllib3
+
+from vagus_local.certificates import ClientCertificate
+from vagus_local.cluster import LocalCluster
+
+READ, WRITE, APPLICATION = "vagus-read", "vagus-write", "client"
+NOBODY: tuple[str, ...] = ()
+FUNCTIONS = (READ, WRITE)
+Request = tuple[str, str, Any]
+
+LOOK: list[Request] = [
+    ("GET", "/_cluster/health?level=indices", None),
+    ("GET", "/_cluster/state/routing_nodes,routing_table,nodes,metadata", None),
+    ("GET", "/_cluster/settings?flat_settings=true&include_defaults=true", None),
+    ("GET", "/_cluster/stats", None),
+    ("GET", "/_nodes", None),
+    ("GET", "/_nodes/stats/fs,jvm,indices?level=shards", None),
+    ("GET", "/_cat/shards?format=json&bytes=b", None),
+    ("GET", "/_cat/nodes?format=json", None),
+    ("GET", "/_cat/allocation?format=json", None),
+    ("GET", "/_cat/indices?format=json&expand_wildcards=all", None),
+    ("GET", "/_cat/recovery?format=json&active_only=true", None),
+    ("GET", "/_cluster/allocation/explain", {"index": "patients", "shard": 0, "primary": True}),
+    ("GET", "/_shard_stores?status=all", None),
+    ("GET", "/_cluster/pending_tasks", None),
+    ("GET", "/patients/_settings", None),
+]
+DOCUMENTS: list[Request] = [
+    ("GET", "/patients/_search", None),
+    ("GET", "/patients/_doc/1", None),
+    ("GET", "/patients/_source/1", None),
+    ("POST", "/patients/_mget", {"ids": ["1"]}),
+    ("GET", "/patients/_count", None),
+    ("GET", "/patients/_explain/1", {"query": {"match_all": {}}}),
+    ("GET", "/patients/_termvectors/1", None),
+    ("GET", "/patients/_mapping", None),
+    ("PUT", "/patients/_doc/2", {"name": "b"}),
+]
+CHANGES: list[Request] = [
+    ("PUT", "/_cluster/settings", {"persistent": {"cluster.metadata.vagus.test": "1"}}),
+    ("POST", "/patients/_flush", None),
+    ("POST", "/_flush", None),
+    ("POST", "/_cluster/reroute", {"commands": []}),
+    ("POST", "/_cluster/reroute?dry_run=true", {"commands": []}),
+    ("POST", "/_cluster/voting_config_exclusions?node_names=MANAGER&timeout=20s", None),
+    ("DELETE", "/_cluster/voting_config_exclusions?wait_for_removal=false", None),
+]
+NEVER: list[Request] = [
+    ("GET", "/.opendistro_security/_search", None),
+    ("PUT", "/patients/_settings", {"index.number_of_replicas": 1}),
+    ("POST", "/patients/_close", None),
+    ("PUT", "/_snapshot/mine", {"type": "fs", "settings": {"location": "x"}}),
+    ("GET", "/_plugins/_security/api/roles", None),
+    ("PUT", "/_plugins/_security/api/internalusers/x", {"password": "Long-enough-1-password"}),
+]
+TABLE = (
+    [(request, FUNCTIONS) for request in LOOK if request[1] != "/_cluster/health?level=indices"]
+    + [(LOOK[0], (READ, WRITE, APPLICATION))]
+    + [(request, (APPLICATION,)) for request in DOCUMENTS]
+    + [(request, (WRITE,)) for request in CHANGES]
+    + [(request, NOBODY) for request in NEVER]
+)
+
+
+@pytest.fixture(scope="module")
+def patients(cluster: LocalCluster) -> LocalCluster:
+    shards = {"settings": {"number_of_shards": 1, "number_of_replicas": 1}}
+    cluster.call("PUT", "/patients", shards, client=cluster.certificates.application)
+    cluster.call("PUT", "/patients/_doc/1?refresh=true", {"name": "a"}, client=cluster.certificates.application)
+    cluster.wait_green()
+    return cluster
+
+
+@pytest.mark.parametrize("role", [READ, WRITE, APPLICATION])
+@pytest.mark.parametrize(("request_", "allowed"), TABLE, ids=[f"{r[0]} {r[1]}" for r, _ in TABLE])
+def test_role(patients: LocalCluster, request_: Request, allowed: tuple[str, ...], role: str) -> None:
+    method, path, body = request_
+    path = path.replace("MANAGER", next(iter(patients.nodes)))
+    status, answer = patients.try_call(method, path, body, client=patients.certificates.client(role))
+    if role in allowed:
+        assert status in (200, 201), answer
+    else:
+        assert status == 403, answer
+
+
+@pytest.mark.parametrize("role", FUNCTIONS)
+def test_a_function_sees_every_index_that_the_cluster_counts(patients: LocalCluster, role: str) -> None:
+    client = patients.certificates.client(role)
+    counted = patients.call("GET", "/_cluster/stats", client=client)["indices"]["count"]
+    rows = patients.call("GET", "/_cat/shards?format=json", client=client)
+    assert len({row["index"] for row in rows}) == counted
+    state = patients.call("GET", "/_cluster/state/routing_table", client=client)
+    assert len(state["routing_table"]["indices"]) == counted
+
+
+def test_a_nodes_certificate_may_do_nothing_over_http(patients: LocalCluster) -> None:
+    node = next(iter(patients.nodes.values()))
+    folder = node.home / "search" / "config" / "certificates"
+    own = ClientCertificate(folder / "node.pem", folder / "node.key")
+    status, _ = patients.try_call("GET", "/patients/_search", client=own)
+    assert status == 403
+
+
+def test_without_a_certificate_nothing_is_answered(patients: LocalCluster) -> None:
+    address = next(iter(patients.addresses.values()))
+    context = ssl.create_default_context(cafile=str(patients.certificates.ca))
+    with urllib3.PoolManager(ssl_context=context) as pool:
+        assert pool.request("GET", f"https://{address}:9200/", retries=False).status == 401
