@@ -71,7 +71,7 @@ def _inner(where: str) -> Path:
 
 
 def _unknown(key: str, known: list[str]) -> str:
-    near = get_close_matches(key, known, 1)
+    near = get_close_matches(key, known, 1, cutoff=0.75)
     remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {_listed(known)}"
     return f"is not a field: {remedy}"
 

@@ -1,0 +1,262 @@
+"""Fleet files: what is read, and what each fault says. Tables keyed by sentence."""
+
+import json
+import textwrap
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from vagus.fleet import ClusterSpec, decode
+from vagus_cli import fleet_files
+from vagus_cli.fleet_files import FleetFaulty
+
+ROOT = Path(__file__).parents[3]
+
+GOOD = """\
+name: claims
+cell: prod
+engine: {name: opensearch, version: 3.4.0}
+zones: [eu-west-1a, eu-west-1b, eu-west-1c]
+groups:
+  managers:
+    roles: [cluster_manager]
+    per_zone: 1
+  data:
+    roles: [data]
+    per_zone: 2
+network:
+  clients: [10.0.0.0/16]
+settings: {}
+zone_balance: {mode: observe}
+"""
+
+# sentence: (text in GOOD, what stands there instead, line, field, words of the message)
+FAULTS: dict[str, tuple[str, str, int, str, str]] = {
+    "an unknown field is named with the one that was meant": (
+        "per_zone: 2", "per_zones: 2", 11, "groups.data.per_zones", "did you mean per_zone?"),
+    "an unknown field that is like none is named with those there are": (
+        "cell: prod", "cell: prod\nowner: anna", 3, "owner", "remove it, or use one of name, cell"),
+    "a missing field is named": (
+        "    per_zone: 2\n", "", 10, "groups.data.per_zone", "is missing: add it"),
+    "a version that YAML takes for a number": (
+        "version: 3.4.0", "version: 3.4", 3, "engine.version", 'put it in quotes, "3.4"'),
+    "a version that no test runs": (
+        "version: 3.4.0", "version: 1.3.20", 3, "engine.version", "use 2.19.x or 3.x"),
+    "a version of the other engine": (
+        "name: opensearch, version: 3.4.0", "name: elasticsearch, version: 8.1.0", 3, "engine.version", "use 7.17.x"),
+    "a number that is no number": (
+        "per_zone: 2", "per_zone: two", 11, "groups.data.per_zone", "expected `int`"),
+    "a number beyond its bound": (
+        "per_zone: 2", "per_zone: 101", 11, "groups.data.per_zone", "<= 100"),
+    "more than the group may hold": (
+        "per_zone: 2", "per_zone: 12", 11, "groups.data.per_zone", "raise most_per_zone"),
+    "a role that there is not": (
+        "roles: [data]", "roles: [data, voting]", 10, "groups.data.roles[1]", "one of cluster_manager, data"),
+    "a role given twice": (
+        "roles: [data]", "roles: [data, data]", 10, "groups.data.roles", "give each once"),
+    "a name in capitals": (
+        "name: claims", "name: Claims", 1, "name", "lower case, 3 to 32 long"),
+    "a group's name in capitals": (
+        "  data:", "  Data:", 10, "groups.Data", "lower case"),
+    "a name that is not the file's": (
+        "name: claims", "name: claim", 1, "name", "the file is claims.yaml"),
+    "a zone that is none": (
+        "eu-west-1b", "eu-west-1", 4, "zones[1]", "eu-west-1a"),
+    "a zone given twice": (
+        "eu-west-1b", "eu-west-1a", 4, "zones", "give each zone once"),
+    "zones of two Regions": (
+        "eu-west-1c", "eu-west-2c", 4, "zones", "one Region"),
+    "two zones, of which neither may be lost": (
+        ", eu-west-1c]", "]", 4, "zones", "half is no majority"),
+    "no managers": (
+        "roles: [cluster_manager]", "roles: [ingest]", 6, "groups", "give it to one group"),
+    "managers in two groups": (
+        "roles: [data]\n    per_zone: 2", "roles: [data, cluster_manager]\n    per_zone: 1", 7, "groups.managers.roles",
+        "give it to one of them"),
+    "managers that hold data, several in a zone": (
+        "  managers:\n    roles: [cluster_manager]\n    per_zone: 1",
+        "  managers:\n    roles: [cluster_manager, data]\n    per_zone: 3", 8, "groups.managers.per_zone",
+        "would scale the voters"),
+    "nobody holds data": (
+        "roles: [data]", "roles: [ingest]", 6, "groups", "give it to one group"),
+    "a heap beyond compressed pointers": (
+        "per_zone: 2", "per_zone: 2\n    heap: 32g", 12, "groups.data.heap", "use 31g or less"),
+    "a client network that is no network": (
+        "10.0.0.0/16", "10.0.0.7/16", 13, "network.clients[0]", "host bits"),
+    "a client network that is everyone": (
+        "10.0.0.0/16", "0.0.0.0/0", 13, "network.clients[0]", "everyone"),
+    "a setting that the boot script writes": (
+        "settings: {}", "settings: {node.attr.zone: a}", 14, "settings.node.attr.zone", "remove it"),
+    "an exclusion, which is a person's or ours, never a file's": (
+        "settings: {}", "settings: {cluster.routing.allocation.exclude._name: a}", 14,
+        "settings.cluster.routing.allocation.exclude._name", "remove it"),
+    "a mapping where a list belongs": (
+        "zones: [eu-west-1a, eu-west-1b, eu-west-1c]", "zones: {a: b}", 4, "zones", "expected `array`"),
+    "a list where a mapping belongs": (
+        "zone_balance: {mode: observe}", "zone_balance: [act]", 15, "zone_balance", "must be a mapping"),
+    "a mode that there is not": (
+        "mode: observe", "mode: dryrun", 15, "zone_balance.mode", "one of observe, act"),
+    "no group at all": (
+        GOOD[GOOD.index("groups:"):GOOD.index("network:")], "groups: {}\n", 5, "groups", "length >= 1"),
+    "a key given twice, of which YAML keeps the last": (
+        "cell: prod", "cell: prod\ncell: test", 3, "", "cell is given twice"),
+    "broken YAML": (
+        "zones: [", "zones: ]", 4, "", "not valid YAML"),
+    "a tag that would build an object": (
+        "cell: prod", "cell: !!python/object:os.system prod", 2, "", "not valid YAML"),
+}  # fmt: skip
+
+
+def _folder(tmp_path: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return tmp_path
+
+
+def _named(name: str, group: str) -> str:
+    """GOOD under another name, its data group renamed."""
+    return GOOD.replace("name: claims", f"name: {name}").replace("  data:", f"  {group}:")
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    spec = fleet_files.load(_folder(tmp_path, claims=GOOD))["claims"]
+    assert spec.group_name("data", "eu-west-1b") == "claims-data-eu-west-1b"
+    assert list(spec.sizes().values()) == [1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("sentence", FAULTS)
+def test_a_fault_names_file_line_field_and_remedy(tmp_path: Path, sentence: str) -> None:
+    old, new, line, field, words = FAULTS[sentence]
+    assert old in GOOD
+    _, problems = fleet_files.read(_folder(tmp_path, claims=GOOD.replace(old, new, 1)))
+    assert [(Path(one.file).name, one.line, one.field) for one in problems][:1] == [("claims.yaml", line, field)]
+    assert words in problems[0].what
+    assert f"claims.yaml:{line}: " in str(problems[0])
+
+
+def test_one_slip_is_one_fault(tmp_path: Path) -> None:
+    renamed = {"an unknown field is named with the one that was meant"}  # the field that was meant is missing too
+    for sentence in FAULTS.keys() - renamed:
+        old, new, *_ = FAULTS[sentence]
+        _, problems = fleet_files.read(_folder(tmp_path, claims=GOOD.replace(old, new, 1)))
+        assert len(problems) == 1, (sentence, problems)
+
+
+def test_every_fault_of_every_file_is_named_at_once(tmp_path: Path) -> None:
+    broken = GOOD.replace("per_zone: 2", "per_zone: many").replace("mode: observe", "mode: dryrun")
+    folder = _folder(tmp_path, claims=broken, other=_named("other", "data").replace("cell: prod\n", ""))
+    with pytest.raises(FleetFaulty) as raised:
+        fleet_files.load(folder)
+    assert [(Path(one.file).name, one.field) for one in raised.value.problems] == [
+        ("claims.yaml", "groups.data.per_zone"),
+        ("claims.yaml", "zone_balance.mode"),
+        ("other.yaml", "cell"),
+    ]
+
+
+def test_two_clusters_may_not_make_the_same_group(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, **{"aaa-bbb": _named("aaa-bbb", "ccc"), "aaa": _named("aaa", "bbb-ccc")})
+    _, (problem,) = fleet_files.read(folder)
+    assert (Path(problem.file).name, problem.field) == ("aaa.yaml", "groups.bbb-ccc") or (
+        Path(problem.file).name,
+        problem.field,
+    ) == ("aaa-bbb.yaml", "groups.ccc")
+    assert "aaa-bbb-ccc-" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "the file is empty"), ("- a\n", "must be a mapping"), ("just words\n", "must be a mapping")],
+    ids=["an empty file", "a list", "a word"],
+)
+def test_a_file_that_is_no_mapping(tmp_path: Path, text: str, words: str) -> None:
+    _, (problem,) = fleet_files.read(_folder(tmp_path, claims=text))
+    assert words in problem.what
+
+
+def test_a_file_that_would_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "claims.yml").write_text(GOOD)
+    _, (problem,) = fleet_files.read(tmp_path)
+    assert "rename it to end in .yaml" in problem.what
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
+    (tmp_path / "claims.yaml").write_bytes(b"\xff\xfe\x00")
+    _, (problem,) = fleet_files.read(tmp_path)
+    assert "UTF-8" in problem.what
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FleetFaulty, match="is not a folder"):
+        fleet_files.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        "one: {roles: [cluster_manager, data], per_zone: 1}",
+        "one: {roles: [cluster_manager], per_zone: 3}\n  two: {roles: [data], per_zone: 1}",
+    ],
+    ids=["a single node", "three managers"],
+)
+def test_a_cluster_for_trials_lies_in_one_zone(tmp_path: Path, groups: str) -> None:
+    text = GOOD.replace("zones: [eu-west-1a, eu-west-1b, eu-west-1c]", "zones: [eu-west-1a]")
+    text = text[: text.index("groups:")] + f"groups:\n  {groups}\n"
+    assert list(fleet_files.load(_folder(tmp_path, claims=text))) == ["claims"]
+
+
+def test_two_managers_are_worse_than_one(tmp_path: Path) -> None:
+    text = GOOD.replace("zones: [eu-west-1a, eu-west-1b, eu-west-1c]", "zones: [eu-west-1a]")
+    text = text.replace("roles: [cluster_manager]\n    per_zone: 1", "roles: [cluster_manager]\n    per_zone: 2")
+    _, (problem,) = fleet_files.read(_folder(tmp_path, claims=text))
+    assert "2 managers lose their majority" in problem.what
+
+
+# -- the files of this repository ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["fleet", "fleet/examples"])
+def test_the_fleets_of_this_repository_are_good(folder: str) -> None:
+    assert fleet_files.load(ROOT / folder)
+
+
+def test_the_demo_has_six_nodes_in_three_zones() -> None:
+    demo = fleet_files.load(ROOT / "fleet")["demo"]
+    assert sum(demo.sizes().values()) == 6
+    assert demo.zone_balance.mode == "act"
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "fleet").rglob("*.yaml")), ids=lambda file: file.name)
+def test_editors_find_the_schema(file: Path) -> None:
+    first = file.read_text().splitlines()[0]
+    assert first.startswith("# yaml-language-server: $schema=")
+    assert (file.parent / first.partition("$schema=")[2]).resolve() == ROOT / "fleet/schema.json"
+
+
+def test_the_schema_is_fresh() -> None:
+    assert (ROOT / "fleet/schema.json").read_bytes() == fleet_files.schema(), "vagus fleet schema > fleet/schema.json"
+
+
+def test_the_schema_takes_what_we_take_and_refuses_a_slip() -> None:
+    schema = json.loads(fleet_files.schema())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(yaml.safe_load(GOOD), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(GOOD.replace("per_zone: 2", "per_zones: 2")), schema)
+
+
+def test_functions_read_back_what_was_declared(tmp_path: Path) -> None:
+    fleet = fleet_files.load(_folder(tmp_path, claims=GOOD, other=_named("other", "data")))
+    assert decode(fleet_files.layer_document(fleet)) == fleet
+    assert isinstance(fleet["other"], ClusterSpec)
+    backwards = dict(reversed(fleet.items()))
+    assert fleet_files.layer_document(backwards) == fleet_files.layer_document(fleet)
+
+
+def test_a_line_is_that_of_the_nearest_thing_around() -> None:
+    document = fleet_files.yaml_lines.parse(textwrap.dedent("a:\n  b: 1\n"))
+    assert document.line(("a", "b")) == 2
+    assert document.line(("a", "c")) == document.line(("a",))
+    assert document.line(("x",)) == 1
