@@ -33,6 +33,7 @@ def main() -> int:
         print(f"emulator: {said}", file=sys.stderr)
         return 2
     os.environ.setdefault("IOT_MTLS_ENABLED", "0")  # a listener of its own that nothing here uses
+    os.environ.pop("PYTHONPATH", None)  # ours is read already; functions and instances must not see it
     # imported late: ministack reads its environment, and opens what it needs, at import
     from vagus_local.emulator import install, seams
 

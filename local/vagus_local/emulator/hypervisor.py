@@ -31,7 +31,7 @@ from typing import Protocol
 from vagus_local.emulator import processes
 from vagus_local.emulator.seams import in_background
 
-_HANDED_ON = ("HOME", "LANG", "TZ", "JAVA_HOME", "XDG_CACHE_HOME", "PYTHONPATH")
+_HANDED_ON = ("HOME", "LANG", "TZ", "JAVA_HOME", "XDG_CACHE_HOME")
 _COMMAND_LIMIT = 600.0
 """Seconds an SSM command may take before its shell is killed (AWS's executionTimeout defaults to 3600)."""
 

@@ -1,0 +1,89 @@
+"""EventBridge: service events, retry and dead letters, schedules."""
+
+import json
+from typing import Any
+
+import urllib3
+from tests.integration.emulator.support import REGION, Aws, Emulator, until
+
+
+def entry(**detail: Any) -> dict[str, Any]:
+    return {
+        "Source": "aws.autoscaling",
+        "DetailType": "EC2 Instance-terminate Lifecycle Action",
+        "Detail": json.dumps(detail),
+    }
+
+
+class Wired:
+    """A rule of the default account with a queue as target and a dead-letter queue."""
+
+    def __init__(self, aws: Aws, name: str, retries: int) -> None:
+        self.sqs = aws.sqs
+        self.queue = aws.sqs.create_queue(QueueName=name)["QueueUrl"]
+        self.dead = aws.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
+        self.arn = f"arn:aws:sqs:{REGION}:{aws.account}:{name}"
+        pattern = {"source": ["aws.autoscaling"], "detail": {"test": [name]}}
+        aws.events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        target = {
+            "Id": "queue",
+            "Arn": self.arn,
+            "RetryPolicy": {"MaximumRetryAttempts": retries},
+            "DeadLetterConfig": {"Arn": f"{self.arn}-dead"},
+        }
+        aws.events.put_targets(Rule=name, Targets=[target])
+
+    def received(self, queue: str) -> list[dict[str, Any]]:
+        asked = {"QueueUrl": queue, "MessageAttributeNames": ["All"], "MaxNumberOfMessages": 10}
+        found: list[dict[str, Any]] = self.sqs.receive_message(**asked).get("Messages", [])
+        return found
+
+
+def default_account(emulator: Emulator) -> Aws:
+    return Aws(emulator.url, "000000000000")
+
+
+def test_a_throttled_target_is_tried_again(emulator: Emulator) -> None:
+    aws = default_account(emulator)
+    wired = Wired(aws, "twice", retries=5)
+    emulator.post("/_local/faults", {wired.arn: 2})
+    emulator.post("/_local/events", [entry(test="twice")])
+    (message,) = until(lambda: wired.received(wired.queue))
+    assert json.loads(message["Body"])["detail"] == {"test": "twice"}
+    assert not wired.received(wired.dead)
+    aws.close()
+
+
+def test_a_target_that_stays_throttled_sends_the_event_to_the_dead_letter_queue(emulator: Emulator) -> None:
+    aws = default_account(emulator)
+    wired = Wired(aws, "never", retries=2)
+    emulator.post("/_local/faults", {wired.arn: 99})
+    emulator.post("/_local/events", [entry(test="never")])
+    (message,) = until(lambda: wired.received(wired.dead))
+    attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
+    assert (attributes["ERROR_CODE"], attributes["RETRY_ATTEMPTS"]) == ("THROTTLING", "2")
+    assert attributes["TARGET_ARN"] == wired.arn
+    assert json.loads(message["Body"])["detail"] == {"test": "never"}
+    emulator.post("/_local/faults", {wired.arn: 0})
+    aws.close()
+
+
+def test_a_target_that_is_gone_is_a_dead_letter_at_once(emulator: Emulator) -> None:
+    aws = default_account(emulator)
+    wired = Wired(aws, "gone", retries=5)
+    aws.sqs.delete_queue(QueueUrl=wired.queue)
+    emulator.post("/_local/events", [entry(test="gone")])
+    (message,) = until(lambda: wired.received(wired.dead))
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "RESOURCE_NOT_FOUND"
+    aws.close()
+
+
+def test_only_aws_may_send_events_of_aws(aws: Aws) -> None:
+    answer = aws.events.put_events(Entries=[entry(test="forged")])
+    assert (answer["FailedEntryCount"], answer["Entries"][0]["ErrorCode"]) == (1, "NotAuthorizedForSourceException")
+
+
+def test_an_unknown_admin_path_or_a_wrong_body_is_an_error(emulator: Emulator) -> None:
+    assert urllib3.request("POST", emulator.url + "/_local/nothing", json={}).status == 404
+    assert urllib3.request("POST", emulator.url + "/_local/ttl", json={}).status == 400
+    assert urllib3.request("GET", emulator.url + "/_local/faults").status == 405
