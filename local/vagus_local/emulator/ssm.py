@@ -11,6 +11,14 @@ from ministack.services import ec2, ssm
 
 from vagus_local.emulator.seams import HANDLERS, Answer, Properties, json_actions, json_answer, refusal, replace
 
+_IMAGES = {
+    f"/aws/service/ami-amazon-linux-latest/al2023-ami{kind}-kernel-{kernel}-{architecture}": image
+    for kind in ("", "-minimal")
+    for kernel in ("default", "6.1", "6.12")
+    for architecture, image in (("arm64", "ami-0c2023a1b2c3d4e60"), ("x86_64", "ami-0c2023a1b2c3d4e5f"))
+}
+"""Amazon Linux 2023 as templates ask for it. The image itself plays no part: an instance runs VAGUS_BOOT."""
+
 documents = responses.AccountRegionScopedDict()
 """Name -> {"Content": parsed, "Format": str, "Type": str, "Version": int, "Created": epoch}"""
 
@@ -195,6 +203,7 @@ def _invocation(command: dict[str, Any], instance: str, invocation: dict[str, An
 
 
 def install() -> None:
+    ssm._PUBLIC_AMI_PARAMETERS |= _IMAGES
     HANDLERS["AWS::SSM::Document"] = {"create": _create, "update": _update, "delete": _delete}
     replace(ssm, "_command_target_ids", _tagged(ssm._command_target_ids))
     replace(ssm, "_shell_argv", _shell(ssm._shell_argv))
