@@ -96,7 +96,8 @@ read_managers() { # before the cluster is formed, its managers wait for one anot
 # ---------------------------------------------------------------- engine
 
 manifest() { # a top-level text or number of the engine's manifest
-  sed -n -e "s/^ \"$1\": \"\(.*\)\",\{0,1\}$/\1/p" -e "s/^ \"$1\": \([0-9]*\),\{0,1\}$/\1/p" "$ENGINE_HOME/manifest.json"
+  sed -n -e "s/^ \"$1\": \"\(.*\)\",\{0,1\}$/\1/p" -e "s/^ \"$1\": \([0-9]*\),\{0,1\}$/\1/p" \
+    "$ENGINE_HOME/manifest.json"
 }
 
 bring_engine() { # baked into the image, else from the artifact bucket
@@ -108,9 +109,11 @@ bring_engine() { # baked into the image, else from the artifact bucket
   mkdir -p "$ENGINES"
   SCRATCH="$(mktemp -d "$ENGINES/.fetch-XXXXXX")"
   for file in "$label.tar.gz" "$label.tar.gz.sha256"; do
-    aws s3 cp --only-show-errors "s3://$bucket/engines/$file" "$SCRATCH/$file" || refuse engine "no $file in the artifact bucket"
+    aws s3 cp --only-show-errors "s3://$bucket/engines/$file" "$SCRATCH/$file" ||
+      refuse engine "no $file in the artifact bucket"
   done
-  (cd "$SCRATCH" && sha256sum --check --status "$label.tar.gz.sha256") || refuse engine "$label.tar.gz does not match its SHA-256"
+  (cd "$SCRATCH" && sha256sum --check --status "$label.tar.gz.sha256") ||
+    refuse engine "$label.tar.gz does not match its SHA-256"
   tar -xzf "$SCRATCH/$label.tar.gz" -C "$SCRATCH" --no-same-owner
   mv "$SCRATCH/$label" "$ENGINE_HOME"
   rm -rf "$SCRATCH"
@@ -130,7 +133,9 @@ lay_out() { # a home of its own per node; the jars are links where the file syst
   mkdir -p "$SEARCH"/{bin,config,lib,logs,tmp}
   rm -rf "$SEARCH/modules" "$SEARCH/plugins"
   for part in modules plugins; do
-    cp -al "$ENGINE_HOME/$part" "$SEARCH/$part" 2>/dev/null || { rm -rf "${SEARCH:?}/$part" && cp -a "$ENGINE_HOME/$part" "$SEARCH/$part"; }
+    cp -al "$ENGINE_HOME/$part" "$SEARCH/" 2>/dev/null && continue
+    rm -rf "${SEARCH:?}/$part"
+    cp -a "$ENGINE_HOME/$part" "$SEARCH/"
   done
   rm -rf "$SEARCH/config/opensearch-security"
   cp -r "$NODES/security" "$SEARCH/config/opensearch-security"
@@ -143,7 +148,8 @@ certificate_fits() { # prints why not
   [[ -s $folder/node.pem && -s $folder/node.key && -s $folder/ca.pem ]] || { echo "there is none" && return 1; }
   openssl verify -CAfile "$folder/ca.pem" -untrusted "$folder/node.pem" "$folder/node.pem" >/dev/null 2>&1 ||
     { echo "it is not signed by the trusted authority, or not valid now" && return 1; }
-  openssl x509 -in "$folder/node.pem" -noout -checkend 3600 >/dev/null || { echo "it ends within the hour" && return 1; }
+  openssl x509 -in "$folder/node.pem" -noout -checkend 3600 >/dev/null ||
+    { echo "it ends within the hour" && return 1; }
   openssl x509 -in "$folder/node.pem" -noout -checkip "$PRIVATE_IP" | grep -q 'does match' ||
     { echo "it is not for address $PRIVATE_IP" && return 1; }
   openssl x509 -in "$folder/node.pem" -noout -checkhost "$INSTANCE_ID" | grep -q 'does match' ||
@@ -161,7 +167,8 @@ obtain_certificate() { # the key is born here and never leaves the node
   openssl req -new -key "$SCRATCH/node.key" -subj "/O=vagus/CN=node-$INSTANCE_ID" \
     -addext "subjectAltName=DNS:$INSTANCE_ID,IP:$PRIVATE_IP" -out "$SCRATCH/node.csr"
   export ARTIFACT_BUCKET="${PARAMETER[artifact-bucket]:-}"
-  issue-certificate <"$SCRATCH/node.csr" >"$SCRATCH/node.pem" || refuse certificate "the issuer did not sign the request"
+  issue-certificate <"$SCRATCH/node.csr" >"$SCRATCH/node.pem" ||
+    refuse certificate "the issuer did not sign the request"
   # the chain is leaf first, authority last: what follows the leaf is what this node trusts
   awk '/BEGIN CERTIFICATE/ {n++} n > 1' "$SCRATCH/node.pem" >"$SCRATCH/ca.pem"
   rm -rf "$folder" && mv "$SCRATCH" "$folder"
@@ -189,7 +196,8 @@ write_settings() { # one YAML flow mapping: a setting of the parameter that repe
   local extra="${PARAMETER[settings]:-}" forming=""
   extra="${extra#*\{}" extra="${extra%\}*}"
   if [[ ${PARAMETER[formed]} == none && $ROLE == *manager* ]]; then
-    forming="\"cluster.initial_cluster_manager_nodes\": [$(awk '{printf "%s\"%s\"", (NR > 1 ? "," : ""), $2}' <<<"$MANAGERS")],"
+    forming="$(cut -d' ' -f2 <<<"$MANAGERS" | paste -sd,)"
+    forming="\"cluster.initial_cluster_manager_nodes\": [$(quoted_list "$forming")],"
   fi
   cut -d' ' -f1 <<<"$MANAGERS" >"$SEARCH/config/unicast_hosts.txt"
   cat >"$SEARCH/config/${PARAMETER[engine]}.yml" <<END
@@ -254,7 +262,8 @@ check_engine() {
   local is wanted="${PARAMETER[engine]}-${PARAMETER[version]}"
   is="$(manifest engine)-$(manifest version)"
   [[ $is == "$wanted" ]] || check_failed engine "the manifest says $is, the parameter says $wanted"
-  (cd "$ENGINE_HOME" && sed -n 's/^  "\(.*\.jar\)": "\([0-9a-f]\{64\}\)",\{0,1\}$/\2  \1/p' manifest.json | sha256sum --check --status) ||
+  local jars='s/^  "\(.*\.jar\)": "\([0-9a-f]\{64\}\)",\{0,1\}$/\2  \1/p'
+  (cd "$ENGINE_HOME" && sed -n "$jars" manifest.json | sha256sum --check --status) ||
     check_failed engine "a jar of $wanted is not the one in its manifest"
 }
 
@@ -283,7 +292,8 @@ find_nodes_folder() { # beside this script, else (as user data) the bundle that 
   [[ -n $bucket && -n $bundle ]] || refuse bundle "the parameters artifact-bucket and nodes-bundle are not set"
   SCRATCH="$(mktemp)"
   aws s3 cp --only-show-errors "s3://$bucket/$bundle" "$SCRATCH" || refuse bundle "no $bundle in the artifact bucket"
-  sha256sum --check --status <<<"$(basename "$bundle" .tar.gz)  $SCRATCH" || refuse bundle "$bundle does not match its name"
+  sha256sum --check --status <<<"$(basename "$bundle" .tar.gz)  $SCRATCH" ||
+    refuse bundle "$bundle does not match its name"
   mkdir -p "$NODES" && tar -xzf "$SCRATCH" -C "$NODES" --no-same-owner
 }
 

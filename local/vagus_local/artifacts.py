@@ -1,4 +1,4 @@
-"""Brings a search engine's jars from Maven Central into the cache, once, and packs them as they lie in the artifact bucket.
+"""Brings a search engine's jars from Maven Central into the cache, once; packs them as the artifact bucket holds them.
 
 What may not happen here: a half engine under its final name, a version that is not pinned, a download without a word.
 What differs between engines and versions is in the table `ENGINES` and nowhere else.

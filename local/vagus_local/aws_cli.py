@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-import jmespath
+import jmespath  # type: ignore[import-untyped]  # ships no types; comes with botocore
 
 
 class Source(Protocol):

@@ -207,7 +207,7 @@ def _write(paths: ClientCertificate, key: ec.EllipticCurvePrivateKey, certificat
 
 
 def main(arguments: list[str]) -> int:
-    """certificates.py INSTANCE ADDRESS: signs the request on standard input with the authority in VAGUS_CERTIFICATES."""
+    """certificates.py INSTANCE ADDRESS: signs the request on standard input; the authority is VAGUS_CERTIFICATES."""
     instance, address = arguments
     try:
         chain = Authority(Path(os.environ["VAGUS_CERTIFICATES"])).sign_request(
