@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vagus_local import service_manager
+from vagus_local.waiting import until
 
 BOOT = """#!/bin/bash
 echo "$1" >>"$INSTANCE_HOME/calls"
@@ -80,7 +81,7 @@ def end(instance: Instance, number: signal.Signals = signal.SIGTERM) -> int:
 
 def test_the_service_is_prepared_and_started_and_ends_with_the_instance(instance: Instance) -> None:
     assert instance.said == "Started vagus-search.service\n"
-    assert instance.calls() == ["prepare", "exec"]
+    until(lambda: instance.calls() == ["prepare", "exec"], 10, "prepared, then started")
     main = instance.main_pid()
     assert os.getpgid(main) == os.getpgid(instance.first.pid), "one process group: the hypervisor ends all of it"
     assert end(instance) == 0
