@@ -15,6 +15,7 @@ from typing import Any
 from ministack.core import responses
 from ministack.services import ec2
 
+from vagus_local.emulator import instance_role
 from vagus_local.emulator.addresses import AddressPool
 from vagus_local.emulator.eventbridge import emit, region_arn
 from vagus_local.emulator.hypervisor import Hypervisor, Machine
@@ -126,9 +127,9 @@ def _boot(instance: str) -> None:
             zone=record["Placement"]["AvailabilityZone"],
             address=record["PrivateIpAddress"],
             region=responses.get_region(),
-            account=responses.get_account_id(),
             user_data=record.get("UserData", ""),
             tags={t["Key"]: t["Value"] for t in ec2._tags.get(instance, [])},
+            credentials=instance_role.credentials(instance, (record.get("IamInstanceProfile") or {}).get("Arn")),
         )
     )
     _change(instance, "running")

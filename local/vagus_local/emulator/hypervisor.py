@@ -38,15 +38,18 @@ _COMMAND_LIMIT = 600.0
 
 @dataclass(frozen=True)
 class Machine:
-    """What an instance boots with. `user_data` is base64, as EC2 keeps it."""
+    """What an instance boots with. `user_data` is base64, as EC2 keeps it.
+
+    `credentials` are those of its profile's role, as environment variables: on AWS they come by IMDS. None without one.
+    """
 
     instance: str
     zone: str
     address: str
     region: str
-    account: str
     user_data: str
     tags: Mapping[str, str]
+    credentials: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,9 @@ class Processes:
     def _environment(self, machine: Machine) -> dict[str, str]:
         path = os.environ.get("PATH", os.defpath)
         handed_on = {k: v for k, v in os.environ.items() if k in _HANDED_ON or k.startswith("VAGUS_")}
-        return handed_on | {
+        return {
+            **handed_on,
+            **machine.credentials,
             "PATH": f"{self._node_bin}:{path}" if self._node_bin else path,
             "INSTANCE_ID": machine.instance,
             "AVAILABILITY_ZONE": machine.zone,
@@ -191,8 +196,6 @@ class Processes:
             "AWS_REGION": machine.region,
             "AWS_DEFAULT_REGION": machine.region,
             "AWS_ENDPOINT_URL": self._endpoint,
-            "AWS_ACCESS_KEY_ID": machine.account,
-            "AWS_SECRET_ACCESS_KEY": machine.account,
             processes.MARKER: self._marker,
         }
 

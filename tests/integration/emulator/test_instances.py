@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from tests.integration.emulator.support import Aws, Emulator, start, stop, until
@@ -159,3 +160,32 @@ def _mentioning(text: str) -> list[int]:
             if text.encode() in environment:
                 found.append(int(entry))
     return found
+
+
+def test_an_instance_has_its_roles_credentials_and_without_a_profile_none(aws: Aws) -> None:
+    assume = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}],
+    }
+    aws.iam.create_role(RoleName="node", AssumeRolePolicyDocument=json.dumps(assume))
+    aws.iam.create_instance_profile(InstanceProfileName="node")
+    aws.iam.add_role_to_instance_profile(InstanceProfileName="node", RoleName="node")
+    aws.template(IamInstanceProfile={"Name": "node"})
+    aws.group(DesiredCapacity=1)
+    (instance,) = aws.in_service()
+    key, secret, token = ran(aws, instance, "echo $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_SESSION_TOKEN")[
+        "StandardOutputContent"
+    ].split()
+    endpoint = aws.ec2.meta.endpoint_url
+    client = boto3.client(
+        "sts",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+    )
+    assert client.get_caller_identity()["Arn"] == f"arn:aws:sts::{aws.account}:assumed-role/node/{instance}"
+    client.close()
+    (bare,) = aws.ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"]
+    assert ran(aws, bare["InstanceId"], 'echo "[$AWS_ACCESS_KEY_ID]"')["StandardOutputContent"] == "[]\n"
