@@ -1,0 +1,43 @@
+"""Step Functions as `ports.Executions`: the executions of one state machine."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from vagus.aws.clients import Clients
+from vagus.aws.errors import code_of, read, translated
+from vagus.errors import Refused
+
+Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]
+
+
+class Machine:
+    """One state machine, by its ARN."""
+
+    def __init__(self, clients: Clients, arn: str) -> None:
+        self._clients = clients
+        self._arn = arn
+
+    def start(self, name: str, payload: Mapping[str, Any]) -> None:
+        """Start an execution; a name that is taken (for 90 days after its end) is as good as started."""
+        try:
+            with translated("states"):
+                self._clients.states.start_execution(
+                    stateMachineArn=self._arn, name=name, input=msgspec.json.encode(payload).decode()
+                )
+        except Refused as error:
+            if code_of(error.__cause__) != "ExecutionAlreadyExists":
+                raise
+
+    def status(self, name: str) -> Status:
+        """How the execution of that name stands; `MISSING` if there never was one, or not for 90 days."""
+        arn = f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            found = read("states", lambda: self._clients.states.describe_execution(executionArn=arn))
+        except Refused as error:
+            if code_of(error.__cause__) == "ExecutionDoesNotExist":
+                return "MISSING"
+            raise
+        # a redrive that is about to begin is a run to be waited for
+        return "RUNNING" if found["status"] == "PENDING_REDRIVE" else found["status"]

@@ -1,0 +1,136 @@
+"""What a function is given, made of its environment: each part at its first use, kept while the function is warm.
+
+Environment: VAGUS_STATE_TABLE, VAGUS_RECORD_TABLE (names), VAGUS_MACHINES (JSON: capability to state machine's ARN),
+VAGUS_CELL (name). A variable is read when its part is asked for, so that a function needs only those that it uses.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from vagus.aws.clients import Clients
+from vagus.aws.executions import Machine
+from vagus.aws.groups import AutoScalingGroups
+from vagus.aws.nodes import addresses
+from vagus.aws.parameters import SsmParameters
+from vagus.aws.secrets import client_certificate
+from vagus.aws.tables import DynamoTable
+from vagus.errors import Malformed
+from vagus.fleet import ClusterSpec
+from vagus.ports import Executions, SearchWrite, Table
+from vagus.procedure.records import Book, iso
+from vagus.procedure.room import Reads, Writes
+from vagus.search.client import Renewing, SearchClient
+from vagus.search.engines import dialect
+
+if TYPE_CHECKING:
+    import boto3
+
+Role = Literal["read", "write"]
+
+
+class Wiring:
+    """The parts, by an environment and a session (by default that of the process)."""
+
+    def __init__(self, environment: Mapping[str, str], session: boto3.Session | None = None) -> None:
+        self._environment = environment
+        self._clients = Clients(session)
+        self._searches: dict[tuple[str, Role], Renewing] = {}
+
+    def table(self) -> Table:
+        """Rows of state."""
+        return DynamoTable(self._clients, self._told("VAGUS_STATE_TABLE"))
+
+    def book(self) -> Book:
+        """Where records go."""
+        table = DynamoTable(self._clients, self._told("VAGUS_RECORD_TABLE"))
+        return Book(table=table, clock=time.time, new_id=lambda: secrets.token_hex(8))
+
+    def executions(self) -> Mapping[str, Executions]:
+        """The state machines, by capability. Raises `Malformed` where the variable is no mapping of names to ARNs."""
+        try:
+            machines = msgspec.json.decode(self._told("VAGUS_MACHINES"), type=dict[str, str])
+        except msgspec.MsgspecError as error:
+            raise Malformed(f"VAGUS_MACHINES is not a JSON object of ARNs by capability: {error}") from error
+        return {capability: Machine(self._clients, arn) for capability, arn in machines.items()}
+
+    @cached_property
+    def groups(self) -> AutoScalingGroups:
+        """The groups of this cell; of the whole account and Region where no cell is told."""
+        return AutoScalingGroups(self._clients, self._environment.get("VAGUS_CELL"))
+
+    def search(self, spec: ClusterSpec, role: Role) -> SearchWrite:
+        """A cluster through the certificate of a role; nothing is called before it is used."""
+        key = (spec.name, role)
+        if key not in self._searches:
+            self._searches[key] = Renewing(lambda: self._open(spec, role))
+        return self._searches[key]
+
+    def reads(self) -> Reads:
+        """All that a deciding function has."""
+        return Reads(groups=self.groups, search=lambda spec: self.search(spec, "read"))
+
+    def writes(self, spec: ClusterSpec) -> Writes:
+        """All that an applying function has, for one step now."""
+        now = time.time()
+        return Writes(
+            spec=spec,
+            groups=self.groups,
+            search=self.search(spec, "write"),
+            parameters=SsmParameters(self._clients),
+            table=self.table(),
+            now=now,
+            iso=iso(now),
+        )
+
+    def _open(self, spec: ClusterSpec, role: Role) -> SearchClient:
+        certificate = client_certificate(self._clients, spec.name, role)
+        return SearchClient(addresses(self._clients, spec.name), certificate, dialect=dialect(spec.engine))
+
+    def _told(self, name: str) -> str:
+        if not self._environment.get(name):
+            raise Malformed(f"environment: {name} is not set; the cell's stack sets it for each function that needs it")
+        return self._environment[name]
+
+
+@cache
+def here() -> Wiring:
+    """The wiring of this process's environment."""
+    return Wiring(os.environ)
+
+
+def table() -> Table:
+    """Rows of state."""
+    return here().table()
+
+
+def book() -> Book:
+    """Where records go."""
+    return here().book()
+
+
+def executions() -> Mapping[str, Executions]:
+    """The state machines, by capability."""
+    return here().executions()
+
+
+def groups() -> AutoScalingGroups:
+    """The cell's groups: for functions that need nothing else, such as the keeper."""
+    return here().groups
+
+
+def reads() -> Reads:
+    """All that a deciding function has."""
+    return here().reads()
+
+
+def writes(spec: ClusterSpec) -> Writes:
+    """All that an applying function has, for one step now."""
+    return here().writes(spec)

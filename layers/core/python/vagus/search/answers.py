@@ -1,0 +1,190 @@
+"""The engine's answers as they are decoded: only the fields that are asked for. Anything missing is an error."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from vagus.cluster import CopyState
+from vagus.errors import Malformed
+
+
+class StateNode(msgspec.Struct, frozen=True):
+    """A node in the cluster's state, which knows neither its roles nor its version."""
+
+    name: str
+    ephemeral_id: str
+    transport_address: str
+    attributes: Mapping[str, str] = {}
+
+    @property
+    def address(self) -> str:
+        """Without the port; an IPv6 address without its brackets."""
+        return self.transport_address.rsplit(":", 1)[0].strip("[]")
+
+
+class Routed(msgspec.Struct, frozen=True):
+    """One copy in the routing table; nodes by their ids."""
+
+    state: CopyState
+    primary: bool
+    node: str | None = None
+    relocating_node: str | None = None
+
+
+class _RoutedIndex(msgspec.Struct, frozen=True):
+    shards: Mapping[str, tuple[Routed, ...]]
+
+
+class _RoutingTable(msgspec.Struct, frozen=True):
+    indices: Mapping[str, _RoutedIndex] = {}
+
+
+class State(msgspec.Struct, frozen=True):
+    """One cluster state: nodes and routing of the same instant."""
+
+    cluster_uuid: str
+    nodes: Mapping[str, StateNode]
+    routing_table: _RoutingTable = _RoutingTable()
+    cluster_manager_node: str | None = None
+    master_node: str | None = None
+
+
+class _Coordination(msgspec.Struct, frozen=True):
+    last_committed_config: tuple[str, ...]
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    cluster_coordination: _Coordination
+
+
+class Voting(msgspec.Struct, frozen=True):
+    """Whose votes count: node ids."""
+
+    metadata: _Metadata
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Flat settings; a list stays a list."""
+
+    persistent: Mapping[str, Any] = {}
+    transient: Mapping[str, Any] = {}
+    defaults: Mapping[str, Any] = {}
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The manager's own view, with an entry for each index."""
+
+    status: str
+    number_of_pending_tasks: int
+    indices: Mapping[str, Any] = {}
+
+
+class _Total(msgspec.Struct, frozen=True):
+    total_in_bytes: int = 0
+    available_in_bytes: int = 0
+
+
+class _Disk(msgspec.Struct, frozen=True):
+    total: _Total = _Total()
+
+
+class _Store(msgspec.Struct, frozen=True):
+    size_in_bytes: int = 0
+
+
+class _ShardStats(msgspec.Struct, frozen=True):
+    store: _Store = _Store()
+
+
+class _Indices(msgspec.Struct, frozen=True):
+    shards: Mapping[str, tuple[Mapping[str, _ShardStats], ...]] = {}
+
+
+class NodeStats(msgspec.Struct, frozen=True):
+    """A node's disk and the sizes of the shards on it."""
+
+    fs: _Disk = _Disk()
+    indices: _Indices = _Indices()
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """By node id, of the nodes that answered in time."""
+
+    nodes: Mapping[str, NodeStats] = {}
+
+
+class NodeInfo(msgspec.Struct, frozen=True):
+    """What doesn't change while a node's process lives."""
+
+    version: str
+    roles: tuple[str, ...]
+
+
+class Info(msgspec.Struct, frozen=True):
+    """By node id, of the nodes that answered in time."""
+
+    nodes: Mapping[str, NodeInfo] = {}
+
+
+class _Stores(msgspec.Struct, frozen=True):
+    stores: tuple[Mapping[str, Any], ...] = ()
+
+
+class _StoredIndex(msgspec.Struct, frozen=True):
+    shards: Mapping[str, _Stores] = {}
+
+
+class ShardStores(msgspec.Struct, frozen=True):
+    """Which node's disk holds a store of which shard; `failures`: nodes that could not be asked."""
+
+    indices: Mapping[str, _StoredIndex] = {}
+    failures: tuple[Mapping[str, Any], ...] = ()
+
+
+class _Decider(msgspec.Struct, frozen=True):
+    decision: str
+    explanation: str = ""
+
+
+class NodeDecision(msgspec.Struct, frozen=True):
+    """What the deciders say of one node."""
+
+    node_name: str
+    deciders: tuple[_Decider, ...] = ()
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why a copy is where it is."""
+
+    node_allocation_decisions: tuple[NodeDecision, ...] = ()
+    allocate_explanation: str = ""
+    move_explanation: str = ""
+    rebalance_explanation: str = ""
+    can_move_to_other_node: str = ""
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """Whether every node confirmed an update in time."""
+
+    acknowledged: bool
+
+
+class _Shards(msgspec.Struct, frozen=True):
+    total: int
+    successful: int
+    failed: int
+
+
+class Flushed(msgspec.Struct, frozen=True, rename={"shards": "_shards"}):
+    """How many copies were flushed."""
+
+    shards: _Shards
+
+
+def decoded[T](answer: bytes, kind: type[T], what: str) -> T:
+    """An answer as its type. Raises `Malformed`: a proxy, or an engine that speaks otherwise."""
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except msgspec.MsgspecError as error:
+        raise Malformed(f"{what}: the engine's answer can't be read: {error}") from error

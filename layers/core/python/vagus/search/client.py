@@ -1,0 +1,233 @@
+"""`ports.SearchWrite` over HTTPS: a look in seven requests at most, six of them at once; writes one by one."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+from vagus.cluster import Cluster
+from vagus.errors import Unreachable
+from vagus.owned import SettingsUpdate
+from vagus.search import explaining, looking
+from vagus.search.answers import (
+    Acknowledged,
+    Explanation,
+    Flushed,
+    Health,
+    Info,
+    NodeInfo,
+    Settings,
+    ShardStores,
+    State,
+    Stats,
+    Voting,
+    decoded,
+)
+from vagus.search.engines import OPENSEARCH, Dialect
+from vagus.search.tls import Tls, context
+from vagus.search.transport import Transport
+
+LONGEST_PATH = 3000
+"""Characters of index names in one request: the engine takes a first line of 4,096 bytes."""
+
+_NODE = "nodes.*."
+_COPY = "routing_table.indices.*.shards.*."
+STATE_FIELDS = ",".join(
+    [
+        "cluster_uuid",
+        *(_NODE + field for field in ("name", "ephemeral_id", "transport_address", "attributes.zone")),
+        *(_COPY + field for field in ("state", "primary", "node", "relocating_node")),
+    ]
+)
+STATS_FIELDS = ",".join(
+    _NODE + field
+    for field in (
+        "fs.total.total_in_bytes",
+        "fs.total.available_in_bytes",
+        "indices.shards.*.*.store.size_in_bytes",
+    )
+)
+# a filter's dot parts levels, so a flat name is written with stars
+SETTINGS_FIELDS = "persistent,transient," + ",".join(
+    f"defaults.cluster*routing*allocation*{field}*" for field in ("awareness", "disk", "exclude")
+)
+
+
+class SearchClient:
+    """One cluster, through one client certificate.
+
+    `addresses`: nodes in the order in which they are asked. It remembers the roles and version of each node's
+    process, and keeps its connections and threads for as long as the function is warm.
+    """
+
+    def __init__(self, addresses: Sequence[str], tls: Tls, port: int = 9200, dialect: Dialect = OPENSEARCH) -> None:
+        self._transport = Transport(addresses, context(tls), port)
+        self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="look")
+        self._dialect = dialect
+        self._bounded = f"{dialect.manager_timeout}=10s"
+        self._info: dict[str, NodeInfo] = {}
+
+    def close(self) -> None:
+        """End threads and connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._transport.close()
+
+    # -- reads -----------------------------------------------------------------------------------------------------
+
+    def look(self) -> Cluster:
+        """One whole look; any piece that is missing is an error.
+
+        An index that is made between two answers looks like one that is hidden from us: so a difference is looked at
+        twice before it is told.
+        """
+        seen = self._look()
+        return seen if seen.visible_indices >= seen.counted_indices else self._look()
+
+    def _look(self) -> Cluster:
+        submit = self._threads.submit
+        state, settings, stats = submit(self._state), submit(self._settings), submit(self._stats)
+        health, voting, visible = submit(self._health), submit(self._voting), submit(self._visible)
+        routed = state.result()
+        pieces = looking.Pieces(
+            state=routed,
+            info=self._known(routed),
+            stores=self._stores() if looking.dead_shards(routed) else ShardStores(),
+            settings=settings.result(),
+            stats=stats.result(),
+            health=health.result(),
+            voting=voting.result(),
+            visible=visible.result(),
+        )
+        return looking.cluster(pieces)
+
+    def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
+        """Why a copy does not move, in the deciders' own words: one line per node, shortest first.
+
+        Raises `Refused` where that copy is not (or not on that node).
+        """
+        asked: dict[str, Any] = {"index": index, "shard": shard, "primary": primary}
+        if node is not None:
+            asked["current_node"] = node
+        path = "/_cluster/allocation/explain"
+        return explaining.words(decoded(self._transport.read("POST", path, asked), Explanation, path))
+
+    def _get[T](self, path: str, kind: type[T]) -> T:
+        return decoded(self._transport.read("GET", path), kind, path.partition("?")[0])
+
+    def _state(self) -> State:
+        manager = self._dialect.manager
+        fields = f"{manager},{STATE_FIELDS}"
+        return self._get(f"/_cluster/state/{manager},nodes,routing_table?{self._bounded}&filter_path={fields}", State)
+
+    def _settings(self) -> Settings:
+        asked = f"flat_settings=true&include_defaults=true&{self._bounded}&filter_path={SETTINGS_FIELDS}"
+        return self._get(f"/_cluster/settings?{asked}", Settings)
+
+    def _stats(self) -> Stats:
+        """Disks and sizes. A node that hangs is left out after 2 s, and counts as full."""
+        path = "/_nodes/stats/fs,indices/store"
+        return self._get(f"{path}?level=shards&timeout=2s&filter_path={STATS_FIELDS}", Stats)
+
+    def _health(self) -> Health:
+        fields = "status,number_of_pending_tasks,indices.*.status"
+        asked = f"level=indices&expand_wildcards=all&{self._bounded}&timeout=10s"
+        return self._get(f"/_cluster/health?{asked}&filter_path={fields}", Health)
+
+    def _voting(self) -> Voting:
+        """Index metadata can be huge: a pattern that no index has leaves it out."""
+        fields = "metadata.cluster_coordination.last_committed_config"
+        asked = f"{self._bounded}&ignore_unavailable=true&allow_no_indices=true&filter_path={fields}"
+        return self._get(f"/_cluster/state/metadata/vagus-no-such-index-*?{asked}", Voting)
+
+    def _visible(self) -> frozenset[str]:
+        """The indices that an index-level action shows us."""
+        asked = f"expand_wildcards=all&flat_settings=true&{self._bounded}"
+        return frozenset(self._get(f"/_all/_settings/index.number_of_replicas?{asked}", dict[str, Any]))
+
+    def _stores(self) -> ShardStores:
+        return self._get("/_shard_stores?status=red&expand_wildcards=all", ShardStores)
+
+    def _known(self, state: State) -> dict[str, NodeInfo]:
+        """Roles and version by process; asked for only when a process is new."""
+        if looking.unknown_nodes(state, self._info):
+            path = "/_nodes/_all/http?timeout=2s&filter_path=nodes.*.version,nodes.*.roles"
+            told = self._get(path, Info).nodes
+            self._info = {node.ephemeral_id: told[key] for key, node in state.nodes.items() if key in told}
+        return self._info
+
+    # -- writes ----------------------------------------------------------------------------------------------------
+
+    def update_settings(self, update: SettingsUpdate) -> None:
+        """One cluster-state update: all of it or, with `Refused`, nothing. `Unreachable`: it may have happened."""
+        layers = {"persistent": update.persistent, "transient": update.transient}
+        path = f"/_cluster/settings?{self._bounded}&timeout=10s"
+        body = {name: values for name, values in layers.items() if values}
+        answer = decoded(self._transport.write("PUT", path, body), Acknowledged, "PUT /_cluster/settings")
+        if not answer.acknowledged:
+            raise Unreachable("PUT /_cluster/settings: not every node confirmed the update within 10 s")
+
+    def flush(self, indices: Sequence[str]) -> None:
+        """Flush these indices and wait for ongoing flushes; closed ones have nothing to flush, gone ones neither."""
+        for names in _batches(indices):
+            path = f"/{names}/_flush?wait_if_ongoing=true&ignore_unavailable=true"
+            shards = decoded(self._transport.write("POST", path), Flushed, "POST /_flush").shards
+            if shards.failed:
+                raise Unreachable(f"POST /_flush: {shards.failed} of {shards.total} copies were not flushed")
+
+
+def _batches(indices: Sequence[str]) -> Iterator[str]:
+    """The names, percent-encoded and joined, in as few requests as their length allows. No name, no request: a flush
+    without names would be one of all indices."""
+    batch: list[str] = []
+    for name in (quote(index, safe="") for index in indices):
+        if batch and len(",".join(batch)) + len(name) > LONGEST_PATH:
+            yield ",".join(batch)
+            batch = []
+        batch.append(name)
+    if batch:
+        yield ",".join(batch)
+
+
+class Renewing:
+    """A `SearchClient` that is opened at its first use, and anew when its nodes or its certificate have been replaced.
+
+    `open` finds the addresses and reads the certificate. A read that fails for want of trust or reach is tried once
+    more with both read anew; a write never is, since whoever writes has looked first, and looks again after a failure.
+    """
+
+    def __init__(self, open_client: Callable[[], SearchClient]) -> None:
+        self._open = open_client
+        self._client: SearchClient | None = None
+
+    def look(self) -> Cluster:
+        return self._read(lambda client: client.look())
+
+    def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
+        return self._read(lambda client: client.explain(index, shard, primary=primary, node=node))
+
+    def update_settings(self, update: SettingsUpdate) -> None:
+        self._opened().update_settings(update)
+
+    def flush(self, indices: Sequence[str]) -> None:
+        self._opened().flush(indices)
+
+    def close(self) -> None:
+        """Give up what is open."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _read[T](self, call: Callable[[SearchClient], T]) -> T:
+        fresh = self._client is None
+        try:
+            return call(self._opened())
+        except Unreachable:
+            self.close()
+            if fresh:  # addresses and certificate were read just now
+                raise
+        return call(self._opened())
+
+    def _opened(self) -> SearchClient:
+        if self._client is None:
+            self._client = self._open()
+        return self._client
