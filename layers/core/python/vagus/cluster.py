@@ -91,6 +91,24 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         """Every copy that routing lists on a node, those on their way to it included."""
         return tuple(copy for copy in self.copies if name in (copy.node, copy.target))
 
+    def without(self, names: frozenset[str]) -> "Cluster":
+        """The cluster as it will be once these nodes are gone: they hold nothing, take nothing and vote for nothing."""
+        if not names:
+            return self
+        return msgspec.structs.replace(
+            self,
+            nodes=tuple(node for node in self.nodes if node.name not in names),
+            copies=tuple(_without(copy, names) for copy in self.copies),
+        )
+
+
+def _without(copy: Copy, names: frozenset[str]) -> Copy:
+    if copy.node in names:
+        return msgspec.structs.replace(copy, state="UNASSIGNED", node=None, target=None)
+    if copy.target in names:
+        return msgspec.structs.replace(copy, state="STARTED", target=None)
+    return copy
+
 
 class Unseen(msgspec.Struct, frozen=True, kw_only=True):
     """The cluster could not be looked at. An error is never "empty"."""

@@ -33,6 +33,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         """It goes, or would go, as soon as its data is safe."""
         return self.waits_to_leave or self.retained
 
+    @property
+    def let_go(self) -> bool:
+        """Nothing holds it any more: its node may vanish at any moment, and nothing may lean on it."""
+        return self.lifecycle.startswith(("Terminat", "Detach")) and not self.leaving
+
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """An Auto Scaling group of a declared cluster. `retains`: whether an abandoned terminate hook retains."""

@@ -62,15 +62,21 @@ def converge(cluster: Cluster, demands: Iterable[Demand]) -> Converged:
     removed = (ours(cluster) - excluded(cluster)) & wanted
     mine = wanted - by_hand
     return Converged(
-        update=_update(cluster, exclude=by_hand | (mine - removed), mark=mine),
+        update=_update(
+            cluster, exclude=by_hand | (mine - removed), mark=mine, shadowed=_shadowed(cluster, wanted - removed)
+        ),
         removed_by_hand=tuple(sorted(removed)),
     )
 
 
-def _update(cluster: Cluster, exclude: frozenset[str], mark: frozenset[str]) -> SettingsUpdate:
+def _shadowed(cluster: Cluster, wanted: frozenset[str]) -> bool:
+    """Whether a transient twin, which wins, keeps a wanted name from having an effect."""
+    return EXCLUDE in cluster.transient and not wanted <= names(cluster.transient[EXCLUDE])
+
+
+def _update(cluster: Cluster, *, exclude: frozenset[str], mark: frozenset[str], shadowed: bool) -> SettingsUpdate:
     """Nothing where the marks agree and nothing of ours is touched: a person's own layout is left as it is."""
     settled = mark == ours(cluster) and exclude == excluded(cluster)
-    shadowed = bool(mark) and EXCLUDE in cluster.transient  # transient wins: ours would have no effect
     if settled and not shadowed:
         return SettingsUpdate()
     return SettingsUpdate(

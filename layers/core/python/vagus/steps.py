@@ -76,7 +76,7 @@ class PutSettingsRight(Step, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         closing = f"close {', '.join(self.closes)}" if self.closes else ""
-        setting = "give the cluster its own allocation settings back" if self.update else ""
+        setting = "make the allocation settings what the open intents demand, and no more" if self.update else ""
         return " and ".join(part for part in (closing, setting) if part) or "nothing"
 
     @property
@@ -149,7 +149,7 @@ class HoldInstance(_HookStep, frozen=True, kw_only=True):
 
 
 class EndRetainedInstance(Step, frozen=True, kw_only=True):
-    """Terminate an instance that was held, once its node is proven empty."""
+    """Terminate an instance that was held, once its node (`None`: lost) is proven empty or its data safe elsewhere."""
 
     title = "End the retained instance, now empty"
     aws = (Grant("ec2:TerminateInstances", "instance"),)
@@ -159,7 +159,12 @@ class EndRetainedInstance(Step, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        return f"end the retained instance {self.instance}: its node is proven empty"
+        why = (
+            "its node is proven empty"
+            if self.node
+            else "its node is lost, and every shard has a started copy elsewhere"
+        )
+        return f"end the retained instance {self.instance}: {why}"
 
     @property
     def subject(self) -> str:

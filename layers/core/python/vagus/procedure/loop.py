@@ -8,7 +8,7 @@ import msgspec
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait, pages
-from vagus.ports import Executions, Table
+from vagus.ports import Executions, Put, Table
 from vagus.procedure import head as heads
 from vagus.procedure import lease as leases
 from vagus.procedure import rows
@@ -61,10 +61,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How an act went. `superseded`: the step no longer fitted, and nothing was written."""
+    """How an act went. `superseded`: the step no longer fitted, and nothing was written. `refused`: another run is
+    current, and this one ends quietly.
+
+    `call` is what the next look gets. A step that is superseded counts as one that failed: a decision and a check
+    that disagree for good would else chase each other without a pause.
+    """
 
     result: Literal["done", "superseded", "refused"]
     message: str
+    call: Call
 
 
 # -- look ------------------------------------------------------------------------------------------------------------
@@ -92,8 +98,11 @@ def in_mode(plan: Plan, mode: str) -> Plan:
 
 def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Plan | None:
     """What the frame decides before the room is asked."""
-    if seen.head(room.name).state == "paused":
-        return Blocked(reason=Reason.PAUSED, message=f"stopped by {seen.head(room.name).paused_by or 'a person'}")
+    head = seen.head(room.name)
+    if head.generation != call.generation:
+        return Done(reason=Reason.HANDED_OVER, message=f"{head.execution or 'another execution'} goes on")
+    if head.state == "paused":
+        return Blocked(reason=Reason.PAUSED, message=f"stopped by {head.paused_by or 'a person'}")
     if call.error and call.error.get("Error") == "Denied":
         return Blocked(reason=Reason.DENIED, message=call.error.get("Cause", "")[:500], open_deadline=True)
     if call.failures >= room.failures_in_a_row(spec):
@@ -143,21 +152,41 @@ def act(room: Room, writes: Writes, executions: Executions, book: Book, call: Ca
     """Do one step: refuse if this run is not the current one, renew the lease, check afresh, record, write, record."""
     seen = rows.read(writes.table, writes.spec.name)
     current = seen.head(room.name)
-    if current.generation == call.generation and isinstance(step, EndRun):
+    if current.generation != call.generation:
+        return _refused(call, f"generation {current.generation} is {current.state}")
+    if isinstance(step, EndRun):
         return _end(room, writes.table, seen, call, step)
-    if current.generation != call.generation or current.state != "running":
-        return Outcome(result="refused", message=f"generation {current.generation} is {current.state}")
+    if current.state != "running":
+        return _refused(call, f"generation {current.generation} is {current.state}")
     if isinstance(step, HandOver):
         return _hand_over(room, writes.table, executions, seen, call)
+    return _one_step(room, writes, seen, book, call, step)
+
+
+def _one_step(room: Room, writes: Writes, seen: Rows, book: Book, call: Call, step: AnyStep) -> Outcome:
     if type(step) not in room.handlers:
         raise Malformed(f"{room.name} has no handler for step {kind(step)}; deploy the version that decided it")
     lease = leases.renew(writes.table, seen, room.concern, call.execution, writes.now)
     handler = room.handlers[type(step)]
     if why := handler.check(writes, seen, step, lease.token):
-        return Outcome(result="superseded", message=why)
+        return _superseded(call, why)
     with book.writing(_record(room, call, step)):
         handler.do(writes, rows.read(writes.table, writes.spec.name), step, lease.token)
-    return Outcome(result="done", message=step.sentence)
+    return _done(call, step.sentence)
+
+
+def _done(call: Call, message: str) -> Outcome:
+    return Outcome(result="done", message=message, call=msgspec.structs.replace(call, failures=0, error=None))
+
+
+def _refused(call: Call, message: str) -> Outcome:
+    return Outcome(result="refused", message=message, call=call)
+
+
+def _superseded(call: Call, message: str) -> Outcome:
+    error = {"Error": "Superseded", "Cause": message}
+    counted = msgspec.structs.replace(call, failures=call.failures + 1, error=error)
+    return Outcome(result="superseded", message=message, call=counted)
 
 
 def _record(room: Room, call: Call, step: AnyStep) -> Record:
@@ -176,20 +205,26 @@ def _record(room: Room, call: Call, step: AnyStep) -> Record:
 
 
 def _end(room: Room, table: Table, seen: Rows, call: Call, step: EndRun) -> Outcome:
+    """The head and the lease in one write. A head that is paused, or was ended by an earlier try, stays as it is."""
     head = seen.head(room.name)
-    if head.state != "running":  # paused by a person, or ended by our own earlier try: that stays
-        return Outcome(result="done", message=f"already {head.state}")
-    if head.seq != step.seq:
-        return Outcome(result="superseded", message="a new intent came: look again")
-    ended = msgspec.structs.replace(
-        head, state="idle", execution="", reason=step.reason, message=step.message, failures=0, not_before=0.0
-    )
-    puts = [seen.put(f"head#{room.name}", ended)]
+    puts = _lease_given_back(room, seen, call)
+    if head.state == "running":
+        if head.seq != step.seq:
+            return _superseded(call, "a new intent came: look again")
+        ended = msgspec.structs.replace(
+            head, state="idle", execution="", reason=step.reason, message=step.message, failures=0, not_before=0.0
+        )
+        puts.append(seen.put(f"head#{room.name}", ended))
+    if puts:
+        table.write(rows.partition(call.cluster), *puts)
+    return _done(call, f"ended: {step.reason}")
+
+
+def _lease_given_back(room: Room, seen: Rows, call: Call) -> list[Put]:
     lease = seen.lease(room.concern)
-    if lease.holder == call.execution:
-        puts.append(seen.put(f"lease#{room.concern}", leases.released(lease)))
-    table.write(rows.partition(call.cluster), *puts)
-    return Outcome(result="done", message=f"ended: {step.reason}")
+    if lease.holder != call.execution:
+        return []
+    return [seen.put(f"lease#{room.concern}", leases.released(lease))]
 
 
 def _hand_over(room: Room, table: Table, executions: Executions, seen: Rows, call: Call) -> Outcome:
@@ -199,13 +234,12 @@ def _hand_over(room: Room, table: Table, executions: Executions, seen: Rows, cal
     handed = msgspec.structs.replace(
         head, generation=following, execution=heads.execution_name(call.cluster, room.name, following)
     )
-    puts = [seen.put(f"head#{room.name}", handed)]
-    lease = seen.lease(room.concern)
-    if lease.holder == call.execution:
-        puts.append(seen.put(f"lease#{room.concern}", leases.released(lease)))
-    table.write(rows.partition(call.cluster), *puts)
-    executions.start(handed.execution, heads.payload(call.cluster, room.name, handed) | {"paged": list(call.paged)})
-    return Outcome(result="done", message=f"{handed.execution} goes on")
+    table.write(
+        rows.partition(call.cluster), seen.put(f"head#{room.name}", handed), *_lease_given_back(room, seen, call)
+    )
+    carried = {"paged": list(call.paged), "round_limit": call.round_limit}
+    executions.start(handed.execution, heads.payload(call.cluster, room.name, handed) | carried)
+    return _done(call, f"{handed.execution} goes on")
 
 
 def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -> None:

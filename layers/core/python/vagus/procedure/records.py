@@ -56,13 +56,15 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
     def writing(self, record: Record) -> Iterator[None]:
         """Put the intended record, let the write happen, put its outcome. A failed put of the first stops the write."""
         intended = msgspec.structs.replace(record, id=self.new_id(), phase="intended", at=iso(self.clock()))
-        self._put(intended)
+        day = intended.at[:10]
+        self._put(intended, day)
         try:
             yield
         except Exception as error:
-            self._put(self._outcome(intended, _result(error), {"error": type(error).__name__, "message": str(error)}))
+            words = {"error": type(error).__name__, "message": str(error)}
+            self._put(self._outcome(intended, _result(error), words), day)
             raise
-        self._put(self._outcome(intended, "done", {}))
+        self._put(self._outcome(intended, "done", {}), day)
 
     def _outcome(
         self, intended: Record, result: Literal["done", "denied", "failed", "unknown"], detail: Mapping[str, Any]
@@ -71,11 +73,10 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
             intended, phase="outcome", at=iso(self.clock()), result=result, detail=detail, sentence=""
         )
 
-    def _put(self, record: Record) -> None:
+    def _put(self, record: Record, day: str) -> None:
+        """An outcome lies on the day of what was intended, so that one day's records tell of each write's end."""
         key = f"{record.at}#{record.id}#{record.phase}"
-        self.table.write(
-            partition(record.cluster, record.at[:10]), Put(key=key, data=msgspec.to_builtins(record), expected=0)
-        )
+        self.table.write(partition(record.cluster, day), Put(key=key, data=msgspec.to_builtins(record), expected=0))
 
 
 def _result(error: Exception) -> Literal["denied", "failed", "unknown"]:

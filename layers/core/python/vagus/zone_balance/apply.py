@@ -6,7 +6,6 @@ import msgspec
 
 from vagus import owned
 from vagus.cluster import Cluster
-from vagus.instances import Instance
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
@@ -25,6 +24,7 @@ from vagus.steps import (
 from vagus.zone_balance import rules
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.placement import shielded, started_elsewhere
+from vagus.zone_balance.sizing import settled
 
 NODE_PARAMETERS = "/vagus/{cluster}/node/{name}"
 
@@ -34,13 +34,19 @@ NODE_PARAMETERS = "/vagus/{cluster}/node/{name}"
 
 def _may_exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> str | None:
     cluster = writes.search.look()
-    leaving = {one.id for group in writes.groups.describe([writes.spec.name]) for one in group.instances if one.leaving}
+    leaving = _leaving(writes)
     if staying := [name for name in step.nodes if name not in leaving]:
         return f"{', '.join(staying)} no longer leaves"
     opened = {intent.id for intent in step.intents}
     intents = (*(intent for intent in seen.intents if intent.id not in opened), *step.intents)
     demands = [demand for intent in intents for demand in intent.demands]
-    return _foreign(cluster, seen, token) or _moved_on(cluster, step.update, owned.converge(cluster, demands).update)
+    moved = _moved_on(cluster, step.update, owned.converge(cluster, demands).update)
+    return _foreign(cluster, seen, token) or _red(cluster) or moved
+
+
+def _leaving(writes: Writes) -> frozenset[str]:
+    groups = writes.groups.describe([writes.spec.name])
+    return frozenset(one.id for group in groups for one in group.instances if one.leaving)
 
 
 def _exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> None:
@@ -51,6 +57,9 @@ def _exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> None
 
 
 def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> str | None:
+    leaving = _leaving(writes)
+    if back := [intent.instance for intent in seen.intents if intent.id in step.closes and intent.instance in leaving]:
+        return f"{', '.join(back)} leaves again"
     if not step.update:
         return None
     cluster = writes.search.look()
@@ -88,53 +97,84 @@ def _foreign(cluster: Cluster, seen: Rows, token: int) -> str | None:
         return f"cluster {cluster.uuid} answers instead of {seen.identity}"
     if cluster.visible_indices < cluster.counted_indices:
         return f"only {cluster.visible_indices} of {cluster.counted_indices} indices are visible"
-    if int(cluster.persistent.get(owned.TOKEN) or 0) > token:
-        return f"a younger writer (lease {cluster.persistent[owned.TOKEN]}) was here; ours is {token}"
+    noted = cluster.persistent.get(owned.TOKEN, "0")
+    if not noted.isdecimal() or int(noted) > token:
+        return f"a younger writer (lease {noted!r}) was here; ours is {token}"
     return None
 
 
 # -- instances -------------------------------------------------------------------------------------------------------
 
 
-def _leaver(writes: Writes, seen: Rows, instance: str) -> tuple[Cluster, Leaver | None]:
-    """A fresh look at one leaving instance."""
+class _Fresh(msgspec.Struct, frozen=True):
+    """A fresh look at one leaving instance: the cluster as it is, what will be left of it, and the leaver."""
+
+    cluster: Cluster
+    rest: Cluster
+    one: Leaver
+
+
+def _fresh(writes: Writes, seen: Rows, instance: str) -> _Fresh | None:
     cluster = writes.search.look()
     observed = Observed(
         cluster=cluster, groups=writes.groups.describe([writes.spec.name]), intents=seen.intents, identity=seen.identity
     )
     found = leavers(observed, cluster, shielded(cluster))
-    return cluster, next((one for one in found if one.id == instance), None)
+    one = next((one for one in found if one.id == instance), None)
+    return None if one is None else _Fresh(cluster, cluster.without(observed.unreliable(cluster)), one)
+
+
+def _waiting(writes: Writes, seen: Rows, instance: str) -> _Fresh | None:
+    """The same, if a terminate hook waits for it."""
+    fresh = _fresh(writes, seen, instance)
+    return fresh if fresh is not None and fresh.one.instance.waits_to_leave else None
 
 
 def _may_let_empty_go(writes: Writes, seen: Rows, step: LetEmptyInstanceGo, token: int) -> str | None:
-    cluster, one = _leaver(writes, seen, step.instance)
-    if one is None or not one.instance.waits_to_leave:
+    fresh = _waiting(writes, seen, step.instance)
+    if fresh is None:
         return f"no hook waits for {step.instance} any more"
+    return _foreign(fresh.cluster, seen, token) or _red(fresh.cluster) or _not_empty(fresh)
+
+
+def _not_empty(fresh: _Fresh) -> str | None:
+    one = fresh.one
     if not one.empty:
-        return f"{step.instance} is not proven empty: {len(one.copies)} shards, store left: {one.has_store}"
-    return _foreign(cluster, seen, token) or _says(rules.quorum_would_break(cluster, (), one)) or _red(cluster)
+        return f"{one.id} is not proven empty: {len(one.copies)} shards, store left: {one.has_store}"
+    return _says(rules.quorum_would_break(fresh.rest, (), one))
 
 
 def _may_let_lost_go(writes: Writes, seen: Rows, step: LetLostInstanceGo, token: int) -> str | None:
-    cluster, one = _leaver(writes, seen, step.instance)
-    if one is None or not one.instance.waits_to_leave:
+    fresh = _waiting(writes, seen, step.instance)
+    if fresh is None:
         return f"no hook waits for {step.instance} any more"
-    if not one.lost:
-        return f"{step.instance} is in the cluster again"
-    return _foreign(cluster, seen, token) or _says(rules.some_shard_has_no_active_copy(cluster)) or _red(cluster)
+    return _foreign(fresh.cluster, seen, token) or _red(fresh.cluster) or _not_lost(fresh)
+
+
+def _not_lost(fresh: _Fresh) -> str | None:
+    if not fresh.one.lost:
+        return f"{fresh.one.id} is in the cluster again"
+    return _says(rules.some_shard_has_no_active_copy(fresh.rest))
 
 
 def _may_let_replaceable_go(writes: Writes, seen: Rows, step: LetReplaceableInstanceGo, token: int) -> str | None:
-    cluster, one = _leaver(writes, seen, step.instance)
-    if one is None or not one.instance.waits_to_leave:
+    fresh = _waiting(writes, seen, step.instance)
+    if fresh is None:
         return f"no hook waits for {step.instance} any more"
-    if cluster.status != "green":
-        return f"the cluster is {cluster.status}"
     if writes.spec.zone_balance.nowhere_to_go != "one_zone_at_a_time":
         return "the policy no longer allows it"
-    if not started_elsewhere(cluster, one.copies, step.instance):
-        return f"a shard of {step.instance} has no other started copy"
-    return _foreign(cluster, seen, token) or _says(rules.quorum_would_break(cluster, (), one))
+    return _foreign(fresh.cluster, seen, token) or _not_replaceable(fresh)
+
+
+def _not_replaceable(fresh: _Fresh) -> str | None:
+    """Each test for itself: another may have been let go, and a copy lost, since the decision."""
+    if fresh.one.node is None:
+        return f"{fresh.one.id} is not in the cluster"
+    if fresh.cluster.status != "green" or len(fresh.rest.nodes) < len(fresh.cluster.nodes):
+        return f"the cluster is {fresh.cluster.status}, and one zone goes at a time"
+    if not started_elsewhere(fresh.rest, fresh.one.copies, fresh.one.id):
+        return f"a shard of {fresh.one.id} has no other started copy"
+    return _says(rules.quorum_would_break(fresh.rest, (), fresh.one))
 
 
 def _may_hold(writes: Writes, _seen: Rows, step: HoldInstance, _token: int) -> str | None:
@@ -147,13 +187,11 @@ def _may_hold(writes: Writes, _seen: Rows, step: HoldInstance, _token: int) -> s
 
 
 def _may_end_retained(writes: Writes, seen: Rows, step: EndRetainedInstance, token: int) -> str | None:
-    cluster, one = _leaver(writes, seen, step.instance)
-    if one is None or not one.instance.retained:
+    fresh = _fresh(writes, seen, step.instance)
+    if fresh is None or not fresh.one.instance.retained:
         return f"{step.instance} is not retained any more"
-    lost = one.lost and rules.some_shard_has_no_active_copy(cluster) is None
-    if not (one.empty or lost):
-        return f"{step.instance} is not proven empty: {len(one.copies)} shards, store left: {one.has_store}"
-    return _foreign(cluster, seen, token) or _red(cluster)
+    needed = _not_lost(fresh) if fresh.one.lost else _not_empty(fresh)
+    return _foreign(fresh.cluster, seen, token) or _red(fresh.cluster) or needed
 
 
 def _continue(writes: Writes, _seen: Rows, step: LetEmptyInstanceGo | LetLostInstanceGo, _token: int) -> None:
@@ -180,13 +218,9 @@ def _may_size(writes: Writes, seen: Rows, step: SetGroupSize, _token: int) -> st
         return f"there is no group {step.group}"
     if step.desired < group.desired - 1:
         return f"{step.group} has {group.desired} instances: it shrinks one at a time"
-    if step.desired < group.desired and any(_any_leaving(group.instances) for group in groups):
-        return "another instance is leaving"
+    if step.desired < group.desired and not all(settled(group) for group in groups):
+        return "another instance is on its way"
     return "its size is noted" if seen.sizes.get(step.group) == step.declared else None
-
-
-def _any_leaving(instances: tuple[Instance, ...]) -> bool:
-    return any(one.leaving for one in instances)
 
 
 def _size(writes: Writes, seen: Rows, step: SetGroupSize, _token: int) -> None:

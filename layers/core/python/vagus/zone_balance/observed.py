@@ -26,6 +26,14 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         found = ((group, one) for group in self.groups for one in group.instances if one.leaving)
         return tuple(sorted(found, key=lambda pair: pair[1].id))
 
+    def unreliable(self, cluster: Cluster) -> frozenset[str]:
+        """Nodes of the cluster on which nothing may lean: let go already, or members of no group that we know.
+
+        An instance that was let go serves on for seconds, or minutes: its copies and its vote still show.
+        """
+        known = {one.id for group in self.groups for one in group.instances if not one.let_go}
+        return frozenset(node.name for node in cluster.nodes) - known
+
     def deadline(self) -> bool:
         """Whether a hook waits, so that giving up is not an end."""
         return any(instance.waits_to_leave for _, instance in self.leaving())

@@ -16,6 +16,7 @@ from vagus.owned import excluded
 
 AWARENESS = "cluster.routing.allocation.awareness.attributes"
 FORCED = "cluster.routing.allocation.awareness.force.zone.values"
+LOW = "cluster.routing.allocation.disk.watermark.low"
 HIGH = "cluster.routing.allocation.disk.watermark.high"
 THRESHOLD = "cluster.routing.allocation.disk.threshold_enabled"
 
@@ -45,7 +46,7 @@ def fit(cluster: Cluster, going: frozenset[str]) -> Fit:
     """Whether all copies on the nodes of `going` find a place on the others; largest first, to the emptiest node."""
     closed = going | shielded(cluster) | excluded(cluster)
     board = _Board(cluster, [node for node in cluster.nodes if node.holds_data and node.name not in closed])
-    moving = [copy for copy in cluster.copies if copy.node in going and copy.target is None]
+    moving = [copy for copy in cluster.copies if _ends_on(copy) in going]
     nowhere: list[Copy] = []
     no_room: list[Copy] = []
     for copy in sorted(moving, key=lambda copy: (-copy.bytes, copy.index, copy.shard)):
@@ -67,11 +68,7 @@ class _Board:
         self._zone_of = {node.name: node.zone for node in cluster.nodes}
         self._where: dict[tuple[str, int], list[str]] = {}
         for copy in cluster.copies:
-            if place := copy.target or copy.node:
-                self._where.setdefault(copy.id, []).append(place)
-        for copy in cluster.copies:
-            if copy.state == "UNASSIGNED":
-                self._where.setdefault(copy.id, []).append("")  # counts as a copy, stands nowhere
+            self._where.setdefault(copy.id, []).append(_ends_on(copy))
 
     def legal(self, copy: Copy) -> list[Node]:
         """The nodes that may take it: none of its other copies there, and its zone not over its share."""
@@ -81,7 +78,7 @@ class _Board:
         if not self._zones:
             return True
         others = list(self._where[copy.id])
-        others.remove(copy.node or "")
+        others.remove(_ends_on(copy))
         in_zone = sum(self._zone_of.get(name) == node.zone for name in others) + 1
         return in_zone <= math.ceil((len(others) + 1) / len(self._zones))
 
@@ -91,9 +88,14 @@ class _Board:
         if self._room[best.name] < copy.bytes:
             return False
         self._room[best.name] -= copy.bytes
-        self._where[copy.id].remove(copy.node or "")
+        self._where[copy.id].remove(_ends_on(copy))
         self._where[copy.id].append(best.name)
         return True
+
+
+def _ends_on(copy: Copy) -> str:
+    """The node on which a copy stands once its relocation is over; an unassigned one counts, and stands nowhere."""
+    return copy.target or copy.node or ""
 
 
 def zones(cluster: Cluster) -> frozenset[str]:
@@ -105,11 +107,20 @@ def zones(cluster: Cluster) -> frozenset[str]:
 
 
 def spare(cluster: Cluster, node: Node) -> int:
-    """Bytes that a node can take before its high watermark, with what is already on its way to it taken off."""
-    incoming = sum(copy.bytes for copy in cluster.copies if copy.target == node.name)
+    """Bytes that a node can take before its high watermark, with what is already on its way to it taken off.
+
+    One that is over its low watermark takes nothing.
+    """
+    free = node.disk_free - sum(copy.bytes for copy in cluster.copies if _arrives(copy, node.name))
     if cluster.setting(THRESHOLD, "true") == "false":
-        return node.disk_free - incoming
-    return node.disk_free - incoming - reserve(cluster.setting(HIGH, "90%"), node.disk_total)
+        return free
+    if free < reserve(cluster.setting(LOW, "85%"), node.disk_total):
+        return 0
+    return free - reserve(cluster.setting(HIGH, "90%"), node.disk_total)
+
+
+def _arrives(copy: Copy, node: str) -> bool:
+    return copy.target == node or (copy.state == "INITIALIZING" and copy.node == node)
 
 
 def reserve(watermark: str, total: int) -> int:

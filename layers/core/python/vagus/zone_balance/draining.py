@@ -1,0 +1,134 @@
+"""Stages that keep shards off leaving nodes, and what follows where that can't be."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from vagus import owned
+from vagus.intent import ExcludeNode, leave
+from vagus.plan import Blocked, Plan, Steps, Wait
+from vagus.reasons import Reason
+from vagus.steps import ExcludeNodes, HoldInstance, LetEmptyInstanceGo, LetReplaceableInstanceGo
+from vagus.zone_balance import rules
+from vagus.zone_balance.farewell import tidying
+from vagus.zone_balance.looking import Look, blocked, demands, ids, removed_by_hand
+from vagus.zone_balance.observed import Leaver
+from vagus.zone_balance.placement import started_elsewhere
+
+
+def by_hand(look: Look) -> Plan | None:
+    """A person took away what we had set: it is theirs to say what follows."""
+    if not (removed := removed_by_hand(look)):
+        return None
+    return Blocked(
+        reason=Reason.REMOVED_BY_HAND,
+        message=f"the exclusion of {', '.join(removed)} was removed by hand; set it again by hand to go on",
+        open_deadline=look.observed.deadline(),
+    )
+
+
+def paused(look: Look) -> Plan | None:
+    """A rule tripped: keep what is set, take nothing new, tell a person; the keeper keeps the instances."""
+    violation = rules.pause(look.cluster)
+    if violation is None or not look.leavers:
+        return None
+    return Blocked(
+        reason=violation.reason,
+        message=violation.message,
+        open_deadline=True,
+        progress=look.observed.progress,
+    )
+
+
+def take(look: Look) -> Plan | None:
+    """Exclude as many of the waiting as the admission rules let in beside each other."""
+    admitted: list[Leaver] = []
+    for one in look.waiting:
+        if not rules.admission(look.rest, (*look.taken, *admitted), one):
+            admitted.append(one)
+    if not admitted:
+        return None
+    step = _exclusion(look, admitted)
+    if not step.update:
+        return None
+    message = f"{ids(admitted)} must be drained: {sum(len(one.copies) for one in admitted)} shards have to move"
+    farewells = tuple(
+        LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
+        for one in admitted
+    )
+    return Steps(steps=(step, *farewells, *tidying(look)), reason=Reason.DRAINING, message=message)
+
+
+def _exclusion(look: Look, admitted: list[Leaver]) -> ExcludeNodes:
+    known = {intent.instance: intent for intent in look.observed.intents if intent.kind == "leave"}
+    opened = datetime.fromtimestamp(look.now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    intents = tuple(
+        msgspec.structs.replace(
+            known.get(one.id) or leave(one.id, one.group.name, opened, "sweep"), demands=(ExcludeNode(node=one.id),)
+        )
+        for one in admitted
+    )
+    others = [intent for intent in look.observed.intents if intent.id not in {new.id for new in intents}]
+    update = owned.converge(look.cluster, demands([*others, *intents])).update
+    return ExcludeNodes(intents=intents, nodes=tuple(one.id for one in admitted), update=update)
+
+
+# -- nowhere to go ---------------------------------------------------------------------------------------------------
+
+
+def nowhere(look: Look) -> Plan | None:
+    """Nothing may take a waiting node's shards: by policy let one zone go, else hold it until its replacement is in."""
+    if look.taken:
+        return None
+    stuck = [one for one in look.waiting if rules.nowhere_to_go(look.rest, (), one)]
+    if not stuck:
+        return None
+    by_policy = look.spec.zone_balance.nowhere_to_go == "one_zone_at_a_time"
+    may_go = [one for one in stuck if one.instance.waits_to_leave and one.group.hook]
+    if by_policy and may_go:
+        return _one_zone(look, may_go)
+    return _hold(look, stuck)
+
+
+def _one_zone(look: Look, stuck: list[Leaver]) -> Plan:
+    if look.some_still_go or look.cluster.status != "green" or any(c.state != "STARTED" for c in look.cluster.copies):
+        return Wait(
+            seconds=10,
+            reason=Reason.REPLACEMENT_AWAITED,
+            message=f"{ids(stuck)} must wait: one zone at a time, and the cluster is {look.cluster.status}",
+        )
+    one = next((one for one in stuck if started_elsewhere(look.rest, one.copies, one.id)), None)
+    if one is None:
+        return _hold(look, stuck)
+    if violation := rules.quorum_would_break(look.rest, (), one):
+        return blocked(violation)
+    indices = tuple(sorted({copy.index for copy in one.copies}))
+    step = LetReplaceableInstanceGo(
+        instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id, indices=indices
+    )
+    return Steps(steps=(step, *tidying(look)), reason=Reason.LETTING_GO, message=step.sentence)
+
+
+def _hold(look: Look, stuck: list[Leaver]) -> Plan:
+    holdable = [one for one in stuck if one.instance.waits_to_leave and not one.group.unprotected]
+    if holdable:
+        steps = tuple(
+            HoldInstance(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
+            for one in holdable
+        )
+        return Steps(steps=steps, reason=Reason.HOLDING, message=steps[0].sentence)
+    violation = rules.nowhere_to_go(look.rest, (), stuck[0])
+    why = violation.message if violation else ""
+    unheld = [one for one in stuck if not one.instance.retained]
+    if unheld:
+        return Blocked(
+            reason=Reason.NOWHERE_TO_GO,
+            message=f"{why}; {unheld[0].group.name} would not retain it: only heartbeats keep it",
+            open_deadline=True,
+        )
+    return Wait(
+        seconds=15,
+        page=True,
+        reason=Reason.REPLACEMENT_AWAITED,
+        message=f"{ids(stuck)} is retained until a replacement has joined: {why}",
+    )

@@ -1,0 +1,54 @@
+"""Stages that let an instance go, and that put right what is left behind when it has gone."""
+
+from collections.abc import Iterable
+
+from vagus import owned
+from vagus.plan import Plan, Steps
+from vagus.reasons import Reason
+from vagus.steps import AnyStep, EndRetainedInstance, LetEmptyInstanceGo, LetLostInstanceGo, PutSettingsRight
+from vagus.zone_balance import rules
+from vagus.zone_balance.looking import Look, demands
+from vagus.zone_balance.observed import Leaver
+
+
+def let_go(look: Look) -> Plan | None:
+    """Instances whose data is safe. While a pause rule trips, nobody goes."""
+    if rules.pause(look.cluster):
+        return None
+    steps = [step for one in look.leavers for step in _goodbye(look, one)]
+    if not steps:
+        return None
+    names = ", ".join(step.subject for step in steps)
+    return Steps(
+        steps=(*steps, *tidying(look)), reason=Reason.LETTING_GO, message=f"the data of {names} is safe elsewhere"
+    )
+
+
+def _goodbye(look: Look, one: Leaver) -> Iterable[AnyStep]:
+    if one.empty and not rules.quorum_would_break(look.rest, (), one):
+        if one.instance.retained:
+            yield EndRetainedInstance(instance=one.id, group=one.group.name, node=one.id)
+        elif one.group.hook:
+            yield LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook, node=one.id)
+    elif one.lost and not rules.some_shard_has_no_active_copy(look.rest):
+        if one.instance.retained:
+            yield EndRetainedInstance(instance=one.id, group=one.group.name)
+        elif one.group.hook:
+            yield LetLostInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook)
+
+
+def tidy(look: Look) -> Plan | None:
+    """Close what is over, and make the settings what the open demands say."""
+    over = tuple(intent.id for intent in look.observed.intents if look.over(intent))
+    update = owned.converge(look.cluster, demands(look.open())).update
+    if not over and not update:
+        return None
+    step = PutSettingsRight(closes=over, update=update)
+    return Steps(steps=(step,), reason=Reason.TIDYING, message=step.sentence)
+
+
+def tidying(look: Look) -> tuple[AnyStep, ...]:
+    """What is foreseen once everyone has gone."""
+    closes = tuple(f"leave-{one.id}" for one in look.leavers)
+    clears = owned.SettingsUpdate(persistent={owned.MARK: None})
+    return (PutSettingsRight(closes=closes, update=clears),)

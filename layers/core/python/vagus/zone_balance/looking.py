@@ -1,0 +1,87 @@
+"""What every stage of a decision is asked about."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from vagus import owned
+from vagus.cluster import Cluster
+from vagus.fleet import ClusterSpec
+from vagus.intent import ExcludeNode, Intent
+from vagus.plan import Blocked, Plan
+from vagus.zone_balance.observed import Leaver, Observed, leavers
+from vagus.zone_balance.placement import shielded
+from vagus.zone_balance.rules import Violation
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One observation, prepared.
+
+    `cluster` is as it was seen. `rest` is what will be left of it once every instance that was let go is gone: safety
+    is asked of that, never of copies and votes that are about to vanish.
+    """
+
+    observed: Observed
+    cluster: Cluster
+    rest: Cluster
+    spec: ClusterSpec
+    now: float
+    leavers: tuple[Leaver, ...]
+
+    @property
+    def taken(self) -> tuple[Leaver, ...]:
+        """Leavers that are kept free of new shards already, or have nothing to be freed of."""
+        return tuple(one for one in self.leavers if one.node is not None and one.shielded)
+
+    @property
+    def waiting(self) -> tuple[Leaver, ...]:
+        """Leavers that hold data and have not been taken yet."""
+        return tuple(one for one in self.leavers if one.node is not None and not one.shielded)
+
+    @property
+    def some_still_go(self) -> bool:
+        """Whether an instance was let go and its node has not left the cluster yet."""
+        return len(self.rest.nodes) < len(self.cluster.nodes)
+
+    def over(self, intent: Intent) -> bool:
+        """Its instance no longer leaves: it is gone with its node, or it is back in service."""
+        found = [one for group in self.observed.groups for one in group.instances if one.id == intent.instance]
+        if found:
+            return found[0].lifecycle in ("InService", "Standby")
+        return self.cluster.node(intent.instance) is None
+
+    def open(self) -> tuple[Intent, ...]:
+        """Intents that the truth does not agree with yet."""
+        return tuple(intent for intent in self.observed.intents if not self.over(intent))
+
+
+def looked(observed: Observed, cluster: Cluster, spec: ClusterSpec, now: float) -> Look:
+    """Prepare an observation for the stages. `now`: epoch seconds."""
+    return Look(
+        observed=observed,
+        cluster=cluster,
+        rest=cluster.without(observed.unreliable(cluster)),
+        spec=spec,
+        now=now,
+        leavers=leavers(observed, cluster, shielded(cluster)),
+    )
+
+
+def demands(intents: Iterable[Intent]) -> list[ExcludeNode]:
+    """Everything that these intents demand."""
+    return [demand for intent in intents for demand in intent.demands]
+
+
+def removed_by_hand(look: Look) -> tuple[str, ...]:
+    """Nodes whose exclusion a person took away while it is still wanted."""
+    return owned.converge(look.cluster, demands(look.open())).removed_by_hand
+
+
+def ids(many: Iterable[Leaver]) -> str:
+    """Their names, for a sentence."""
+    return ", ".join(one.id for one in many)
+
+
+def blocked(violation: Violation) -> Plan:
+    """A rule stands against a leaver whose hook waits: a Wait with a page, never an end."""
+    return Blocked(reason=violation.reason, message=violation.message, open_deadline=True)

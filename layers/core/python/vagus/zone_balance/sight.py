@@ -1,0 +1,59 @@
+"""Stages about whom we look at, and whether we see all of it."""
+
+from vagus.cluster import Unseen
+from vagus.fleet import ClusterSpec
+from vagus.plan import Blocked, Done, Plan, Steps
+from vagus.reasons import Reason
+from vagus.steps import NoteIdentity
+from vagus.zone_balance.looking import Look
+from vagus.zone_balance.observed import Observed
+from vagus.zone_balance.sizing import sizes
+
+
+def unseen(observed: Observed, why: Unseen, spec: ClusterSpec) -> Plan:
+    """The cluster does not answer. A cluster that never formed is given its nodes; any other is a case for a person."""
+    if observed.identity is None and why.reason == "UNREACHABLE":
+        return sizes(observed, spec, green=False) or Done(
+            reason=Reason.FORMING, message=f"the cluster has not formed yet: {why.message}"
+        )
+    reason = Reason.DENIED if why.reason == "DENIED" else Reason.UNREACHABLE
+    return Blocked(reason=reason, message=why.message, open_deadline=observed.deadline())
+
+
+def identity(look: Look) -> Plan | None:
+    """One cluster stays one cluster: its UUID is noted once, and another one that answers is never written to."""
+    uuid, noted = look.cluster.uuid, look.observed.identity
+    if noted == uuid:
+        return None
+    if noted is not None:
+        return Blocked(
+            reason=Reason.WRONG_CLUSTER,
+            message=f"cluster {uuid} answers, but {look.spec.name} is {noted}: nothing is written",
+            open_deadline=look.observed.deadline(),
+        )
+    if not _has_formed(look):
+        return sizes(look.observed, look.spec, green=False) or Done(
+            reason=Reason.FORMING, message="fewer than half of the declared managers have joined"
+        )
+    step = NoteIdentity(uuid=uuid)
+    return Steps(steps=(step,), reason=Reason.NOTING, message=step.sentence)
+
+
+def _has_formed(look: Look) -> bool:
+    declared = sum(
+        group.per_zone * len(look.spec.zones) for group in look.spec.groups.values() if "cluster_manager" in group.roles
+    )
+    present = sum(node.may_be_manager for node in look.cluster.nodes)
+    return look.cluster.uuid not in ("", "_na_") and present * 2 > declared
+
+
+def blind(look: Look) -> Plan | None:
+    """An index that we don't see may have its last copy anywhere."""
+    visible, counted = look.cluster.visible_indices, look.cluster.counted_indices
+    if visible >= counted:
+        return None
+    return Blocked(
+        reason=Reason.CANNOT_SEE_ALL,
+        message=f"{visible} of {counted} indices are visible: give the read role `indices:monitor/*` on all of them",
+        open_deadline=look.observed.deadline(),
+    )

@@ -1,0 +1,50 @@
+"""Stages about the declared size of groups: given once per change; what people set later stays."""
+
+from collections.abc import Iterator
+
+from vagus.fleet import ClusterSpec
+from vagus.instances import Group
+from vagus.plan import Plan, Steps
+from vagus.reasons import Reason
+from vagus.steps import SetGroupSize
+from vagus.zone_balance.looking import Look
+from vagus.zone_balance.observed import Observed
+
+
+def grow(look: Look) -> Plan | None:
+    """More nodes never hurt, and may be what a drain waits for: before anything that may block."""
+    return _plan([step for step in _due(look.observed, look.spec, green=False) if step.desired == step.declared])
+
+
+def shrink(look: Look) -> Plan | None:
+    """One node at a time, when nothing else is to be done and the cluster is green."""
+    return sizes(look.observed, look.spec, green=look.cluster.status == "green")
+
+
+def sizes(observed: Observed, spec: ClusterSpec, *, green: bool) -> Plan | None:
+    """What is due of the declared sizes; shrinking only where `green`."""
+    return _plan(list(_due(observed, spec, green=green)))
+
+
+def _due(observed: Observed, spec: ClusterSpec, *, green: bool) -> Iterator[SetGroupSize]:
+    groups = {group.name: group for group in observed.groups}
+    still = green and all(settled(group) for group in observed.groups)
+    for name, declared in spec.sizes().items():
+        if name not in groups or observed.sizes.get(name) == declared:
+            continue
+        if declared >= groups[name].desired:
+            yield SetGroupSize(group=name, desired=declared, declared=declared)
+        elif still:
+            yield SetGroupSize(group=name, desired=groups[name].desired - 1, declared=declared)
+
+
+def settled(group: Group) -> bool:
+    """Its size is what was asked for: an instance that is still to leave for the last shrink would be one more."""
+    serving = sum(one.lifecycle == "InService" for one in group.instances)
+    return serving == group.desired and not any(one.leaving or one.let_go for one in group.instances)
+
+
+def _plan(steps: list[SetGroupSize]) -> Plan | None:
+    if not steps:
+        return None
+    return Steps(steps=tuple(steps), reason=Reason.SIZING, message=steps[0].sentence)

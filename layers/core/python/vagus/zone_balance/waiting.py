@@ -1,0 +1,117 @@
+"""Stages that wait: while shards move, while a rule stands against everybody, while an instance has still to go."""
+
+from vagus.plan import Plan, Progress, Wait
+from vagus.reasons import Reason
+from vagus.zone_balance import rules
+from vagus.zone_balance.farewell import tidying
+from vagus.zone_balance.looking import Look, blocked, ids
+from vagus.zone_balance.rules import Violation
+
+GOING_SECONDS = 2
+"""Between two looks while an instance that was let go has still to leave the cluster."""
+QUORUM_SECONDS = 10
+"""Between two looks while one manager waits for another to be gone."""
+
+
+def moving(look: Look) -> Plan | None:
+    """Shards are on their way: wait in proportion to what is left, and say why when nothing moves."""
+    busy = [one for one in look.taken if not one.empty]
+    if not busy:
+        return None
+    left = sum(one.bytes_left for one in busy)
+    progress = advanced(look.observed.progress, left, sum(len(one.copies) for one in busy), look.now)
+    if stalled(look, progress):
+        return _says_why(
+            look,
+            progress,
+            f"no shard has left {ids(busy)} for {look.now - progress.changed_at:.0f} s: "
+            f"{look.observed.explanation or 'the engine gives no explanation'}",
+        )
+    return Wait(
+        seconds=wait_seconds(progress, look.spec.zone_balance.wait_cap_seconds),
+        reason=Reason.SHARDS_MOVING,
+        message=", ".join(f"{one.id} has {len(one.copies)} shards and {one.bytes_left} bytes left" for one in busy),
+        foreseen=tidying(look),
+        progress=progress,
+    )
+
+
+def stalled(look: Look, progress: Progress) -> bool:
+    """Whether nothing has changed for as long as the policy lets pass in silence."""
+    return look.now - progress.changed_at >= look.spec.zone_balance.stall_seconds
+
+
+def _says_why(look: Look, progress: Progress, message: str) -> Plan:
+    return Wait(
+        seconds=min(30, look.spec.zone_balance.wait_cap_seconds),
+        page=True,
+        reason=Reason.STALLED,
+        message=message,
+        foreseen=tidying(look),
+        progress=progress,
+    )
+
+
+def advanced(before: Progress | None, bytes_left: int, copies_left: int, now: float) -> Progress:
+    """Progress since the last look. A shard that left, or a byte, is a change; speed is smoothed over two looks."""
+    if before is None:
+        return Progress(bytes_left=bytes_left, copies_left=copies_left, at=now, changed_at=now)
+    moved = before.bytes_left - bytes_left
+    same = moved == 0 and copies_left == before.copies_left
+    seen = max(0.0, moved / (now - before.at)) if now > before.at else before.speed
+    speed = seen if before.speed == 0 else (before.speed + seen) / 2
+    return Progress(
+        bytes_left=bytes_left,
+        copies_left=copies_left,
+        at=now,
+        changed_at=before.changed_at if same else now,
+        speed=speed,
+    )
+
+
+def wait_seconds(progress: Progress, cap: int) -> int:
+    """A quarter of the time that the rest will take at the speed seen, from 1 s up to the cap."""
+    if progress.speed <= 0:
+        return 1 if progress.at == progress.changed_at else min(cap, 5)
+    return int(max(1, min(cap, progress.bytes_left / progress.speed / 4)))
+
+
+def refused(look: Look) -> Plan | None:
+    """Nobody can be taken, and nobody is on the way: say which rule stands against the first."""
+    violation = _first_violation(look)
+    if violation is None:
+        return None
+    if violation.reason is Reason.QUORUM and look.some_still_go:
+        return Wait(seconds=QUORUM_SECONDS, reason=Reason.QUORUM, message=violation.message)
+    return blocked(violation)
+
+
+def _first_violation(look: Look) -> Violation | None:
+    for one in look.waiting:
+        if violation := rules.admission(look.rest, look.taken, one):
+            return violation
+    for one in look.leavers:
+        if one.lost and (violation := rules.some_shard_has_no_active_copy(look.rest)):
+            return violation
+        if one.empty and (violation := rules.quorum_would_break(look.rest, (), one)):
+            return violation
+        if one.instance.waits_to_leave and not one.group.hook:
+            return Violation(Reason.NOWHERE_TO_GO, f"{one.group.name} has no terminate hook that we know")
+    return None
+
+
+def going(look: Look) -> Plan | None:
+    """Let go, and not away yet; that takes minutes at most, so that longer is told."""
+    names = ", ".join(sorted(intent.instance for intent in look.observed.intents))
+    if not names:
+        return None
+    progress = advanced(look.observed.progress, 0, 0, look.now)
+    if stalled(look, progress):
+        waited = look.now - progress.changed_at
+        return _says_why(look, progress, f"{names} was let go {waited:.0f} s ago and is still in its group or cluster")
+    return Wait(
+        seconds=GOING_SECONDS,
+        reason=Reason.INSTANCE_GOING,
+        message=f"{names} has still to leave the cluster",
+        progress=progress,
+    )
