@@ -1,0 +1,56 @@
+"""The `vagus` command: its subcommands, and how a failure is said.
+
+Exit codes: 0 all is well; 1 a check failed (fleet check, doctor, replay of a malformed event, a stack that is not up);
+2 the command failed, with one sentence that names the way out; 3 something is due (plan); 4 a person is needed (plan,
+status).
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from vagus.errors import VagusError
+from vagus_cli import output
+from vagus_cli.doctor_command import doctor
+from vagus_cli.fleet_commands import fleet_app
+from vagus_cli.local_commands import local_app
+from vagus_cli.plan_command import plan
+from vagus_cli.records_command import records_app
+from vagus_cli.replay_command import replay
+from vagus_cli.status_command import status
+
+FAILED = 2
+
+
+class InOneSentence(TyperGroup):
+    """Says an expected error in a sentence, without a traceback. A defect of ours still shows one."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except VagusError as error:
+            output.fault(str(error))
+            raise typer.Exit(FAILED) from error
+
+
+app = typer.Typer(
+    cls=InOneSentence,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks print local variables: keys and certificates among them
+    help="Self-run search clusters, kept in balance.",
+)
+app.command()(status)
+app.command()(plan)
+app.command()(replay)
+app.command()(doctor)
+app.add_typer(fleet_app, name="fleet")
+app.add_typer(records_app, name="records")
+app.add_typer(local_app, name="local")
+
+
+def main() -> None:
+    """Entry point."""
+    app()

@@ -1,0 +1,53 @@
+"""What commands have of the outside. `opening` makes it of a local stack or of AWS; tests make it of fakes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from vagus.errors import VagusError
+from vagus.fleet import ClusterSpec, Fleet
+from vagus.ports import Table
+from vagus.procedure.room import Reads
+
+TargetName = Literal["local", "aws"]
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked for. `None`: not said. `profile` and `region` as the AWS CLI has them."""
+
+    target: TargetName | None = None
+    fleet: Path | None = None
+    profile: str | None = None
+    region: str | None = None
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """One target. Tables are per cell, and so are asked for by cluster. `send` hands an event to a cell's intake.
+
+    `now` gives seconds since the epoch, `pause` lets some pass.
+    """
+
+    where: str
+    fleet: Fleet
+    reads: Reads
+    state: Callable[[ClusterSpec], Table]
+    records: Callable[[ClusterSpec], Table]
+    send: Callable[[str, bytes], None]
+    now: Callable[[], float]
+    pause: Callable[[float], None]
+
+    def cluster(self, name: str) -> ClusterSpec:
+        """A declared cluster. Raises `UsageFault` with those that there are."""
+        if name not in self.fleet:
+            known = ", ".join(sorted(self.fleet)) or "none"
+            raise UsageFault(f"no cluster {name} is declared here (declared: {known}): check the name, or --fleet")
+        return self.fleet[name]
+
+
+Opener = Callable[[Choice], World]
+
+
+class UsageFault(VagusError):
+    """What was asked for can't be: the message says how it can."""
