@@ -14,6 +14,7 @@ from vagus_local.emulator import (
     eventbridge,
     functions,
     hypervisor,
+    permissions,
     seams,
     ssm,
     stepfunctions,
@@ -36,6 +37,7 @@ def install() -> hypervisor.Hypervisor:
     actions.install()
     template.install()
     ssm.install()
+    permissions.install()
     admin.install()
     seams.replace(autoscaling, "reset", _reset(autoscaling.reset))
     return host
