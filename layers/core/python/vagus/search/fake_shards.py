@@ -128,20 +128,16 @@ class Shards:
         return sum(shard.size for shard in self._shards.values() if node in shard.stores)
 
     def stores_of_unassigned(self) -> tuple[str, ...]:
-        """Nodes whose disk holds a store of a shard of which a copy is unassigned and which isn't a copy in use."""
+        """Nodes whose disk holds a store of a shard that has no active copy: what else lies about is not needed."""
         found: set[str] = set()
         for shard in self._shards.values():
-            if any(copy.state == "UNASSIGNED" for copy in shard.copies):
-                found |= shard.stores - set(shard.places())
+            if not any(copy.active for copy in shard.copies):
+                found |= shard.stores
         return tuple(sorted(found))
 
-    def last_copies(self, node: str) -> list[tuple[str, int]]:
-        """Shards of which no other disk, and no other node, has every acknowledged write."""
-        return [key for key, shard in self._shards.items() if shard.in_sync == {node}]
-
-    def lost(self) -> list[tuple[str, int]]:
-        """Shards of which no disk has every acknowledged write any more."""
-        return [key for key, shard in self._shards.items() if not shard.in_sync and not shard.fresh]
+    def in_sync(self) -> dict[tuple[str, int], frozenset[str]]:
+        """The truth that no API tells: the nodes, up or down, whose disk has every acknowledged write of a shard."""
+        return {key: frozenset(shard.in_sync) for key, shard in self._shards.items() if not shard.fresh}
 
     # -- what happens to them ------------------------------------------------------------------------------------
 
