@@ -38,11 +38,11 @@ def main() -> int:
     from vagus_local.emulator import install, seams
 
     try:
-        host = install.install()
+        undertaker = install.install()
     except (seams.SeamError, ValueError) as error:
         print(f"emulator: {error}", file=sys.stderr)
         return 3
-    install.serve(host)
+    install.serve(undertaker)
     return 0
 
 

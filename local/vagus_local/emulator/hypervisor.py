@@ -20,7 +20,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -77,9 +76,6 @@ class Hypervisor(Protocol):
     def managed(self, instance: str, /) -> bool:
         """Whether it has an agent that runs commands."""
 
-    def close(self) -> None:
-        """End everything; returns when nothing is left."""
-
 
 class Records:
     """No machines: an instance is a row."""
@@ -99,26 +95,17 @@ class Records:
     def managed(self, _instance: str, /) -> bool:
         return False
 
-    def close(self) -> None:
-        """Nothing ran."""
-
 
 class Processes:
     """Each machine is a process group of this host."""
 
-    def __init__(self, command: list[str], folder: Path, endpoint: str, node_bin: str | None) -> None:
+    def __init__(self, command: list[str], folder: Path, endpoint: str, node_bin: str | None, marker: str) -> None:
         self._command = command
         self._folder = folder
         self._endpoint = endpoint
         self._node_bin = node_bin
-        self._marker = uuid.uuid4().hex
+        self._marker = marker
         self._machines: dict[str, Machine] = {}
-        self._undertaker = subprocess.Popen(
-            [sys.executable, "-m", "vagus_local.emulator.undertaker", self._marker],
-            stdin=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C goes to the terminal's group: it must outlive that
-            env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": os.environ.get("PATH", os.defpath)},
-        )
 
     def home(self, instance: str) -> Path:
         return self._folder / instance
@@ -162,11 +149,6 @@ class Processes:
     def managed(self, instance: str) -> bool:
         return instance in self._machines
 
-    def close(self) -> None:
-        if self._undertaker.stdin:
-            self._undertaker.stdin.close()
-        self._undertaker.wait()
-
     def _start(
         self, machine: Machine, argv: list[str], stdout: int, stderr: int, *, reap: bool = True
     ) -> subprocess.Popen[bytes]:
@@ -207,8 +189,8 @@ def _decoded(user_data: str) -> bytes:
         return user_data.encode()  # a template that forgot Fn::Base64: EC2 refuses it, cloud-init would too
 
 
-def from_environment() -> Hypervisor:
-    """The hypervisor that VAGUS_BOOT asks for; ValueError names a variable that is missing beside it."""
+def from_environment(marker: str) -> Hypervisor:
+    """The hypervisor that VAGUS_BOOT asks for, its processes marked; ValueError names a variable that is missing."""
     boot = os.environ.get("VAGUS_BOOT")
     if not boot:
         return Records()
@@ -216,4 +198,4 @@ def from_environment() -> Hypervisor:
     if not folder:
         raise ValueError("VAGUS_BOOT is set but VAGUS_INSTANCES_DIR is not: instances need a folder to live in")
     endpoint = f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
-    return Processes(shlex.split(boot), Path(folder).absolute(), endpoint, os.environ.get("VAGUS_NODE_BIN"))
+    return Processes(shlex.split(boot), Path(folder).absolute(), endpoint, os.environ.get("VAGUS_NODE_BIN"), marker)

@@ -1,6 +1,7 @@
 """Puts every extension in place, in an order that matters only where said."""
 
 import os
+import uuid
 from typing import Any
 
 import ministack.app as app
@@ -21,12 +22,14 @@ from vagus_local.emulator import (
 )
 from vagus_local.emulator.addresses import AddressPool
 from vagus_local.emulator.autoscaling import actions, model, template
+from vagus_local.emulator.undertaker import Undertaker
 
 
-def install() -> hypervisor.Hypervisor:
+def install() -> Undertaker:
     """SeamError: not the ministack the extensions were made for. ValueError: a setting is wrong or missing."""
     seams.check_version()
-    host = hypervisor.from_environment()
+    marker = uuid.uuid4().hex
+    host = hypervisor.from_environment(marker)
     network = os.environ.get("VAGUS_NODE_NETWORK")
     functions.install()
     cloudformation.install()
@@ -40,7 +43,7 @@ def install() -> hypervisor.Hypervisor:
     permissions.install()
     admin.install()
     seams.replace(autoscaling, "reset", _reset(autoscaling.reset))
-    return host
+    return Undertaker(marker)
 
 
 def _reset(old: Any) -> Any:
@@ -52,9 +55,9 @@ def _reset(old: Any) -> Any:
     return reset
 
 
-def serve(host: hypervisor.Hypervisor) -> None:
-    """Listen until SIGTERM or SIGINT; returns when no instance runs any more."""
+def serve(undertaker: Undertaker) -> None:
+    """Listen until SIGTERM or SIGINT; returns when no instance and no function runs any more."""
     try:
         app.main()
     finally:
-        host.close()
+        undertaker.close()

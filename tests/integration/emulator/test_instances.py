@@ -10,6 +10,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from tests.integration.emulator.support import Aws, Emulator, start, stop, until
+from tests.integration.emulator.test_functions import function
+
+BUSY = """
+import os, pathlib, time
+
+def handler(event, context):
+    pathlib.Path(event).write_text(str(os.getpid()))
+    time.sleep(15)
+"""
 
 
 def alive(pid: int) -> bool:
@@ -138,8 +147,11 @@ def test_nothing_stays_behind_when_the_emulator_ends(tmp_path: Path, how: signal
     emulator = start(tmp_path)
     aws = Aws(emulator.url, "100000000000")
     aws.group(DesiredCapacity=2)
-    instances = aws.in_service()
-    pids = [boot_pid(emulator, i) for i in instances]
+    pids = [boot_pid(emulator, i) for i in aws.in_service()]
+    function(aws, BUSY)
+    note = tmp_path / "function.pid"
+    aws.__getattr__("lambda").invoke(FunctionName="probe", Payload=json.dumps(str(note)), InvocationType="Event")
+    pids.append(int(until(lambda: _text(note))))
     aws.close()
     stop(emulator, how)
     if how != signal.SIGKILL:  # then it waits for the end of its instances before it ends
