@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 INTAKE_QUEUE = "intake"
 
 
-def open_world(choice: Choice) -> World:
-    """The target that was chosen; unsaid, the local stack if one is up, and never AWS by accident."""
+def open_world(choice: Choice, folder: Path | None = None) -> World:
+    """The target that was chosen; unsaid, the local stack if one is up, and never AWS by accident.
+
+    `folder`: where a local stack notes itself; unsaid, this checkout's `.local`.
+    """
     if choice.target == "aws":
         return _aws(choice)
-    world = _local(choice)
+    world = _local(choice, folder)
     if world is not None:
         return world
     way_out = "bring it up (`vagus local up`), or say --target aws (or VAGUS_TARGET=aws)"
@@ -60,14 +63,14 @@ def _session(choice: Choice) -> boto3.Session:
     return session
 
 
-def _local(choice: Choice) -> World | None:
+def _local(choice: Choice, folder: Path | None) -> World | None:
     """The stack that is up. Raises `UsageFault` for one that is half dead."""
     try:
         from vagus_local import stack as local
     except ImportError:
         return None  # a machine that only talks to AWS need not have the emulator installed
     try:
-        stack = local.current()
+        stack = local.current(folder or local.LOCAL)
     except local.StackError as error:
         raise UsageFault(str(error)) from error
     if stack is None:

@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 from rich.console import Console, RenderableType
 
+WIDE = 500
+"""Columns where no terminal says how many it has: in a pipe, a row stays a line."""
+
 
 def people() -> Console:
     """Stdout, for a person. Made anew each time, so that it is the stdout of this moment. Never shortens a line."""
-    return Console(soft_wrap=True, highlight=False)
+    return Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def aside(sentence: str) -> None:

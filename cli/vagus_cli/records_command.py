@@ -1,6 +1,7 @@
 """`vagus records tail CLUSTER`: what was written, each write's intention joined with its outcome."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from vagus.procedure import records
 from vagus.procedure.lease import LENGTH
 from vagus.procedure.records import Record
 from vagus_cli import options, output
+from vagus_cli.world import World
 
 DAY = 86400
 LOOK_BACK_DAYS = 7
@@ -70,10 +72,15 @@ def tail(
     if not follow:
         output.answer(shown, as_json, _for_people)
         return
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how one stops following
+        _follow(world, table, spec.name, shown, as_json)
+
+
+def _follow(world: World, table: Table, cluster: str, shown: list[Written], as_json: bool) -> None:
     known = _say(shown, {}, as_json)
     while True:
         world.pause(FOLLOW_SECONDS)
-        known = _say(_recent(table, spec.name, world.now()), known, as_json)
+        known = _say(_recent(table, cluster, world.now()), known, as_json)
 
 
 def last_writes(table: Table, cluster: str, last: int, now: float) -> list[Written]:

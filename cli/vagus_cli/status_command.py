@@ -173,8 +173,9 @@ COLOURS = {"green": "green", "yellow": "yellow", "red": "red", "idle": "green", 
 
 def _overview(many: list[ClusterShown]) -> RenderableType:
     grid = Grid(box=None, pad_edge=False, header_style="bold")
-    for title in ("cluster", "cell", "engine", "health", "nodes", "leaving", "capability", "mode", "state", "plan"):
-        grid.add_column(title)
+    for title in ("cluster", "cell", "engine", "health", "nodes", "leaving", "capability", "mode", "state"):
+        grid.add_column(title, no_wrap=True, overflow="ignore")
+    grid.add_column("plan", overflow="fold")
     for shown in many:
         for row in _overview_rows(shown):
             grid.add_row(*row)
@@ -184,7 +185,7 @@ def _overview(many: list[ClusterShown]) -> RenderableType:
 def _overview_rows(shown: ClusterShown) -> list[list[Text]]:
     start = [Text(shown.cluster, style="bold"), Text(shown.cell), Text(shown.engine)]
     if shown.fault:
-        return [[*start, Text(shown.fault, style="red")]]
+        return [[*start, *[Text()] * 6, Text(shown.fault, style="red")]]
     leaving = sum(len(group.leaving) for group in shown.groups)
     start += [_health_text(shown), Text(f"{shown.health.nodes}/{shown.declared_nodes}"), Text(str(leaving))]
     return [[*start, *_capability_cells(one)] for one in shown.capabilities]
@@ -225,8 +226,10 @@ def _headline(shown: ClusterShown) -> Text:
 
 def _groups_grid(shown: ClusterShown) -> Grid:
     grid = Grid(box=None, pad_edge=False, header_style="bold")
-    for title in ("group", "zone", "in service", "desired", "declared", "leaving", ""):
-        grid.add_column(title)
+    for title in ("group", "zone", "in service", "desired", "declared"):
+        grid.add_column(title, no_wrap=True, overflow="ignore")
+    grid.add_column("leaving", overflow="fold")
+    grid.add_column("", overflow="fold")
     for group in shown.groups:
         leaving = ", ".join(f"{name} {word}" for name, word in group.leaving.items())
         safety = Text("unprotected: an ABANDON would end the instance", style="red") if group.unprotected else Text()
