@@ -91,7 +91,7 @@ def _table(scene: Scene, instance: str) -> Group:
     return Group(table, Panel(scene.plan_in_words(), title="what Vagus is doing, and why", expand=False))
 
 
-def _figures(scene: Scene, instance: str, asked: float, result: Result, records: list[Record]) -> dict[str, Any]:
+def _figures(scene: Scene, asked: float, result: Result, records: list[Record]) -> dict[str, Any]:
     mine = [record for record in records if record.phase == "outcome" and _epoch(record.at) >= asked]
     excluded = next(_epoch(record.at) for record in mine if record.step == "ExcludeNodes")
     let_go = next(_epoch(record.at) for record in mine if record.step.startswith("Let"))

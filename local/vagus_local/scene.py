@@ -6,13 +6,17 @@ own word but its rows and records.
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from vagus.aws.clients import Clients
+from vagus.aws.tables import DynamoTable
+from vagus.fleet import ClusterSpec
 from vagus.procedure import records as record_book
 from vagus.procedure import rows
 from vagus.procedure.records import Record
@@ -78,6 +82,33 @@ class Scene:
 
         return str(until(waiting, 30, f"an instance of {group} waits to leave"))
 
+    def replace(self, group: str) -> tuple[str, float]:
+        """Have Auto Scaling take one instance away and launch another. Returns it, and when it was asked."""
+        instance = self.group(group)["Instances"][0]["InstanceId"]
+        asked = time.time()
+        self.stack.client("autoscaling").terminate_instance_in_auto_scaling_group(
+            InstanceId=instance, ShouldDecrementDesiredCapacity=False
+        )
+        return instance, asked
+
+    def restore_sizes(self) -> None:
+        """Give every group its declared size, as a person would after a test."""
+        for group, size in self.spec().sizes().items():
+            self.stack.client("autoscaling").set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=size)
+
+    @contextmanager
+    def events_lost(self) -> Iterator[None]:
+        """No event reaches intake while this lasts."""
+        events = self.stack.client("events")
+        rules = [rule["Name"] for rule in events.list_rules()["Rules"] if "EventPattern" in rule]
+        for name in rules:
+            events.disable_rule(Name=name)
+        try:
+            yield
+        finally:
+            for name in rules:
+                events.enable_rule(Name=name)
+
     # -- the cluster -------------------------------------------------------------------------------------------------
 
     def nodes(self) -> list[NodeRow]:
@@ -109,16 +140,30 @@ class Scene:
         """Whether every copy is active."""
         return bool(self.admin.call("GET", "/_cluster/health")["status"] == "green")
 
+    def slow_recovery(self, per_second: str | None) -> None:
+        """Throttle how fast shards move, so that a test can come in between; None gives the default back."""
+        self.admin.call("PUT", "/_cluster/settings", {"persistent": {"indices.recovery.max_bytes_per_sec": per_second}})
+
+    def exclude_by_hand(self, names: str | None) -> None:
+        """What a person does at night."""
+        self.admin.call(
+            "PUT", "/_cluster/settings", {"persistent": {"cluster.routing.allocation.exclude._name": names}}
+        )
+
     def engine(self) -> str:
         """Name and version that a node answers with."""
         version = self.admin.call("GET", "/")["version"]
         return f"{version.get('distribution', 'elasticsearch')} {version['number']}"
 
-    def declared_nodes(self) -> int:
-        """How many nodes the fleet file declares."""
+    def spec(self) -> ClusterSpec:
+        """The cluster's fleet file."""
         from vagus_cli.fleet_files import load  # the command line imports the stack: not at the top
 
-        return sum(load(Path(self.stack.fleet))[self.cluster].sizes().values())
+        return load(Path(self.stack.fleet))[self.cluster]
+
+    def declared_nodes(self) -> int:
+        """How many nodes the fleet file declares."""
+        return sum(self.spec().sizes().values())
 
     # -- our own rows and records ------------------------------------------------------------------------------------
 
@@ -128,7 +173,12 @@ class Scene:
 
     def records(self) -> list[Record]:
         """Today's records of this cluster, oldest first."""
-        return record_book.read(self._table("record"), self.cluster, datetime.now(UTC).strftime("%Y-%m-%d"))
+        return record_book.read(self._table("records"), self.cluster, datetime.now(UTC).strftime("%Y-%m-%d"))
+
+    def records_since(self, asked: float) -> list[Record]:
+        """What was intended since then, oldest first."""
+        since = record_book.iso(asked)
+        return [record for record in self.records() if record.phase == "intended" and record.at >= since]
 
     def without_outcome(self) -> list[Record]:
         """Records that were intended and never ended: findings."""
@@ -139,10 +189,19 @@ class Scene:
         plan: Mapping[str, Any] = self.rows().plans.get("zone_balance", {})
         return f"{plan.get('reason', '-')}: {plan.get('message', 'nothing decided yet')}"
 
-    def _table(self, kind: str) -> Any:
-        from vagus.aws.tables import DynamoTable
+    def pages(self) -> list[str]:
+        """The messages to people of this cell since the last time that this was asked, as SNS delivered them."""
+        sqs = self.stack.client("sqs")
+        url = sqs.get_queue_url(QueueName=self.stack.inbox)["QueueUrl"]
+        found: list[str] = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            found += [message["Body"] for message in messages]
+            for message in messages:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
 
-        return DynamoTable(self.stack.client("dynamodb"), f"vagus-{self.stack.cell}-{kind}")
+    def _table(self, kind: str) -> DynamoTable:
+        return DynamoTable(Clients(self.stack.session), f"vagus-{self.stack.cell}-{kind}")
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
@@ -155,6 +214,18 @@ class Scene:
             return self.settled(*gone)
 
         until(settled, seconds, f"{', '.join(gone)} gone and everything tidy (now: {self.plan_in_words()})", 0.25)
+
+    def wait_until_gone(self, *gone: str, seconds: float = 240) -> None:
+        """Until these instances are gone and no intent of ours is open."""
+
+        def away() -> bool:
+            return not set(gone) & (set(self.instances()) | set(self.names())) and not self.rows().intents
+
+        until(away, seconds, f"{', '.join(gone)} gone (now: {self.plan_in_words()})", 0.25)
+
+    def await_step(self, step: str, asked: float, seconds: float = 90) -> None:
+        """Until such a step has been recorded since then."""
+        until(lambda: step in [r.step for r in self.records_since(asked)], seconds, f"a step {step} is recorded")
 
     def settled(self, *gone: str) -> bool:
         """Whether these instances are gone, and no intent, run or setting of ours is left."""

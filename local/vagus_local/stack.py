@@ -46,9 +46,19 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     clusters: tuple[str, ...]
     run: str
 
+    @property
+    def session(self) -> boto3.Session:
+        """A session whose every client talks to the emulated AWS."""
+        return LocalSession(self.endpoint)
+
     def client(self, service: str) -> Any:
         """A boto3 client of the emulated AWS."""
-        return session().client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]  # a variable name
+        return self.session.client(service)  # type: ignore[call-overload]  # the name is a variable
+
+    @property
+    def inbox(self) -> str:
+        """The queue that gets every message to the people who are called."""
+        return f"vagus-{self.cell}-inbox"
 
     @property
     def authority(self) -> Authority:
@@ -64,9 +74,15 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         return AdminClient(self.authority, self.authority.application, lambda: addresses(self, cluster))
 
 
-def session() -> boto3.Session:
-    """Throw-away credentials: nothing here may reach a real account by accident."""
-    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+class LocalSession(boto3.Session):
+    """Throw-away credentials and the emulator's address: nothing here may reach a real account by accident."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+        self._endpoint = endpoint
+
+    def client(self, *arguments: Any, **options: Any) -> Any:
+        return super().client(*arguments, **{"endpoint_url": self._endpoint, **options})
 
 
 def addresses(stack: Stack, cluster: str) -> dict[str, str]:
@@ -117,6 +133,7 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     cdk(emulator, "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "2")
     stack = _described(emulator, fleet, cell, run)
     hand_over_certificates(stack)
+    subscribe_inbox(stack)
     say("the first sweep gives the groups their sizes")
     sweep(stack)
     for cluster in stack.clusters:
@@ -191,6 +208,16 @@ def hand_over_certificates(stack: Stack) -> None:
     for cluster in stack.clusters:
         for role, client in (("read", stack.authority.read), ("write", stack.authority.write)):
             secrets.put_secret_value(SecretId=f"vagus/{cluster}/{role}", SecretString=json.dumps(_pair(client, ca)))
+
+
+def subscribe_inbox(stack: Stack) -> None:
+    """A queue plays the people who are called: what Vagus tells them can be read from it."""
+    sqs, sns = stack.client("sqs"), stack.client("sns")
+    url = sqs.create_queue(QueueName=stack.inbox)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(
+        TopicArn=f"arn:aws:sns:{stack.region}:{stack.account}:vagus-{stack.cell}-people", Protocol="sqs", Endpoint=arn
+    )
 
 
 def _pair(client: ClientCertificate, ca: str) -> dict[str, str]:

@@ -1,0 +1,96 @@
+"""The main job on real nodes: shards leave before their instance does, with an application at work all the while."""
+
+from vagus_local.scene import Scene
+from vagus_local.stack import wait_green
+from vagus_local.workload import Result, at_work, create_indices
+
+
+def held(result: Result) -> None:
+    """The promises to an application."""
+    assert result.failures == ()
+    assert (result.writes_lost, result.requests_failed) == (0, 0)
+    assert result.writes_acknowledged > 0
+    assert result.searches > 0
+
+
+def indices(scene: Scene, *names: str, shards: int = 4, replicas: int = 1) -> list[str]:
+    """Fresh indices with documents in them, green."""
+    for name in names:
+        scene.admin.try_call("DELETE", f"/{name}")
+    create_indices(
+        scene.stack.application(scene.cluster), dict.fromkeys(names, (shards, replicas)), documents=1000, padding=500
+    )
+    wait_green(scene.stack, scene.cluster)
+    return list(names)
+
+
+def test_one_instance_is_drained_let_go_and_nothing_of_ours_is_left(ward: Scene) -> None:
+    names = indices(ward, "one-a", "one-b")
+    with at_work(ward.stack.application("ward"), names) as work:
+        ward.await_writes(work, 100)
+        leaving, asked = ward.scale_in("ward-data-us-east-1a")
+        ward.wait_until_settled(leaving)
+        held(work.stop())
+    steps = [record.step for record in ward.records_since(asked)]
+    assert steps[0] == "ExcludeNodes"
+    assert "LetEmptyInstanceGo" in steps
+    assert not ward.without_outcome()
+    assert ward.group("ward-data-us-east-1a")["Instances"] == []
+
+
+def test_two_in_different_zones_leave_together(ward: Scene) -> None:
+    names = indices(ward, "two-a", "two-b")
+    with at_work(ward.stack.application("ward"), names) as work:
+        ward.await_writes(work, 100)
+        first, _ = ward.scale_in("ward-data-us-east-1b")
+        second, _ = ward.scale_in("ward-data-us-east-1c")
+        ward.wait_until_settled(first, second)
+        held(work.stop())
+
+
+def test_a_lost_event_costs_a_minute_and_no_more(ward: Scene) -> None:
+    names = indices(ward, "quiet")
+    with ward.events_lost(), at_work(ward.stack.application("ward"), names) as work:
+        ward.await_writes(work, 100)
+        leaving, asked = ward.scale_in("ward-data-us-east-1a")
+        ward.wait_until_settled(leaving)
+        held(work.stop())
+    assert {record.subject for record in ward.records_since(asked)} >= {leaving}
+
+
+def test_a_node_that_is_killed_while_it_drains_loses_nothing_that_stands_elsewhere(ward: Scene) -> None:
+    names = indices(ward, "killed", shards=6)
+    with at_work(ward.stack.application("ward"), names) as work:
+        ward.await_writes(work, 100)
+        ward.slow_recovery("64kb")
+        leaving, asked = ward.scale_in("ward-data-us-east-1b")
+        ward.await_step("ExcludeNodes", asked)
+        ward.kill(leaving)
+        ward.slow_recovery(None)
+        ward.wait_until_settled(leaving)
+        held(work.stop())
+    assert "LetLostInstanceGo" in [record.step for record in ward.records_since(asked)]
+
+
+def test_what_a_person_excluded_stays_excluded(ward: Scene) -> None:
+    indices(ward, "hand")
+    by_hand = next(name for name, (zone, _) in ward.instances().items() if zone == "us-east-1c")
+    ward.exclude_by_hand(by_hand)
+    leaving, _ = ward.scale_in("ward-data-us-east-1a")
+    ward.wait_until_gone(leaving)
+    assert ward.settings_of_ours() == {"cluster.routing.allocation.exclude._name": by_hand}
+    ward.exclude_by_hand(None)
+
+
+def test_with_nowhere_to_go_the_instance_is_held_until_its_replacement_has_joined(trio: Scene) -> None:
+    names = indices(trio, "held", shards=2, replicas=2)
+    with at_work(trio.stack.application("trio"), names) as work:
+        trio.await_writes(work, 100)
+        leaving, asked = trio.replace("trio-core-us-east-1b")
+        trio.wait_until_settled(leaving, seconds=300)
+        held(work.stop())
+    steps = [record.step for record in trio.records_since(asked)]
+    assert steps[0] == "HoldInstance"
+    assert steps.index("ExcludeNodes") < steps.index("EndRetainedInstance")
+    assert trio.green()
+    assert any("REPLACEMENT_AWAITED" in message for message in trio.pages())
