@@ -36,7 +36,7 @@ metadata() { # path below latest/meta-data; empty and false if the instance has 
     instance-metadata "$1"
     return
   fi
-  local imds=http://169.254.169.254/latest
+  local imds="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}/latest"
   if [[ -z ${IMDS_TOKEN:-} ]]; then
     IMDS_TOKEN="$(curl -sSf -m 5 --retry 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$imds/api/token")"
   fi
@@ -49,10 +49,11 @@ read_facts() {
   PRIVATE_IP="${PRIVATE_IP:-$(metadata local-ipv4)}"
   AWS_REGION="${AWS_REGION:-$(metadata placement/region)}"
   CLUSTER="${VAGUS_CLUSTER:-$(metadata tags/instance/vagus:cluster)}" || CLUSTER=""
-  ROLE="${VAGUS_ROLE:-$(metadata tags/instance/vagus:role)}" || ROLE=""
+  ROLES="${VAGUS_ROLES:-$(metadata tags/instance/vagus:roles)}" || ROLES=""
+  GROUP="${VAGUS_GROUP:-$(metadata tags/instance/vagus:group)}" || GROUP=""
   export AWS_REGION AWS_DEFAULT_REGION="$AWS_REGION" INSTANCE_ID AVAILABILITY_ZONE PRIVATE_IP
   [[ -n $CLUSTER ]] || refuse tags "the instance has no tag vagus:cluster"
-  [[ -n $ROLE ]] || refuse tags "the instance has no tag vagus:role"
+  [[ -n $ROLES ]] || refuse tags "the instance has no tag vagus:roles"
 }
 
 read_parameters() { # one call; a value may have several lines
@@ -68,6 +69,7 @@ read_parameters() { # one call; a value may have several lines
       PARAMETER[$name]+=$'\n'"$line"
     fi
   done <<<"$listing"
+  PARAMETER[heap]="${PARAMETER[heap-$GROUP]:-${PARAMETER[heap]:-}}" # groups of one cluster may differ in size
   for name in engine version heap zones formed initial-managers; do
     [[ -n ${PARAMETER[$name]:-} ]] || refuse parameters "$prefix$name is not set"
   done
@@ -76,7 +78,7 @@ read_parameters() { # one call; a value may have several lines
 manager_eligible() { # lines "address id" of this cluster's manager-eligible instances, sorted by id
   aws ec2 describe-instances \
     --filters "Name=tag:vagus:cluster,Values=$CLUSTER" Name=instance-state-name,Values=pending,running \
-    --query "Reservations[].Instances[].[InstanceId,PrivateIpAddress,Tags[?Key=='vagus:role']|[0].Value]" \
+    --query "Reservations[].Instances[].[InstanceId,PrivateIpAddress,Tags[?Key=='vagus:roles']|[0].Value]" \
     --output text | awk -F'\t' '$3 ~ /manager/ && $2 != "None" {print $2, $1}' | sort -k2
 }
 
@@ -86,7 +88,7 @@ read_managers() { # before the cluster is formed, its managers wait for one anot
     MANAGERS="$(manager_eligible)" || refuse managers "cannot describe the cluster's instances"
     seen="$(grep -c . <<<"$MANAGERS" || true)"
     # exactly as many: nodes that begin with different lists could form two clusters
-    [[ ${PARAMETER[formed]} == none && $ROLE == *manager* && $seen -ne $wanted ]] || return 0
+    [[ ${PARAMETER[formed]} == none && $ROLES == *manager* && $seen -ne $wanted ]] || return 0
     ((SECONDS < deadline)) || refuse managers "$seen of $wanted manager-eligible instances after 10 minutes"
     say "waiting for managers: $seen of $wanted"
     sleep 3
@@ -176,26 +178,18 @@ obtain_certificate() { # the key is born here and never leaves the node
 
 # ---------------------------------------------------------------- configuration
 
-node_roles() { # vagus:role is one of the engine's roles or several joined by "+"; "manager" is short
-  local role roles=()
-  for role in ${ROLE//+/ }; do
-    case $role in
-    manager) roles+=('"cluster_manager"') ;;
-    coordinating) ;;
-    *) roles+=("\"$role\"") ;;
-    esac
-  done
-  (IFS=, && echo "[${roles[*]}]")
-}
-
 quoted_list() { # a,b -> "a","b"
   echo "\"${1//,/\",\"}\""
+}
+
+node_roles() { # a node without any only coordinates
+  [[ $ROLES == coordinating ]] || quoted_list "$ROLES"
 }
 
 write_settings() { # one YAML flow mapping: a setting of the parameter that repeats one of ours stops the node
   local extra="${PARAMETER[settings]:-}" forming=""
   extra="${extra#*\{}" extra="${extra%\}*}"
-  if [[ ${PARAMETER[formed]} == none && $ROLE == *manager* ]]; then
+  if [[ ${PARAMETER[formed]} == none && $ROLES == *manager* ]]; then
     forming="$(cut -d' ' -f2 <<<"$MANAGERS" | paste -sd,)"
     forming="\"cluster.initial_cluster_manager_nodes\": [$(quoted_list "$forming")],"
   fi
@@ -205,7 +199,7 @@ write_settings() { # one YAML flow mapping: a setting of the parameter that repe
 "cluster.name": "$CLUSTER",
 "node.name": "$INSTANCE_ID",
 "node.attr.zone": "$AVAILABILITY_ZONE",
-"node.roles": $(node_roles),
+"node.roles": [$(node_roles)],
 "network.host": "$PRIVATE_IP",
 "http.port": 9200,
 "transport.port": 9300,
@@ -287,7 +281,7 @@ check_disk() {
 find_nodes_folder() { # beside this script, else (as user data) the bundle that is named by its SHA-256
   NODES="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
   [[ ! -d $NODES/security ]] || return 0
-  NODES=/opt/vagus/nodes
+  NODES="${VAGUS_NODES:-/opt/vagus/nodes}"
   local bucket="${PARAMETER[artifact-bucket]:-}" bundle="${PARAMETER[nodes-bundle]:-}"
   [[ -n $bucket && -n $bundle ]] || refuse bundle "the parameters artifact-bucket and nodes-bundle are not set"
   SCRATCH="$(mktemp)"

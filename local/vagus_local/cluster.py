@@ -55,7 +55,7 @@ class LocalNode:
     id: str
     zone: str
     address: str
-    role: str
+    roles: str
     home: Path
     process: subprocess.Popen[bytes] | None = None
     state: str = "pending"
@@ -90,13 +90,13 @@ class LocalCluster:
         zones: tuple[str, ...] = ("a", "b", "c"),
         *,
         name: str = "local",
-        role: str = "data+manager",
+        roles: str = "data,cluster_manager",
         heap: str = "192m",
         engine: artifacts.Engine = artifacts.DEFAULT,
         settings: Mapping[str, object] | None = None,
         folder: Path | None = None,
     ) -> None:
-        self.name, self.zones, self.role, self.heap, self.engine = name, zones, role, heap, engine
+        self.name, self.zones, self.roles, self.heap, self.engine = name, zones, roles, heap, engine
         self.settings = {**SMALL, **(settings or {})}
         self._given_folder = folder
         self.folder = folder or Path()
@@ -104,6 +104,7 @@ class LocalCluster:
         self._plan = [zone for zone in zones for _ in range(nodes_per_zone)]
         self._network: Network | None = None
         self._formed = "none"
+        self._lifeline = (-1, -1)  # what the nodes read, and what only this process holds: it dies, they end
         self._pools: dict[ClientCertificate, urllib3.PoolManager] = {}
 
     # ------------------------------------------------------------ life
@@ -112,10 +113,11 @@ class LocalCluster:
         artifacts.resolve(self.engine)
         self.folder = self._given_folder or Path(tempfile.mkdtemp(prefix="vagus-cluster-"))
         self._network = claim_network()
+        self._lifeline = os.pipe()
         create_authority(self.folder / "certificates")
         try:
             for zone in self._plan:
-                self._declare(zone, self.role)
+                self._declare(zone, self.roles)
             for node in self.nodes.values():
                 self.start(node)
             self.wait_green()
@@ -127,8 +129,14 @@ class LocalCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for node in self.nodes.values():  # all at once, then one after the other
+            if node.process is not None and node.process.poll() is None:
+                node.signal_all(signal.SIGCONT)
+                node.signal_all(signal.SIGTERM)
         for node in self.nodes.values():
             self._end(node)
+        for end in self._lifeline:
+            os.close(end)
         for pool in self._pools.values():
             pool.clear()
         if self._network:
@@ -198,9 +206,9 @@ class LocalCluster:
             time.sleep(0.2)
         raise ClusterError(f"not {what} after {seconds:.0f} s ({last})\n{self._logs()}")
 
-    def add_node(self, zone: str, role: str | None = None) -> LocalNode:
+    def add_node(self, zone: str, roles: str | None = None) -> LocalNode:
         """Launches one more instance; it is not waited for."""
-        node = self._declare(zone, role or self.role)
+        node = self._declare(zone, roles or self.roles)
         self.start(node)
         return node
 
@@ -210,7 +218,7 @@ class LocalCluster:
         with node.log.open("ab") as log:
             node.process = subprocess.Popen(
                 ["/bin/bash", str(BOOT)], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                start_new_session=True,
+                start_new_session=True, pass_fds=[self._lifeline[0]],
             )  # fmt: skip
         node.state = "running"
         self._write_facts()
@@ -248,27 +256,28 @@ class LocalCluster:
             "AWS_REGION": REGION,
             "INSTANCE_HOME": str(node.home),
             "VAGUS_FAKE_AWS": str(self.folder / "aws.json"),
+            "VAGUS_LIFELINE": str(self._lifeline[0]),
             "VAGUS_CERTIFICATES": str(self.folder / "certificates"),
             "VAGUS_ENGINES": str(artifacts.engines_folder()),
             "VAGUS_JAVA_HOME": str(artifacts.find_java(self.engine.java)),
             "PATH": f"{PACKAGE / 'node_bin'}:{os.environ['PATH']}",
         }
 
-    def _declare(self, zone: str, role: str) -> LocalNode:
+    def _declare(self, zone: str, roles: str) -> LocalNode:
         if self._network is None:
             raise ClusterError("the cluster is not entered")
         identity = f"i-{secrets.token_hex(8)}0"
         home = self.folder / "instances" / identity
         home.mkdir(parents=True)
-        (home / "tags.json").write_text(json.dumps({"vagus:cluster": self.name, "vagus:role": role}))
+        (home / "tags.json").write_text(json.dumps({"vagus:cluster": self.name, "vagus:roles": roles}))
         address = self._network.address(10 + len(self.nodes))
-        node = LocalNode(identity, zone, address, role, home)
+        node = LocalNode(identity, zone, address, roles, home)
         self.nodes[identity] = node
         self._write_facts()
         return node
 
     def _write_facts(self) -> None:
-        managers = sum("manager" in node.role for node in self.nodes.values())
+        managers = sum("cluster_manager" in node.roles for node in self.nodes.values())
         parameters = {
             "engine": self.engine.name,
             "version": self.engine.version,
@@ -289,7 +298,7 @@ class LocalCluster:
         partial.rename(self.folder / "aws.json")
 
     def _described(self, node: LocalNode) -> dict[str, Any]:
-        tags = {"vagus:cluster": self.name, "vagus:role": node.role}
+        tags = {"vagus:cluster": self.name, "vagus:roles": node.roles}
         return {**node.described(), "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
 
     def _pool(self, client: ClientCertificate) -> urllib3.PoolManager:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 SERVICE = "vagus-search"
 UNIT = f"{SERVICE}.service"  # as `systemctl link` leaves it; its boot.sh lies beside it
+LIFELINE = "VAGUS_LIFELINE"  # number of an open pipe: its other end closes when whoever runs the instance is gone
 SOCKET = "service-manager.sock"  # relative: a socket's path may have 107 characters only
 STOP_SECONDS = 10
 ANSWER_SECONDS = 1200  # as TimeoutStartSec
@@ -95,6 +96,8 @@ def supervise(service: Service) -> int:
         listener.listen()
         selector.register(listener, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
+        if LIFELINE in os.environ:
+            selector.register(int(os.environ[LIFELINE]), selectors.EVENT_READ)
         try:
             _tell(service.start()[1])
             while True:
@@ -121,6 +124,8 @@ def _serve(
             woken.recv(4096)
             service.notice_end()
             continue
+        if key.fileobj is not listener:  # the lifeline was cut
+            raise SystemExit(0)
         connection, _address = listener.accept()
         with connection:
             code, text = service.answer(connection.makefile("r").readline().strip())

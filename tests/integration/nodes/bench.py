@@ -19,10 +19,14 @@ class Bench:
 
     folder: Path
     zone: str = "a"
-    tags: dict[str, str] = field(default_factory=lambda: {"vagus:cluster": "one", "vagus:role": "data+manager"})
+    tags: dict[str, str] = field(
+        default_factory=lambda: {"vagus:cluster": "one", "vagus:roles": "data,cluster_manager"}
+    )
     parameters: dict[str, str] = field(default_factory=dict)
     instances: list[dict[str, Any]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
+    script: Path = BOOT
+    facts_by_environment: bool = True  # as the hypervisor gives them; on AWS the metadata service does
 
     @property
     def home(self) -> Path:
@@ -49,34 +53,34 @@ class Bench:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     def prepare(self) -> subprocess.CompletedProcess[str]:
+        return self.boot("prepare")
+
+    def boot(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "tags.json").write_text(json.dumps(self.tags))
-        facts = {
-            "instances": self.instances,
-            "parameters": {f"/vagus/one/node/{k}": v for k, v in self.parameters.items()},
-            "bucket": str(self.folder / "buckets"),
-        }
-        (self.folder / "aws.json").write_text(json.dumps(facts))
-        path = f"{self.folder / 'bin'}:{PACKAGE / 'node_bin'}:{os.environ['PATH']}"
-        given = {
-            "INSTANCE_ID": INSTANCE,
-            "AVAILABILITY_ZONE": self.zone,
-            "PRIVATE_IP": ADDRESS,
-            "AWS_REGION": "us-east-1",
+        (self.folder / "aws.json").write_text(json.dumps(self.aws()))
+        command = ["/bin/bash", str(self.script), *arguments]
+        environment = os.environ | self._environment() | self.environment
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def aws(self) -> dict[str, Any]:
+        parameters = {f"/vagus/one/node/{k}": v for k, v in self.parameters.items()}
+        return {"instances": self.instances, "parameters": parameters, "bucket": str(self.folder / "buckets")}
+
+    def _environment(self) -> dict[str, str]:
+        stand_ins = f"{PACKAGE / 'node_bin'}:" if self.facts_by_environment else ""
+        facts = {"INSTANCE_ID": INSTANCE, "AVAILABILITY_ZONE": self.zone, "PRIVATE_IP": ADDRESS}
+        return (facts | {"AWS_REGION": "us-east-1"} if self.facts_by_environment else {}) | {
             "INSTANCE_HOME": str(self.home),
             "VAGUS_FAKE_AWS": str(self.folder / "aws.json"),
             "VAGUS_CERTIFICATES": str(self.folder / "certificates"),
             "VAGUS_ENGINES": str(self.folder / "engines"),
             "VAGUS_JAVA_HOME": str(self.folder / "jdk"),
-            "PATH": path,
+            "PATH": f"{self.folder / 'bin'}:{stand_ins}{os.environ['PATH']}",
         }
-        environment = os.environ | given | self.environment
-        return subprocess.run(
-            ["/bin/bash", str(BOOT), "prepare"], env=environment, capture_output=True, text=True, check=False
-        )
 
 
 def described(identity: str, address: str, role: str, state: str = "running", cluster: str = "one") -> dict[str, Any]:
     """An instance as EC2 describes it."""
-    tags = [{"Key": "vagus:cluster", "Value": cluster}, {"Key": "vagus:role", "Value": role}]
+    tags = [{"Key": "vagus:cluster", "Value": cluster}, {"Key": "vagus:roles", "Value": role}]
     return {"InstanceId": identity, "PrivateIpAddress": address, "State": {"Name": state}, "Tags": tags}

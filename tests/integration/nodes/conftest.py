@@ -29,11 +29,11 @@ def bench(tmp_path: Path) -> Bench:
     made.parameters |= {"engine": "opensearch", "version": "3.4.0", "heap": "192m", "zones": "a,b", "formed": "none"}
     made.parameters |= {"initial-managers": "2", "artifact-bucket": "artifacts", "settings": '{"a.b": 1}'}
     made.instances = [
-        described("i-2", "127.90.1.12", "manager"),
-        described(INSTANCE, ADDRESS, "data+manager"),
+        described("i-2", "127.90.1.12", "cluster_manager"),
+        described(INSTANCE, ADDRESS, "data,cluster_manager"),
         described("i-3", "127.90.1.13", "data"),
-        described("i-4", "127.90.1.14", "manager", "terminated"),
-        described("i-5", "127.90.1.15", "manager", cluster="two"),
+        described("i-4", "127.90.1.14", "cluster_manager", "terminated"),
+        described("i-5", "127.90.1.15", "cluster_manager", cluster="two"),
     ]
     return made
 

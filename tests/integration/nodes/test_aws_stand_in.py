@@ -9,7 +9,7 @@ from tests.integration.emulator.support import REGION, Aws, Emulator, start, sto
 
 from vagus_local.aws_cli import FileSource, ServiceSource, Source, run
 
-QUERY = "Reservations[].Instances[].[PrivateIpAddress,Tags[?Key=='vagus:role']|[0].Value]"
+QUERY = "Reservations[].Instances[].[PrivateIpAddress,Tags[?Key=='vagus:roles']|[0].Value]"
 PARAMETERS = {f"/vagus/one/node/p{number}": f"v{number}" for number in range(12)} | {
     "/vagus/one/node/settings": '{"a.b": "c d"}',
     "/vagus/one/node/deep/er": "x",
@@ -32,7 +32,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         {
             "PrivateIpAddress": "127.0.0.9",
             "State": {"Name": "running"},
-            "Tags": [{"Key": "vagus:cluster", "Value": cluster}, {"Key": "vagus:role", "Value": "data"}],
+            "Tags": [{"Key": "vagus:cluster", "Value": cluster}, {"Key": "vagus:roles", "Value": "data"}],
         }
         for cluster in ("one", "two")
     ]
@@ -52,7 +52,7 @@ def services(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Source:
         for name, value in PARAMETERS.items():
             aws.ssm.put_parameter(Name=name, Value=value, Type="String")
         for cluster in ("one", "two"):
-            tags = [{"Key": "vagus:cluster", "Value": cluster}, {"Key": "vagus:role", "Value": "data"}]
+            tags = [{"Key": "vagus:cluster", "Value": cluster}, {"Key": "vagus:roles", "Value": "data"}]
             specification = [{"ResourceType": "instance", "Tags": tags}]
             aws.ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=specification)
     aws.close()

@@ -91,7 +91,7 @@ CASES: list[tuple[str, Break, str, str]] = [
     ("no version parameter", without("version"), "parameters", "/vagus/one/node/version is not set"),
     ("no word whether the cluster is formed", without("formed"), "parameters", "formed is not set"),
     ("no cluster tag", lambda bench: bench.tags.pop("vagus:cluster"), "tags", "no tag vagus:cluster"),
-    ("no role tag", lambda bench: bench.tags.pop("vagus:role"), "tags", "no tag vagus:role"),
+    ("no roles tag", lambda bench: bench.tags.pop("vagus:roles"), "tags", "no tag vagus:roles"),
 ]
 
 
@@ -134,6 +134,13 @@ def test_a_good_instance_is_configured(bench: Bench) -> None:
     assert command[-1] == "org.example.Main"
 
 
+def test_a_group_may_have_a_heap_of_its_own(bench: Bench) -> None:
+    bench.tags["vagus:group"] = "core"
+    bench.parameters["heap-core"] = "1g"
+    assert bench.prepare().returncode == 0
+    assert "-Xmx1g" in (bench.home / "search" / "command").read_text()
+
+
 FORMING = "cluster.initial_cluster_manager_nodes"
 
 
@@ -146,7 +153,7 @@ def test_managers_form_the_cluster_only_while_it_is_not_formed(bench: Bench) -> 
 
 
 def test_a_node_that_is_no_manager_never_forms_a_cluster(bench: Bench) -> None:
-    bench.tags["vagus:role"] = "data+ingest"
+    bench.tags["vagus:roles"] = "data,ingest"
     bench.instances = [i for i in bench.instances if i["InstanceId"] != INSTANCE]
     assert bench.prepare().returncode == 0
     assert FORMING not in bench.settings()
@@ -154,7 +161,7 @@ def test_a_node_that_is_no_manager_never_forms_a_cluster(bench: Bench) -> None:
 
 
 def test_a_coordinating_node_has_no_roles(bench: Bench) -> None:
-    bench.tags["vagus:role"] = "coordinating"
+    bench.tags["vagus:roles"] = "coordinating"
     assert bench.prepare().returncode == 0
     assert bench.settings()["node.roles"] == []
 

@@ -43,7 +43,7 @@ def test_a_frozen_node_answers_with_silence_and_is_found_out(cluster: LocalClust
 
 def test_a_node_can_be_added_and_ended(cluster: LocalCluster) -> None:
     first = next(iter(cluster.nodes.values()))
-    added = cluster.add_node("b", role="data")
+    added = cluster.add_node("b", roles="data")
     cluster.wait_green(4)
     assert "initial_cluster_manager_nodes" not in (added.home / "search/config/opensearch.yml").read_text()
     cluster.stop(added)
@@ -52,7 +52,7 @@ def test_a_node_can_be_added_and_ended(cluster: LocalCluster) -> None:
 
 
 def test_an_ended_cluster_leaves_no_process(cluster: LocalCluster) -> None:
-    added = cluster.add_node("c", role="data")
+    added = cluster.add_node("c", roles="data")
     cluster.wait_until(lambda: answers(cluster, added), "answering")
     group = added.process.pid if added.process else 0
     cluster.stop(added)

@@ -1,7 +1,9 @@
 """What is brought, where it lies, and that a half engine never has an engine's name."""
 
 import json
+import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,62 @@ def test_without_maven_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DownloadFailed, match="install Maven"):
         resolve(DEFAULT, say=lambda _: None)
+
+
+MAVEN = """#!{python}
+import pathlib, sys, zipfile
+arguments = dict(a.removeprefix("-D").split("=", 1) for a in sys.argv if a.startswith("-D") and "=" in a)
+with open("{calls}", "a") as calls:
+    print(*sys.argv, file=calls)
+if "-f" in sys.argv:
+    for pom in pathlib.Path(sys.argv[sys.argv.index("-f") + 1]).parent.glob("*/pom.xml"):
+        target = pom.parent / "target" / "dependency"
+        target.mkdir(parents=True)
+        own = {{"lib": "server-1.0.jar"}}.get(pom.parent.name, "netty-4.1.jar")
+        for name in (own, "shared-2.0.jar"):
+            (target / name).write_text(name)
+else:
+    group, artifact, version, kind = arguments["artifact"].split(":")
+    folder = pathlib.Path(arguments["maven.repo.local"]) / group.replace(".", "/") / artifact / version
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / f"{{artifact}}-{{version}}.{{kind}}", "w") as archive:
+        archive.writestr("plugin-descriptor.properties", "extended.plugins=rule-framework\\nopensearch.version=9\\n")
+        archive.writestr("security-3.jar", "jar")
+"""
+
+
+@pytest.fixture
+def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Maven that brings small files; returns the file in which its runs are counted."""
+    path = tmp_path / "bin" / "mvn"
+    path.parent.mkdir()
+    path.write_text(MAVEN.format(python=sys.executable, calls=tmp_path / "calls"))
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
+    return tmp_path / "calls"
+
+
+def test_an_engine_is_laid_out_as_it_runs(maven: Path) -> None:
+    folder = resolve(DEFAULT, say=lambda _: None)
+    written = json.loads((folder / "manifest.json").read_text())
+    assert {k: written[k] for k in ("engine", "version", "java")} == {
+        "engine": "opensearch",
+        "version": "3.4.0",
+        "java": 21,
+    }
+    jars = {str(p.relative_to(folder)): sha256(p) for p in folder.rglob("*.jar")}
+    assert written["jars"] == jars
+    assert "modules/transport-netty4/netty-4.1.jar" in jars
+    assert "modules/transport-netty4/shared-2.0.jar" not in jars, "a class twice stops the node: lib/ has it"
+    descriptor = (folder / "plugins/opensearch-security/plugin-descriptor.properties").read_text()
+    assert descriptor == "extended.plugins=\nopensearch.version=3.4.0\n"
+
+
+def test_two_checkouts_at_once_bring_it_once(maven: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: resolve(DEFAULT, say=lambda _: None), range(2))
+    assert one == other
+    assert sum("copy-dependencies" in line for line in maven.read_text().splitlines()) == 1
 
 
 def test_one_maven_run_brings_all_parts(tmp_path: Path) -> None:

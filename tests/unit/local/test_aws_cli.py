@@ -7,11 +7,11 @@ import pytest
 
 from vagus_local.aws_cli import FileSource, as_text, parse_filter, run
 
-QUERY = "Reservations[].Instances[].[InstanceId,PrivateIpAddress,Tags[?Key=='vagus:role']|[0].Value]"
+QUERY = "Reservations[].Instances[].[InstanceId,PrivateIpAddress,Tags[?Key=='vagus:roles']|[0].Value]"
 
 
 def instance(identity: str, cluster: str, state: str = "running", role: str | None = "data") -> dict[str, object]:
-    tags = {"vagus:cluster": cluster} | ({"vagus:role": role} if role else {})
+    tags = {"vagus:cluster": cluster} | ({"vagus:roles": role} if role else {})
     return {
         "InstanceId": identity,
         "PrivateIpAddress": "127.0.0.9",

@@ -131,3 +131,15 @@ def test_other_units_and_verbs_are_refused(instance: Instance) -> None:
     assert instance.systemctl("stop", "sshd").returncode == 5
     assert instance.systemctl("mask", "vagus-search").returncode == 1
     end(instance)
+
+
+def test_an_instance_ends_with_whoever_runs_it(tmp_path: Path) -> None:
+    made = Instance(tmp_path)
+    read, write = os.pipe()
+    environment = {**made.environment, "VAGUS_LIFELINE": str(read)}
+    command = made.command("enable", "--now", "vagus-search")
+    with subprocess.Popen(command, env=environment, pass_fds=[read], stderr=subprocess.DEVNULL) as process:
+        until(lambda: (tmp_path / "calls").exists() and made.calls()[-1] == "exec", 10, "started")
+        os.close(write)
+        assert process.wait(20) == 0
+    os.close(read)
