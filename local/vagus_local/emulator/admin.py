@@ -1,6 +1,6 @@
 """POST /_local/...: what only a test or a person at the local stack may do (no AWS API has it).
 
-/_local/events       [PutEvents entries]   send service events (source aws.*)
+/_local/events       [PutEvents entries]   send service events (aws.*), in ?account=... or the default one
 /_local/faults       {target ARN: n}       the next n deliveries to the target fail as throttled
 /_local/ttl          {"now": epoch}        expire DynamoDB items as of then
 /_local/trail-keys   [public keys]         what CloudTrail's ListPublicKeys answers
@@ -12,6 +12,7 @@ import json
 import os
 import re
 import signal
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -86,7 +87,7 @@ async def _body(receive: Any) -> bytes:
 
 
 def _with_admin(old: Any) -> Any:
-    account = os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
+    default = os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
     region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -94,6 +95,7 @@ def _with_admin(old: Any) -> Any:
             await old(scope, receive, send)
             return
         body = await _body(receive)
+        account = urllib.parse.parse_qs(scope["query_string"].decode()).get("account", [default])[0]
         with responses.request_scope(account, region):
             status, out = answer(scope["path"], body) if scope["method"] == "POST" else (405, {"error": "POST only"})
         headers = [(b"content-type", b"application/json")]

@@ -16,7 +16,7 @@ from ministack.core import responses
 from ministack.services import ec2
 
 from vagus_local.emulator import instance_role
-from vagus_local.emulator.addresses import AddressPool
+from vagus_local.emulator.addresses import AddressPool, Exhausted
 from vagus_local.emulator.eventbridge import emit, region_arn
 from vagus_local.emulator.hypervisor import Hypervisor, Machine
 from vagus_local.emulator.launch import Launch
@@ -26,6 +26,10 @@ _STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "
 _lock = threading.RLock()
 state_listeners: list[Callable[[str, str], None]] = []
 """Called as listener(instance id, state name), in the instance's account and Region, with no lock of ours held."""
+
+
+class LaunchError(Exception):
+    """An instance could not be launched; nothing of it is left."""
 
 
 class _Host:
@@ -42,7 +46,7 @@ def state(instance: str) -> str | None:
 
 
 def launch(plan: Launch) -> str:
-    """Run one instance and return its id; addresses.Exhausted when the network is full."""
+    """Run one instance and return its id; LaunchError when the network is full or it cannot boot."""
     record = ec2._launch_instances_internal(
         plan.image, plan.instance_type, plan.subnet, 1, plan.key_name, plan.user_data, list(plan.security_groups)
     )[0]
@@ -56,7 +60,11 @@ def launch(plan: Launch) -> str:
     _address(instance, record)
     _attach_volumes(instance, record, plan)
     _change(instance, "pending")
-    _boot(instance)
+    try:
+        _boot(instance)
+    except OSError as error:
+        terminate(instance)
+        raise LaunchError(f"the instance cannot boot: {error}") from error
     return instance
 
 
@@ -65,9 +73,9 @@ def _address(instance: str, record: dict[str, Any]) -> None:
         return
     try:
         address = _Host.pool.take(instance)
-    except RuntimeError:
+    except Exhausted as error:
         ec2._discard_instance_records(record)
-        raise
+        raise LaunchError(str(error)) from error
     record["PrivateIpAddress"] = address
     record["PrivateDnsName"] = f"ip-{address.replace('.', '-')}.ec2.internal"
 
@@ -248,8 +256,8 @@ def _run_instances(parameters: dict[str, Any]) -> Any:
     count = int(ec2._p(parameters, "MaxCount") or 1)
     try:
         ids = [launch(plan) for _ in range(count)]
-    except RuntimeError as error:
-        return ec2._error("InsufficientFreeAddressesInSubnet", str(error), 400)
+    except LaunchError as error:
+        return ec2._error("InsufficientInstanceCapacity", str(error), 500)
     items = "".join(ec2._instance_xml(ec2._instances[i]) for i in ids)
     inner = f"<instancesSet>{items}</instancesSet><reservationId>r-{ids[0][2:]}</reservationId>"
     return ec2._xml(200, "RunInstancesResponse", f"{inner}<ownerId>{responses.get_account_id()}</ownerId><groupSet/>")

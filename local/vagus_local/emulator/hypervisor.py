@@ -106,6 +106,8 @@ class Processes:
         self._node_bin = node_bin
         self._marker = marker
         self._machines: dict[str, Machine] = {}
+        self._running: dict[str, threading.Event] = {}
+        """Not set while the machine is frozen: its agent runs nothing then."""
 
     def home(self, instance: str) -> Path:
         return self._folder / instance
@@ -116,6 +118,8 @@ class Processes:
         (home / "user-data").write_bytes(_decoded(machine.user_data))
         (home / "tags.json").write_text(json.dumps(dict(machine.tags), indent=1))
         self._machines[machine.instance] = machine
+        self._running[machine.instance] = threading.Event()
+        self._running[machine.instance].set()
         with (home / "boot.log").open("ab") as log:
             self._start(machine, self._command, log.fileno(), log.fileno())
 
@@ -127,11 +131,13 @@ class Processes:
         then()
 
     def signal(self, instance: str, number: signal.Signals) -> int:
+        if number in (signal.SIGSTOP, signal.SIGCONT) and (running := self._running.get(instance)):
+            (running.clear if number == signal.SIGSTOP else running.set)()
         return processes.send(self._marker, number, instance)
 
     def run(self, instance: str, argv: list[str]) -> Finished | None:
         machine = self._machines.get(instance)
-        if machine is None:
+        if machine is None or not self._running[instance].wait(_COMMAND_LIMIT):
             return None
         folder = self.home(instance) / "commands"
         folder.mkdir(exist_ok=True)

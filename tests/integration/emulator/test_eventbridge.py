@@ -16,7 +16,7 @@ def entry(**detail: Any) -> dict[str, Any]:
 
 
 class Wired:
-    """A rule of the default account with a queue as target and a dead-letter queue."""
+    """A rule with a queue as target and a dead-letter queue."""
 
     def __init__(self, aws: Aws, name: str, retries: int) -> None:
         self.sqs = aws.sqs
@@ -39,43 +39,33 @@ class Wired:
         return found
 
 
-def default_account(emulator: Emulator) -> Aws:
-    return Aws(emulator.url, "000000000000")
-
-
-def test_a_throttled_target_is_tried_again(emulator: Emulator) -> None:
-    aws = default_account(emulator)
+def test_a_throttled_target_is_tried_again(aws: Aws, emulator: Emulator) -> None:
     wired = Wired(aws, "twice", retries=5)
     emulator.post("/_local/faults", {wired.arn: 2})
-    emulator.post("/_local/events", [entry(test="twice")])
+    emulator.post(f"/_local/events?account={aws.account}", [entry(test="twice")])
     (message,) = until(lambda: wired.received(wired.queue))
     assert json.loads(message["Body"])["detail"] == {"test": "twice"}
     assert not wired.received(wired.dead)
-    aws.close()
 
 
-def test_a_target_that_stays_throttled_sends_the_event_to_the_dead_letter_queue(emulator: Emulator) -> None:
-    aws = default_account(emulator)
+def test_a_target_that_stays_throttled_sends_the_event_to_the_dead_letter_queue(aws: Aws, emulator: Emulator) -> None:
     wired = Wired(aws, "never", retries=2)
     emulator.post("/_local/faults", {wired.arn: 99})
-    emulator.post("/_local/events", [entry(test="never")])
+    emulator.post(f"/_local/events?account={aws.account}", [entry(test="never")])
     (message,) = until(lambda: wired.received(wired.dead))
     attributes = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
     assert (attributes["ERROR_CODE"], attributes["RETRY_ATTEMPTS"]) == ("THROTTLING", "2")
     assert attributes["TARGET_ARN"] == wired.arn
     assert json.loads(message["Body"])["detail"] == {"test": "never"}
     emulator.post("/_local/faults", {wired.arn: 0})
-    aws.close()
 
 
-def test_a_target_that_is_gone_is_a_dead_letter_at_once(emulator: Emulator) -> None:
-    aws = default_account(emulator)
+def test_a_target_that_is_gone_is_a_dead_letter_at_once(aws: Aws, emulator: Emulator) -> None:
     wired = Wired(aws, "gone", retries=5)
     aws.sqs.delete_queue(QueueUrl=wired.queue)
-    emulator.post("/_local/events", [entry(test="gone")])
+    emulator.post(f"/_local/events?account={aws.account}", [entry(test="gone")])
     (message,) = until(lambda: wired.received(wired.dead))
     assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "RESOURCE_NOT_FOUND"
-    aws.close()
 
 
 def test_only_aws_may_send_events_of_aws(aws: Aws) -> None:

@@ -106,6 +106,24 @@ def test_a_zone_is_frozen_thawed_and_killed(aws: Aws, emulator: Emulator) -> Non
     assert alive(pids[1])
 
 
+def test_a_frozen_instance_runs_its_commands_when_it_is_thawed(aws: Aws, emulator: Emulator) -> None:
+    aws.group(DesiredCapacity=1)
+    (instance,) = aws.in_service()
+    boot_pid(emulator, instance)
+    emulator.post("/_local/zones/us-east-1a/freeze")
+    sent = aws.ssm.send_command(
+        InstanceIds=[instance],
+        DocumentName="AWS-RunShellScript",
+        Parameters={"commands": ["echo $$ > $INSTANCE_HOME/ran"]},
+    )
+    note, asked = emulator.home(instance) / "ran", {"CommandId": sent["Command"]["CommandId"], "InstanceId": instance}
+    until(lambda: aws.ssm.get_command_invocation(**asked)["Status"] == "InProgress")
+    assert not note.exists()
+    emulator.post("/_local/zones/us-east-1a/thaw")
+    until(lambda: aws.ssm.get_command_invocation(**asked)["Status"] == "Success")
+    assert note.exists()
+
+
 def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
@@ -139,6 +157,32 @@ def test_addresses_come_from_the_nodes_network_and_none_is_used_twice(aws: Aws) 
     addresses = [aws.instance(i)["PrivateIpAddress"] for i in aws.in_service()]
     assert len(set(addresses)) == 5
     assert all(a.startswith("127.199.7.") and 10 <= int(a.rsplit(".", 1)[1]) <= 250 for a in addresses)
+
+
+def test_an_instance_that_cannot_boot_is_a_failed_launch_and_leaves_no_address_taken(tmp_path: Path) -> None:
+    emulator = start(tmp_path, VAGUS_BOOT="/no/such/command")
+    aws = Aws(emulator.url, "100000000000")
+    aws.group(DesiredCapacity=1)
+    activity = aws.autoscaling.describe_scaling_activities(AutoScalingGroupName="nodes")["Activities"][-1]
+    assert activity["StatusCode"] == "Failed"
+    assert "/no/such/command" in activity["StatusMessage"]
+    assert not aws.members()
+    with pytest.raises(ClientError, match="cannot boot"):
+        aws.ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
+    aws.close()
+    stop(emulator)
+
+
+def test_a_reset_ends_every_instance_and_forgets_every_group(tmp_path: Path) -> None:
+    emulator = start(tmp_path)
+    aws = Aws(emulator.url, "100000000000")
+    aws.group(DesiredCapacity=2)
+    pids = [boot_pid(emulator, i) for i in aws.in_service()]
+    emulator.post("/_ministack/reset")
+    assert not aws.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    until(lambda: not any(alive(pid) for pid in pids))
+    aws.close()
+    stop(emulator)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

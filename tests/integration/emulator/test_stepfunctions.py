@@ -162,3 +162,17 @@ def test_no_nap_before_the_first_state(aws: Aws) -> None:
         shown = ended(aws, aws.stepfunctions.start_execution(stateMachineArn=machine)["executionArn"])
         took.append((shown["stopDate"] - shown["startDate"]).total_seconds())
     assert min(took) < 0.15
+
+
+def test_a_state_may_call_auto_scaling_itself(aws: Aws) -> None:
+    """An aws-sdk integration; its errors are named AutoScaling.<Code>Exception."""
+    aws.group(DesiredCapacity=0)
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:autoscaling:setDesiredCapacity",
+        "Parameters": {"AutoScalingGroupName": "nodes", "DesiredCapacity": 2},
+        "ResultPath": None,
+        "End": True,
+    }
+    assert ended(aws, execution(aws, {"Grow": task}))["status"] == "SUCCEEDED"
+    assert len(aws.in_service()) == 2

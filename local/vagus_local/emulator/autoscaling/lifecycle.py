@@ -90,7 +90,7 @@ def launch(group: Group, cause: str, replaces: Member | None = None) -> Member |
         return None
     try:
         instance = ec2.launch(_plan(group, data, subnet, zone))
-    except (RuntimeError, OSError) as error:
+    except ec2.LaunchError as error:
         _failed_launch(group, activity, str(error))
         return None
     activity.description = f"Launching a new EC2 instance: {instance}"
