@@ -2,6 +2,7 @@
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import translated
+from vagus.errors import Refused
 
 
 class SsmParameters:
@@ -12,5 +13,7 @@ class SsmParameters:
 
     def put(self, name: str, value: str) -> None:
         """Put or overwrite one. Raises `Refused` for a value that SSM doesn't take, such as an empty one."""
+        if not value:
+            raise Refused(f"{name}: a parameter's value can't be empty")
         with translated("ssm"):
             self._clients.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)

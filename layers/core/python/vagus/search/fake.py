@@ -138,7 +138,8 @@ class FakeEngine:
             raise Refused(f"{index}[{shard}]: no such shard")
         rules = self._rules()
         words = ((one.name, self.shards.why_not(rules, index, shard, node or copy.node, one)) for one in self.up())
-        return "\n".join(f"{name}: {why}" for name, why in words if why)
+        lines = (f"{name}: {why}" for name, why in words if why)
+        return "\n".join(sorted(lines, key=lambda line: (len(line), line)))
 
     def update_settings(self, update: SettingsUpdate) -> None:
         """One cluster-state update; an unknown name, or a value that can't be, changes nothing."""

@@ -1,0 +1,93 @@
+"""Each port twice: the adapter on real parts (local AWS, real search nodes), and the fake that lies beside it."""
+
+import itertools
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from tests.integration.contracts.aws_world import AwsGroups, FakeWorldGroups, GroupsWorld, state_machine, state_table
+from tests.integration.contracts.search_world import FakeSearch, RealSearch, SearchWorld
+from tests.integration.emulator.support import REGION, Aws, Emulator, start, stop
+
+from vagus.aws.clients import Clients
+from vagus.aws.executions import Machine
+from vagus.aws.fake import FakeExecutions, FakeParameters, FakeTable
+from vagus.aws.parameters import SsmParameters
+from vagus.aws.tables import DynamoTable
+from vagus.ports import Executions, Parameters, Table
+from vagus_local.cluster import LocalCluster
+
+_accounts = itertools.count(200000000001)
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    running = start(tmp_path_factory.mktemp("emulator"))
+    yield running
+    stop(running)
+
+
+@pytest.fixture
+def aws(emulator: Emulator) -> Iterator[Aws]:
+    """An account of its own."""
+    account = Aws(emulator.url, str(next(_accounts)))
+    yield account
+    account.close()
+
+
+@pytest.fixture
+def session(aws: Aws, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
+    return boto3.Session(aws_access_key_id=aws.account, aws_secret_access_key="test", region_name=REGION)
+
+
+@pytest.fixture
+def clients(session: boto3.Session) -> Clients:
+    return Clients(session)
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def table(request: pytest.FixtureRequest) -> Table:
+    if request.param == "fake":
+        return FakeTable()
+    return DynamoTable(request.getfixturevalue("clients"), state_table(request.getfixturevalue("aws")))
+
+
+@pytest.fixture(params=["fake", "stepfunctions"])
+def executions(request: pytest.FixtureRequest) -> Executions:
+    if request.param == "fake":
+        return FakeExecutions()
+    return Machine(request.getfixturevalue("clients"), state_machine(request.getfixturevalue("aws")))
+
+
+@pytest.fixture(params=["fake", "ssm"])
+def parameters(request: pytest.FixtureRequest) -> Parameters:
+    return FakeParameters() if request.param == "fake" else SsmParameters(request.getfixturevalue("clients"))
+
+
+@pytest.fixture(params=["fake", "autoscaling"])
+def groups(request: pytest.FixtureRequest) -> GroupsWorld:
+    if request.param == "fake":
+        return FakeWorldGroups()
+    return AwsGroups(request.getfixturevalue("aws"), request.getfixturevalue("clients"))
+
+
+@pytest.fixture(scope="session")
+def real_cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(nodes_per_zone=1, zones=("a", "b", "c"), name="contracts") as running:
+        yield running
+
+
+@pytest.fixture
+def real_search(real_cluster: LocalCluster) -> Iterator[RealSearch]:
+    world = RealSearch(real_cluster)
+    yield world
+    world.close()
+
+
+@pytest.fixture(params=["fake", "opensearch"])
+def search(request: pytest.FixtureRequest) -> SearchWorld:
+    if request.param == "fake":
+        return FakeSearch()
+    world: RealSearch = request.getfixturevalue("real_search")
+    return world

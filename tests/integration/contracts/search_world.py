@@ -1,0 +1,117 @@
+"""What a contract test may do to a cluster beside the port: the same words for three real nodes and for the fake."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from vagus.ports import SearchWrite
+from vagus.search.client import SearchClient
+from vagus.search.fake import FakeEngine
+from vagus.search.tls import Tls
+from vagus_local.certificates import Authority
+from vagus_local.cluster import LocalCluster
+
+ZONES = ("a", "b", "c")
+AWARENESS = "cluster.routing.allocation.awareness"
+
+
+class SearchWorld(Protocol):
+    """Three nodes in three zones, awareness of zones forced: each manager-eligible and with data."""
+
+    port: SearchWrite
+
+    def create_index(self, name: str, *, shards: int = 1, replicas: int = 1) -> None:
+        """An index, all its copies started."""
+        ...
+
+    def strand(self, name: str) -> str:
+        """An index of one copy that is unassigned while its store lies on a live node; tells that node."""
+        ...
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Lets time pass until something holds; fails if it never does."""
+        ...
+
+
+class FakeSearch:
+    """The simulated engine, its clock moved by the test."""
+
+    def __init__(self) -> None:
+        self._now = 1_700_000_000.0
+        self.engine = FakeEngine(lambda: self._now, managers=3)
+        for zone in ZONES:
+            self.engine.start_node(f"i-{zone}", zone)
+        self.engine.persistent |= {f"{AWARENESS}.attributes": "zone", f"{AWARENESS}.force.zone.values": "a,b,c"}
+        self.port: SearchWrite = self.engine
+
+    def create_index(self, name: str, *, shards: int = 1, replicas: int = 1) -> None:
+        self.engine.create_index(name, shards=shards, replicas=replicas)
+        self.until(lambda: self.port.look().status == "green")
+
+    def strand(self, name: str) -> str:
+        self.create_index(name, replicas=0)
+        node = next(copy.node for copy in self.port.look().copies if copy.index == name)
+        assert node is not None
+        self.engine.exhaust(name, 0, node)
+        return node
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        for _ in range(1000):
+            if holds():
+                return
+            self._now += 1
+        raise AssertionError(f"never: {holds}")
+
+
+class RealSearch:
+    """Three real nodes, through the write certificate."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self.cluster = cluster
+        self._made: list[str] = []
+        self._open: list[SearchClient] = []
+        self.port: SearchWrite = self.client()
+
+    def client(
+        self, role: str = "vagus-write", addresses: Sequence[str] | None = None, tls: Tls | None = None
+    ) -> SearchClient:
+        """A client of its own, closed with the world."""
+        made = SearchClient(addresses or list(self.cluster.addresses.values()), tls or self.tls(role))
+        self._open.append(made)
+        return made
+
+    def tls(self, role: str, ca: Authority | None = None) -> Tls:
+        """A client's certificate; `ca`: trust that authority instead of the cluster's."""
+        own = self.cluster.certificates.client(role)
+        trusted = (ca or self.cluster.certificates).ca
+        return Tls(certificate=own.certificate.read_text(), key=own.key.read_text(), ca=trusted.read_text())
+
+    def create_index(self, name: str, *, shards: int = 1, replicas: int = 1, **settings: Any) -> None:
+        said = {"number_of_shards": shards, "number_of_replicas": replicas, **settings}
+        self._made.append(name)
+        self.cluster.call("PUT", f"/{name}", {"settings": said})
+        self.cluster.wait_green(3)
+
+    def strand(self, name: str) -> str:
+        """Its retries are used up: it can't open without its translog, while its segments are all there."""
+        self.create_index(name, replicas=0, **{"allocation.max_retries": 1})
+        node = next(copy.node for copy in self.port.look().copies if copy.index == name)
+        assert node is not None
+        uuid = self.cluster.call("GET", f"/{name}/_settings")[name]["settings"]["index"]["uuid"]
+        self.cluster.call("POST", f"/{name}/_close?wait_for_active_shards=0")
+        (checkpoint,) = self.cluster.nodes[node].home.glob(f"data/**/{uuid}/0/translog/translog.ckp")
+        checkpoint.unlink()
+        self.cluster.call("POST", f"/{name}/_open?wait_for_active_shards=0")
+        return node
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        self.cluster.wait_until(holds, "as the test wants it", seconds=60)
+
+    def close(self) -> None:
+        """Leave the cluster as it was met."""
+        nothing = {"cluster.routing.*": None, "cluster.metadata.*": None}
+        self.cluster.call("PUT", "/_cluster/settings", {"persistent": nothing, "transient": nothing})
+        for name in self._made:
+            self.cluster.call("DELETE", f"/{name}?ignore_unavailable=true")
+        for client in self._open:
+            client.close()
+        self.cluster.wait_green(3)

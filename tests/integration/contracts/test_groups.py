@@ -1,0 +1,195 @@
+"""Groups: what waits, what is retained, what is gone; the same in Auto Scaling and in the fake."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.integration.contracts.aws_world import ROLES, ZONE, AwsGroups, GroupsWorld, lifecycle_of, members
+from tests.integration.emulator.support import Aws
+
+from vagus.aws.clients import Clients
+from vagus.aws.groups import AutoScalingGroups
+from vagus.aws.nodes import addresses
+from vagus.errors import Refused
+from vagus.instances import TERMINATE_HOOK
+
+GROUP = "one-core-b"
+
+
+def leaving(groups: GroupsWorld, retains: bool = True, hook: str | None = TERMINATE_HOOK) -> str:
+    """An instance of a group of two that begins to leave."""
+    groups.create(GROUP, "one", desired=2, retains=retains, hook=hook)
+    instance = members(groups.port, GROUP)[0].id
+    groups.scale_in(instance)
+    return instance
+
+
+def test_a_group_is_told_with_its_cluster_zone_roles_and_size(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=2)
+    (group,) = groups.port.describe()
+    assert (group.name, group.cluster, group.zone, group.roles) == (GROUP, "one", ZONE, ROLES)
+    assert (group.desired, group.retains, group.hook, group.unprotected) == (2, True, TERMINATE_HOOK, False)
+    assert [(one.lifecycle, one.zone, one.healthy, one.leaving) for one in group.instances] == [
+        ("InService", ZONE, True, False)
+    ] * 2
+
+
+def test_clusters_are_picked_by_name(groups: GroupsWorld) -> None:
+    for cluster in ("one", "two", "three"):
+        groups.create(f"{cluster}-core-b", cluster, desired=0)
+    assert [group.cluster for group in groups.port.describe(["two", "none"])] == ["two"]
+    assert {group.cluster for group in groups.port.describe()} == {"one", "two", "three"}
+    assert groups.port.describe([]) == ()
+    assert len(groups.port.describe(["one", "two", "three", "four", "five", "six", "seven"])) == 3
+
+
+def test_a_leaving_instance_waits_and_its_start_is_known(groups: GroupsWorld) -> None:
+    instance = leaving(groups)
+    (group,) = groups.port.describe(["one"])
+    assert lifecycle_of(groups.port, GROUP, instance) == "Terminating:Wait"
+    assert (group.desired, group.hook) == (1, TERMINATE_HOOK)
+    since = groups.port.waiting_since(GROUP, instance)
+    assert since is not None
+    assert since.tzinfo is not None
+
+
+def test_one_that_does_not_leave_has_no_start(groups: GroupsWorld) -> None:
+    leaving(groups)
+    staying = next(one for one in members(groups.port, GROUP) if not one.leaving)
+    assert groups.port.waiting_since(GROUP, staying.id) is None
+
+
+def test_continue_ends_it(groups: GroupsWorld) -> None:
+    instance = leaving(groups)
+    assert groups.port.complete(GROUP, TERMINATE_HOOK, instance, "CONTINUE") is True
+    groups.await_lifecycle(GROUP, instance, None)
+    assert len(members(groups.port, GROUP)) == 1
+
+
+def test_abandon_retains_where_the_group_says_so(groups: GroupsWorld) -> None:
+    instance = leaving(groups)
+    assert groups.port.complete(GROUP, TERMINATE_HOOK, instance, "ABANDON") is True
+    groups.await_lifecycle(GROUP, instance, "Terminating:Retained")
+    assert next(one for one in members(groups.port, GROUP) if one.id == instance).retained
+
+
+def test_abandon_ends_it_where_the_group_does_not_retain(groups: GroupsWorld) -> None:
+    instance = leaving(groups, retains=False)
+    assert groups.port.describe()[0].unprotected
+    groups.port.complete(GROUP, TERMINATE_HOOK, instance, "ABANDON")
+    groups.await_lifecycle(GROUP, instance, None)
+
+
+def test_without_a_hook_nothing_waits(groups: GroupsWorld) -> None:
+    instance = leaving(groups, hook=None)
+    groups.await_lifecycle(GROUP, instance, None)
+
+
+def test_completing_twice_finds_no_hook_and_is_as_good_as_done(groups: GroupsWorld) -> None:
+    instance = leaving(groups)
+    assert groups.port.complete(GROUP, TERMINATE_HOOK, instance, "CONTINUE") is True
+    assert groups.port.complete(GROUP, TERMINATE_HOOK, instance, "CONTINUE") is False
+
+
+def test_an_instance_that_does_not_wait_has_no_hook_to_complete_or_to_beat(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=1)
+    instance = members(groups.port, GROUP)[0].id
+    assert groups.port.complete(GROUP, TERMINATE_HOOK, instance, "CONTINUE") is False
+    assert groups.port.heartbeat(GROUP, TERMINATE_HOOK, instance) is False
+    assert lifecycle_of(groups.port, GROUP, instance) == "InService"
+
+
+def test_a_heartbeat_reaches_a_waiting_instance(groups: GroupsWorld) -> None:
+    instance = leaving(groups)
+    assert groups.port.heartbeat(GROUP, TERMINATE_HOOK, instance) is True
+    assert lifecycle_of(groups.port, GROUP, instance) == "Terminating:Wait"
+
+
+def test_a_retained_instance_goes_by_termination_only(groups: GroupsWorld) -> None:
+    instance = leaving(groups)
+    groups.port.complete(GROUP, TERMINATE_HOOK, instance, "ABANDON")
+    assert groups.port.complete(GROUP, TERMINATE_HOOK, instance, "CONTINUE") is False
+    groups.port.terminate(instance)
+    groups.await_lifecycle(GROUP, instance, None)
+
+
+def test_terminating_one_that_is_gone_is_as_good_as_done(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=0)
+    groups.port.terminate("i-0123456789abcdef0")
+    groups.port.terminate("i-0123456789abcdef0")
+    assert members(groups.port, GROUP) == ()
+
+
+def test_a_size_is_set_and_kept(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=0)
+    groups.port.set_desired(GROUP, 3)
+    groups.port.set_desired(GROUP, 3)
+    assert groups.port.describe()[0].desired == 3
+    assert len(members(groups.port, GROUP)) == 3
+
+
+def test_a_size_outside_the_bounds_is_refused(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=1)
+    with pytest.raises(Refused):
+        groups.port.set_desired(GROUP, 10)
+    assert groups.port.describe()[0].desired == 1
+
+
+# -- AWS alone -----------------------------------------------------------------------------------------------------
+
+
+def test_the_start_is_that_of_the_activity(aws: Aws, clients: Clients) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)  # AWS tells whole seconds in places
+    world = AwsGroups(aws, clients)
+    instance = leaving(world)
+    since = world.port.waiting_since(GROUP, instance)
+    assert since is not None
+    assert before <= since <= datetime.now(UTC) + timedelta(seconds=2)
+
+
+def test_more_groups_than_a_page_are_all_told(aws: Aws, clients: Clients) -> None:
+    world = AwsGroups(aws, clients)
+    subnets = aws.subnets("a")
+    tags = [{"Key": "vagus:cluster", "Value": "one"}, {"Key": "vagus:cell", "Value": "local"}]
+    tags.append({"Key": "vagus:group", "Value": "core"})
+    for n in range(103):
+        aws.group(f"one-core-{n}", subnets=subnets, Tags=tags)
+    assert len(world.port.describe()) == 103
+
+
+def test_another_cells_groups_are_not_ours(aws: Aws, clients: Clients) -> None:
+    AwsGroups(aws, clients).create(GROUP, "one", desired=0)
+    assert AutoScalingGroups(clients, "other").describe() == ()
+    assert len(AutoScalingGroups(clients).describe()) == 1
+
+
+def test_a_declared_group_whose_hook_was_deleted_is_found_out_while_it_waits(aws: Aws, clients: Clients) -> None:
+    world = AwsGroups(aws, clients)
+    leaving(world, hook="somebody-elses")
+    (group,) = world.port.describe()
+    assert group.hook is None
+    assert group.unprotected
+
+
+def test_an_adopted_group_without_our_hook_is_unprotected(aws: Aws, clients: Clients) -> None:
+    aws.group("theirs", Tags=[{"Key": "vagus:cluster", "Value": "one"}])
+    (group,) = AutoScalingGroups(clients).describe()
+    assert (group.mode, group.hook, group.unprotected) == ("adopted", None, True)
+
+
+def test_suspended_processes_are_told(aws: Aws, clients: Clients) -> None:
+    world = AwsGroups(aws, clients)
+    world.create(GROUP, "one", desired=0)
+    aws.autoscaling.suspend_processes(AutoScalingGroupName=GROUP, ScalingProcesses=["ReplaceUnhealthy", "AZRebalance"])
+    assert world.port.describe()[0].suspended == ("AZRebalance", "ReplaceUnhealthy")
+
+
+def test_the_nodes_of_a_cluster_answer_zones_in_turn(aws: Aws, clients: Clients) -> None:
+    subnets = aws.subnets("ab")
+    tags = [{"Key": "vagus:cluster", "Value": "one", "PropagateAtLaunch": True}]
+    for name, subnet, size in (("a", subnets[0], 2), ("b", subnets[1], 1)):
+        aws.group(name, DesiredCapacity=size, subnets=[subnet], Tags=tags)
+    told = addresses(clients, "one")
+    shown = aws.ec2.describe_instances()["Reservations"]
+    zones = {i["PrivateIpAddress"]: i["Placement"]["AvailabilityZone"][-1] for r in shown for i in r["Instances"]}
+    assert [zones[address] for address in told] == ["a", "b", "a"]
+    assert addresses(clients, "none") == ()
