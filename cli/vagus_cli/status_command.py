@@ -102,7 +102,7 @@ def observed(world: World, spec: ClusterSpec) -> ClusterShown:
         declared_nodes=sum(spec.sizes().values()),
     )
     try:
-        seen = rows.read(world.state(spec), spec.name)
+        seen = rows.read_shown(world.state(spec), spec.name)
         groups = world.reads.groups.describe([spec.name])
     except VagusError as error:
         return msgspec.structs.replace(bare, fault=f"{type(error).__name__}: {error}")

@@ -169,7 +169,7 @@ class Scene:
 
     def rows(self) -> Rows:
         """What the state table says of this cluster."""
-        return rows.read(self._table("state"), self.cluster)
+        return rows.read_shown(self._table("state"), self.cluster)
 
     def records(self) -> list[Record]:
         """Today's records of this cluster, oldest first."""

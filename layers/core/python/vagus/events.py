@@ -94,3 +94,8 @@ _PARSERS: Mapping[tuple[str, str], Callable[[_Envelope, Fleet], Parsed]] = {
     ("aws.autoscaling", "EC2 Instance Terminate Successful"): _activity,
     ("aws.autoscaling", "EC2 Instance Launch Successful"): _activity,
 }
+
+SOURCES: Mapping[str, tuple[str, ...]] = {
+    source: tuple(kind for of, kind in _PARSERS if of == source) for source in dict.fromkeys(of for of, _ in _PARSERS)
+}
+"""Source -> detail-types: what a rule has to match so that every parser is fed. Derived, so that none is forgotten."""

@@ -244,5 +244,7 @@ def _hand_over(room: Room, table: Table, executions: Executions, seen: Rows, cal
 
 def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -> None:
     """Put the plan's row: what `vagus status` shows. The only write that a deciding function may make."""
+    key, partition = f"plan#{capability}", rows.plan_partition(seen.cluster)
+    noted = table.read(partition, key).get(key)
     shown: dict[str, Any] = {"at": iso, **msgspec.to_builtins(plan)}
-    table.write(rows.partition(seen.cluster), seen.put(f"plan#{capability}", shown))
+    table.write(partition, Put(key=key, data=shown, expected=noted.version if noted else 0))

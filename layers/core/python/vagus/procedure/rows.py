@@ -1,4 +1,7 @@
-"""What the state table says of one cluster. Partition `cluster#<name>`; a row each for what must agree with itself."""
+"""What the state table says of one cluster. Partition `cluster#<name>`; a row each for what must agree with itself.
+
+What was planned lies beside, in `plan#<name>`: nothing is decided by it.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -42,7 +45,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a cluster's rows at one consistent read. `versions` is for compare-and-set."""
+    """All of a cluster's rows at one consistent read. `versions` is for compare-and-set; `plans` is for showing only
+    (`read_shown`)."""
 
     cluster: str
     heads: Mapping[str, Head] = {}
@@ -72,6 +76,11 @@ def partition(cluster: str) -> str:
     return f"cluster#{cluster}"
 
 
+def plan_partition(cluster: str) -> str:
+    """The partition of a cluster's plan rows: one of its own, so that a role can be allowed to put these alone."""
+    return f"plan#{cluster}"
+
+
 def read(table: Table, cluster: str) -> Rows:
     """All rows of a cluster, consistently. Raises `Malformed` for a row that this version can't read."""
     rows = table.read(partition(cluster))
@@ -84,9 +93,14 @@ def read(table: Table, cluster: str) -> Rows:
         leases={key.removeprefix("lease#"): _decoded(row, Lease) for key, row in _of(rows, "lease#")},
         identity=rows["identity"].data["uuid"] if "identity" in rows else None,
         sizes=rows["sizes"].data if "sizes" in rows else {},
-        plans={key.removeprefix("plan#"): row.data for key, row in _of(rows, "plan#")},
         versions={key: row.version for key, row in rows.items()},
     )
+
+
+def read_shown(table: Table, cluster: str) -> Rows:
+    """All rows of a cluster and the plans that were noted last: what is shown to a person, never decided on."""
+    plans = {key.removeprefix("plan#"): row.data for key, row in table.read(plan_partition(cluster)).items()}
+    return msgspec.structs.replace(read(table, cluster), plans=plans)
 
 
 def _of(rows: Mapping[str, Row], prefix: str) -> list[tuple[str, Row]]:
