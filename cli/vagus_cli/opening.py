@@ -5,7 +5,6 @@ The local stack is reached as AWS is (same names, same secrets); only endpoint a
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,10 +74,9 @@ def _local(choice: Choice, folder: Path | None) -> World | None:
         raise UsageFault(str(error)) from error
     if stack is None:
         return None
-    os.environ["AWS_ENDPOINT_URL"] = stack.endpoint  # how every client of this process finds the emulator
     fleet = fleet_files.load(choice.fleet or Path(stack.fleet))
     there = {name: spec for name, spec in fleet.items() if spec.cell == stack.cell}
-    return _world(f"target: the local stack, {stack.endpoint}", local.session(), there)
+    return _world(f"target: the local stack, {stack.endpoint}", stack.session, there)
 
 
 def _world(where: str, session: boto3.Session, fleet: Fleet) -> World:

@@ -14,6 +14,7 @@ from vagus.procedure.rows import Rows
 from vagus.rooms import ROOMS
 from vagus.steps import AnyStep, kind
 from vagus_cli import options, output
+from vagus_cli.ways_out import WAYS_OUT
 from vagus_cli.world import World
 
 NOTHING_DUE, DUE, PERSON_NEEDED = 0, 3, 4
@@ -32,7 +33,7 @@ class ShownStep(msgspec.Struct, frozen=True, kw_only=True):
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """The plan of one capability. `next`: what would be done now; `foreseen`: what is likely to follow, never trusted.
 
-    `held_back`: why a run would not do it at this moment; empty if it would.
+    `held_back`: why a run would not do it at this moment; empty if it would. `way_out`: what a person does about it.
     """
 
     cluster: str
@@ -45,6 +46,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     foreseen: tuple[ShownStep, ...]
     wait_seconds: int = 0
     held_back: str = ""
+    way_out: str = ""
 
 
 def plan(
@@ -86,6 +88,7 @@ def _of_room(world: World, spec: ClusterSpec, seen: Rows, room: Room) -> Shown:
         foreseen=later,
         wait_seconds=decided.seconds if isinstance(decided, Wait) else 0,
         held_back=_held_back(seen, room, decided, world.now()),
+        way_out=WAYS_OUT.get(decided.reason, ""),
     )
 
 
@@ -141,6 +144,8 @@ def _one(shown: Shown) -> Text:
     text.append(f"\n  {shown.message}")
     if shown.held_back:
         text.append(f"\n  held back: {shown.held_back}", style="red")
+    if shown.way_out:
+        text.append(f"\n  way out: {shown.way_out}")
     if shown.wait_seconds:
         text.append(f"\n  it would look again in {shown.wait_seconds} s")
     for step in shown.next:

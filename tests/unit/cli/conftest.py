@@ -45,7 +45,7 @@ class Scene:
         for instance, group_seen in self.groups.existing().items():
             self.engine.start_node(instance, group_seen.zone, roles=group_seen.roles)
         self.engine.create_index("patients", shards=3, replicas=1)
-        partition = rows.plan_partition("demo") if key.startswith("plan#") else rows.partition("demo")
+        partition = rows.partition("demo")
         self.table.write(partition, Put(key="identity", data={"uuid": self.engine.uuid}, expected=0))
         self.table.write(partition, Put(key="sizes", data=spec.sizes(), expected=0))
 

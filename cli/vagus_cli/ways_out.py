@@ -1,0 +1,38 @@
+"""What a person does about a reason: shown by `vagus plan`, and in `docs/reasons.md`. Nothing is said where nothing
+is to be done."""
+
+from collections.abc import Mapping
+
+from vagus.reasons import Reason
+
+WAYS_OUT: Mapping[Reason, str] = {
+    Reason.STALLED: "Read the deciders' words in the message: free disk on the nodes named there, add nodes, or lift "
+    "the allocation filter that stands against the move. The drain then goes on by itself.",
+    Reason.REPLACEMENT_AWAITED: "If it lasts, see why the group launches nothing: its scaling activities name the "
+    "cause (capacity, quota, a failed check of the boot script).",
+    Reason.LEASE_HELD: "None, unless it lasts: then see in the console what the holder named in the message does.",
+    Reason.UNREACHABLE: "Look whether the nodes run, whether their certificate is valid, and whether the functions' "
+    "security group may reach port 9200. Waiting instances are kept meanwhile.",
+    Reason.FORMING: "If it lasts, read the boot log of the managers: more than half of them have to join.",
+    Reason.OBSERVING: "Set `mode: act` in the fleet file and deploy, once the plans shown are what you want.",
+    Reason.CANNOT_SEE_ALL: "Give the read role the missing privilege on all indices, hidden ones included.",
+    Reason.WRONG_CLUSTER: "Stop, and find out which cluster answers: a second one has formed under this name, or "
+    "its nodes are tagged wrongly. Nothing is written to it.",
+    Reason.REMOVED_BY_HAND: "Set the exclusion again by hand, and the drain goes on. The instance is kept until then; "
+    "a terminate hook can be outlived, not taken back.",
+    Reason.TOO_FEW_COPIES: "Wait until the cluster is green, or give the indices named a replica.",
+    Reason.NO_ROOM: "Add data nodes, or free disk, in the zones that stay.",
+    Reason.QUORUM: "Wait until the managers that are away are back, or start them; managers leave one at a time.",
+    Reason.NOWHERE_TO_GO: "Add a node where the shards may legally go (same zone, not holding the same shard), or "
+    "set `nowhere_to_go: one_zone_at_a_time` in the fleet file.",
+    Reason.CLUSTER_RED: "Bring the primaries named back: start the node that holds them, or restore them from a "
+    "snapshot. Nothing is let go until then.",
+    Reason.LOST_WITH_DATA: "Start the node again on its volume. Only if its data is given up, or restored from a "
+    "snapshot, let the instance go by hand.",
+    Reason.TOO_MANY_FAILURES: "The message has the last error: put its cause right. The run looks again each minute "
+    "while an instance waits.",
+    Reason.DENIED: "Give the function or the certificate's role the permission that the message names: deploy, if it "
+    "is one of ours; else see which policy of the account or the key denies it.",
+    Reason.PAUSED_BY_RULE: "Put right what the message names; the drain then goes on by itself.",
+    Reason.PAUSED: "The keeper goes on. `vagus status` says who stopped it; what is set on the cluster stays.",
+}
