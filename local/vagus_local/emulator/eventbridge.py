@@ -88,7 +88,15 @@ def _deliver() -> None:
         _outbox.get()()
 
 
+def _to_function(arn: str, payload: str) -> None:
+    """As an asynchronous invocation: tried again twice, then the function's own dead-letter queue or destination."""
+    record, configuration, _ = lambda_svc._get_func_record_for_ref(arn)
+    execution = lambda_svc._execution_record_for_config(record, configuration)
+    lambda_svc.invoke_async_with_retry(execution, json.loads(payload))
+
+
 def install() -> None:
+    replace(eventbridge, "_dispatch_to_lambda", _to_function)
     deliveries = {
         "_dispatch_to_lambda": lambda arn: lambda_svc._get_func_record_for_ref(arn)[0],
         "_dispatch_to_stepfunctions": stepfunctions._resolve_state_machine_arn,

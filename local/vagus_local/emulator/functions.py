@@ -5,6 +5,7 @@ in silence when the wanted one is missing, and calls every error `Runtime.Handle
 match.
 """
 
+import json
 import os
 import threading
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from vagus_local.emulator.seams import Properties, also, replace, swap
+from vagus_local.emulator.seams import Properties, also, call, replace, swap
 
 _KEEP = ("AWS_", "LAMBDA_", "_LAMBDA", "_HANDLER", "_X_AMZN", "LANG", "TZ", "LD_LIBRARY_PATH")
 _PREFIX = "LAMBDA_PYTHON_"
@@ -104,7 +105,31 @@ def _dropped(name: str, properties: Properties) -> None:
             record["config"][key] = properties[key]
 
 
+def _dead_letters(old: Any) -> Any:
+    """A function's dead-letter queue gets the event as it was; only a destination gets an envelope around it."""
+
+    def route(target: str, name: str, event: Any, result: dict[str, Any]) -> None:
+        queue = (lambda_svc._functions[name]["config"].get("DeadLetterConfig") or {}).get("TargetArn", "")
+        if target != queue or ":sqs:" not in queue:
+            old(target, name, event, result)
+            return
+        said = str((result.get("body") or {}).get("errorMessage", ""))[:1024]
+        call(
+            "sqs",
+            "send_message",
+            QueueUrl=call("sqs", "get_queue_url", QueueName=queue.rsplit(":", 1)[1])["QueueUrl"],
+            MessageBody=json.dumps(event),
+            MessageAttributes={
+                "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+                "ErrorMessage": {"DataType": "String", "StringValue": said or "Unhandled"},
+            },
+        )
+
+    return route
+
+
 def install() -> None:
+    replace(lambda_svc, "_route_async_failure", _dead_letters(lambda_svc._route_async_failure))
     lambda_runtime._PYTHON_WORKER_SCRIPT = _worker_script(lambda_runtime._PYTHON_WORKER_SCRIPT)
     replace(lambda_runtime, "_detect_runtime_binary", _detector(lambda_runtime._detect_runtime_binary))
     replace(lambda_runtime.Worker, "invoke", _remembering(lambda_runtime.Worker.invoke))

@@ -1,10 +1,12 @@
 """EventBridge: service events, retry and dead letters, schedules."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import urllib3
 from tests.integration.emulator.support import REGION, Aws, Emulator, until
+from tests.integration.emulator.test_functions import function
 
 
 def entry(**detail: Any) -> dict[str, Any]:
@@ -77,3 +79,34 @@ def test_an_unknown_admin_path_or_a_wrong_body_is_an_error(emulator: Emulator) -
     assert urllib3.request("POST", emulator.url + "/_local/nothing", json={}).status == 404
     assert urllib3.request("POST", emulator.url + "/_local/ttl", json={}).status == 400
     assert urllib3.request("GET", emulator.url + "/_local/faults").status == 405
+
+
+FAILING = """
+import os, pathlib
+
+def handler(event, context):
+    # an exception ends the worker, so the count is kept outside of it
+    counter = pathlib.Path(os.environ["COUNTER"])
+    counter.write_text(str(int(counter.read_text()) + 1 if counter.exists() else 1))
+    raise RuntimeError(event["detail"]["test"])
+"""
+
+
+def test_a_function_that_fails_is_called_again_and_then_the_event_is_its_dead_letter(
+    aws: Aws, emulator: Emulator, tmp_path: Path
+) -> None:
+    dead = aws.sqs.create_queue(QueueName="dead")["QueueUrl"]
+    arn = function(
+        aws,
+        FAILING,
+        Environment={"Variables": {"COUNTER": str(tmp_path / "n")}},
+        DeadLetterConfig={"TargetArn": f"arn:aws:sqs:{REGION}:{aws.account}:dead"},
+    )
+    aws.__getattr__("lambda").put_function_event_invoke_config(FunctionName="probe", MaximumRetryAttempts=1)
+    aws.events.put_rule(Name="all", EventPattern=json.dumps({"source": ["aws.autoscaling"]}))
+    aws.events.put_targets(Rule="all", Targets=[{"Id": "function", "Arn": arn}])
+    emulator.post(f"/_local/events?account={aws.account}", [entry(test="twice")])
+    (message,) = until(lambda: aws.sqs.receive_message(QueueUrl=dead, MessageAttributeNames=["All"]).get("Messages"))
+    assert json.loads(message["Body"])["detail"] == {"test": "twice"}
+    assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "twice"
+    assert (tmp_path / "n").read_text() == "2"
