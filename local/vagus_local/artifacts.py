@@ -6,6 +6,7 @@ What differs between engines and versions is in the table `ENGINES` and nowhere 
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
 import json
@@ -318,14 +319,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def pack(wanted: Engine, target_folder: Path, say: Say = print) -> Path:
-    """Writes LABEL.tar.gz and LABEL.tar.gz.sha256, as they lie in the artifact bucket below engines/."""
+def pack(wanted: Engine, target_folder: Path, say: Say = print, jdk: Path | None = None) -> Path:
+    """Writes LABEL.tar.gz and LABEL.tar.gz.sha256, as they lie in the artifact bucket below engines/.
+
+    `jdk`: a JDK of the nodes' architecture to go with it, for images without Java.
+    """
     source = resolve(wanted, say)
     target_folder.mkdir(parents=True, exist_ok=True)
     archive = target_folder / f"{wanted.label}.tar.gz"
     partial = archive.with_suffix(".partial")
     with tarfile.open(partial, "w:gz", compresslevel=1) as tar:
         tar.add(source, arcname=wanted.label)
+        if jdk:
+            tar.add(jdk, arcname=f"{wanted.label}/jdk")
     partial.rename(archive)
     archive.with_name(archive.name + ".sha256").write_text(f"{sha256(archive)}  {archive.name}\n")
     return archive
@@ -363,18 +369,25 @@ def find_java(minimum: int) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """python -m vagus_local.artifacts [NAME-VERSION ...] [--pack FOLDER]"""
-    folder = arguments[arguments.index("--pack") + 1] if "--pack" in arguments else None
-    labels = [a for a in arguments if a not in ("--pack", folder)] or [DEFAULT.label]
+    """Resolves engines, or packs them for the artifact bucket."""
+    parser = argparse.ArgumentParser(prog="python -m vagus_local.artifacts", description=main.__doc__)
+    parser.add_argument("labels", nargs="*", default=[DEFAULT.label], help="such as opensearch-3.4.0")
+    parser.add_argument("--pack", type=Path, metavar="FOLDER", help="write LABEL.tar.gz and its SHA-256 there")
+    parser.add_argument("--jdk", type=Path, help="JDK of the nodes' architecture to pack with it")
+    options = parser.parse_args(arguments)
     try:
-        for label in labels:
+        for label in options.labels:
             wanted = engine(*label.rsplit("-", 1))
-            find_java(wanted.java)
-            print(pack(wanted, Path(folder)) if folder else resolve(wanted))
+            print(pack(wanted, options.pack, jdk=options.jdk) if options.pack else _usable(wanted))
     except (ArtifactError, KeyError) as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
         return 1
     return 0
+
+
+def _usable(wanted: Engine) -> Path:
+    find_java(wanted.java)  # a missing JDK is said before a long download
+    return resolve(wanted)
 
 
 if __name__ == "__main__":

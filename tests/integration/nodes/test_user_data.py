@@ -1,6 +1,5 @@
 """boot.sh as EC2 runs it: alone, its facts from the metadata service, the rest of nodes/ from the artifact bucket."""
 
-import hashlib
 import shutil
 import threading
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from tests.integration.nodes.bench import ADDRESS, INSTANCE, Bench
 
-from vagus_local.bundle import bundle
+from vagus_cdk.nodes import bundle
 from vagus_local.cluster import BOOT, PACKAGE
 
 FACTS = {
@@ -70,11 +69,8 @@ def alone(bench: Bench, metadata: str) -> Bench:
     bench.replace("systemctl", f'echo "$@" >>"{bench.folder}/systemctl"')
     for name in ("aws", "mount-data-volume", "issue-certificate"):
         bench.replace(name, f'exec "{PACKAGE}/node_bin/{name}" "$@"')
-    key, content = bundle()
-    bench.parameters["nodes-bundle"] = key
-    target = bench.folder / "buckets" / "artifacts" / key
-    target.parent.mkdir(parents=True)
-    target.write_bytes(content)
+    packed = bundle(bench.folder / "buckets" / "artifacts")
+    bench.parameters["nodes-bundle"] = f"nodes/{packed.name}"
     return bench
 
 
@@ -111,12 +107,6 @@ def test_an_instance_without_tags_does_not_start(alone: Bench, monkeypatch: pyte
     done = alone.boot()
     assert done.returncode == 78
     assert "no tag vagus:cluster" in done.stderr
-
-
-def test_the_bundle_is_named_by_its_content_and_the_same_each_time() -> None:
-    key, content = bundle()
-    assert key == f"nodes/{hashlib.sha256(content).hexdigest()}.tar.gz"
-    assert bundle() == (key, content)
 
 
 def test_the_unit_runs_what_the_bundle_brings() -> None:
