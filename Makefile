@@ -84,6 +84,13 @@ up: install engine ## the local stack
 down: ## end it; leaves caches only
 	$(BIN)/vagus local down
 
+.PHONY: synth deploy
+synth: install ## templates of every stack into cdk.out, cdk-nag included (CDK='-c cell=prod' for one cell of several)
+	node_modules/.bin/cdk synth -q $(CDK)
+
+deploy: install ## all stacks of a cell to AWS, with your credentials (CDK='-c cell=prod --profile prod')
+	node_modules/.bin/cdk deploy --all $(CDK)
+
 .PHONY: doctor
 doctor: ## each missing prerequisite, and its remedy
 	@test -n "$(PYTHON313)" || { echo "Python 3.13: missing. Install it (pyenv install 3.13) or set PYTHON313=/path/to/python3.13"; exit 1; }

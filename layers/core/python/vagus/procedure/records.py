@@ -66,6 +66,11 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
             raise
         self._put(self._outcome(intended, "done", {}), day)
 
+    def note(self, record: Record) -> None:
+        """Put a record of what was done already: for the keeper, which must not wait for a table before it acts."""
+        noted = msgspec.structs.replace(record, id=self.new_id(), at=iso(self.clock()))
+        self._put(noted, noted.at[:10])
+
     def _outcome(
         self, intended: Record, result: Literal["done", "denied", "failed", "unknown"], detail: Mapping[str, Any]
     ) -> Record:

@@ -1,0 +1,80 @@
+"""What calls a person when Vagus itself is not well. Each says what is wrong and what it means for the clusters."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from vagus_cdk.cell import Cell
+
+FIVE_MINUTES = Duration.minutes(5)
+
+
+class Alarms(Construct):
+    """All go to the cell's topic."""
+
+    def __init__(self, scope: Construct, construct_id: str, cell: Cell) -> None:
+        super().__init__(scope, construct_id)
+        self._cell = cell
+
+    def watch_queue(self, name: str, queue: sqs.IQueue, meaning: str) -> None:
+        """Not empty: something was not taken, and nobody but a person will."""
+        metric = queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")
+        self._above(f"{name}-not-empty", metric, meaning)
+
+    def watch_schedule(self, name: str, function: lambda_.IFunction, meaning: str) -> None:
+        """A function of each minute that fails, or that was not called at all."""
+        self._above(f"{name}-fails", function.metric_errors(period=FIVE_MINUTES), meaning)
+        silent = function.metric_invocations(period=FIVE_MINUTES, statistic="Sum")
+        self._alarm(
+            f"{name}-silent",
+            silent,
+            meaning,
+            cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            cloudwatch.TreatMissingData.BREACHING,
+        )
+
+    def watch_errors(self, name: str, functions: Sequence[lambda_.IFunction], meaning: str) -> None:
+        """Calls of these functions that end in an error."""
+        for function, short in zip(functions, name.split(","), strict=True):
+            self._above(f"{short}-fails", function.metric_errors(period=FIVE_MINUTES), meaning)
+
+    def watch_machine(self, name: str, machine: sfn.IStateMachine) -> None:
+        """Runs that ended without success: blocked, broken, timed out, or stopped by a person."""
+        ends = {
+            "blocked": (machine.metric_failed(period=FIVE_MINUTES), "a run ended blocked: a person is needed"),
+            "timed-out": (machine.metric_timed_out(period=FIVE_MINUTES), "a run lasted a week: look why"),
+            "stopped": (machine.metric_aborted(period=FIVE_MINUTES), "a run was stopped: its capability is paused"),
+        }
+        for end, (metric, meaning) in ends.items():
+            self._above(f"{name}-{end}", metric, meaning)
+
+    def _above(self, name: str, metric: cloudwatch.IMetric, meaning: str) -> None:
+        above = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+        self._alarm(name, metric, meaning, above, cloudwatch.TreatMissingData.NOT_BREACHING)
+
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        meaning: str,
+        comparison: cloudwatch.ComparisonOperator,
+        missing: cloudwatch.TreatMissingData,
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=self._cell.name(name),
+            alarm_description=meaning,
+            metric=metric,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=comparison,
+            treat_missing_data=missing,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._cell.topic))

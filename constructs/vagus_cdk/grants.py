@@ -1,0 +1,183 @@
+"""From steps to permissions: what a role may do, as IAM statements. Pure; nothing in here is wider than a step says.
+
+A step names what it is done to (`Grant.resource`); here that becomes ARNs and conditions. Groups and instances are
+those tagged with this cell, whatever their names.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from vagus.steps import Grant, Resource, Step
+from vagus_cdk import names
+
+Statement = dict[str, Any]
+
+STEP_PARAMETERS = ("formed",)
+"""Node parameters that steps write. No template has them: CloudFormation would put its value back with any change."""
+
+LOOKS = (
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeScalingActivities",
+    "ec2:DescribeInstances",
+)
+"""What a look at AWS takes. None of them knows resource-level permissions."""
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a role lives. `clusters` are the names of the cell's clusters; ARNs may be CloudFormation tokens."""
+
+    partition: str
+    region: str
+    account: str
+    cell: str
+    clusters: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    topic: str
+    state_table: str
+    record_table: str
+    state_key: str
+    secrets_key: str
+    messages_key: str
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this account and Region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def machine(self, capability: str) -> str:
+        """The state machine of a capability: by name, for its role and definition would else need one another."""
+        return self.arn("states", f"stateMachine:{names.of_cell(self.cell, capability)}")
+
+
+def allow(sid: str, actions: Iterable[str], resources: Iterable[str], condition: Statement | None = None) -> Statement:
+    """One statement, in a stable order."""
+    made = {"Sid": sid, "Effect": "Allow", "Action": sorted(set(actions)), "Resource": sorted(set(resources))}
+    return made | ({"Condition": condition} if condition else {})
+
+
+# -- derived from steps ----------------------------------------------------------------------------------------------
+
+
+def of_steps(kinds: Iterable[type[Step]], scope: Scope) -> list[Statement]:
+    """Exactly the grants of these kinds of step: one statement per class of resource."""
+    grants: set[Grant] = {grant for one in kinds for grant in one.aws}
+    return [_of_resource(resource, grants, scope) for resource in sorted({grant.resource for grant in grants})]
+
+
+def _of_resource(resource: Resource, grants: Iterable[Grant], scope: Scope) -> Statement:
+    actions = [grant.action for grant in grants if grant.resource == resource]
+    ours = {"StringEquals": {"aws:ResourceTag/vagus:cell": scope.cell}}
+    match resource:
+        case "group":
+            return allow(
+                "Groups", actions, [scope.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")], ours
+            )
+        case "instance":
+            return allow("Instances", actions, [scope.arn("ec2", "instance/*")], ours)
+        case "node_parameters":
+            parameters = [
+                scope.arn("ssm", f"parameter{names.node_parameter(cluster, name)}")
+                for cluster in scope.clusters
+                for name in STEP_PARAMETERS
+            ]
+            return allow("NodeParameters", actions, parameters)
+        case "state_machine":
+            return allow("StateMachines", actions, [scope.machine(one) for one in scope.capabilities])
+        case "topic":
+            return allow("Topic", actions, [scope.topic])
+
+
+# -- what the frame needs beside them --------------------------------------------------------------------------------
+
+
+def looks() -> Statement:
+    """To see groups and instances."""
+    return allow("Looks", LOOKS, ["*"])
+
+
+def reads_rows(scope: Scope) -> list[Statement]:
+    """To read the state table."""
+    reads = allow("ReadRows", ["dynamodb:GetItem", "dynamodb:Query"], [scope.state_table])
+    return [reads, _key(scope, "ReadRowsKey", "Decrypt")]
+
+
+def writes_rows(scope: Scope, *partitions: str) -> list[Statement]:
+    """To put rows of these partitions. There is no right to delete one: closed rows go by their TTL.
+
+    Plan rows lie in partitions of their own (`plan#`): IAM can tell partitions from one another, but not rows.
+    """
+    return [_puts("WriteRows", scope.state_table, partitions), _key(scope, "WriteRowsKey", "GenerateDataKey*")]
+
+
+def writes_records(scope: Scope) -> list[Statement]:
+    """To add records: no reading, no deleting."""
+    puts = _puts("WriteRecords", scope.record_table, ("record#*",))
+    return [puts, _key(scope, "WriteRecordsKey", "Decrypt", "GenerateDataKey*")]
+
+
+def _puts(sid: str, table: str, partitions: Sequence[str]) -> Statement:
+    condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(partitions)}}
+    return allow(sid, ["dynamodb:PutItem"], [table], condition)
+
+
+def runs(scope: Scope) -> list[Statement]:
+    """To start executions, and to see how they stand."""
+    executions = [
+        scope.arn("states", f"execution:{names.of_cell(scope.cell, capability)}:*") for capability in scope.capabilities
+    ]
+    return [
+        allow("StartRuns", ["states:StartExecution"], [scope.machine(one) for one in scope.capabilities]),
+        allow("SeeRuns", ["states:DescribeExecution"], executions),
+    ]
+
+
+def client_certificate(scope: Scope, role: str) -> list[Statement]:
+    """To read the client certificate of one role, of the cell's clusters."""
+    # Secrets Manager adds six characters of its own to a secret's name
+    secrets = [
+        scope.arn("secretsmanager", f"secret:{names.client_secret(cluster, role)}-??????") for cluster in scope.clusters
+    ]
+    through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{scope.region}.amazonaws.com"}}
+    return [
+        allow("ClientCertificate", ["secretsmanager:GetSecretValue"], secrets),
+        allow("ClientCertificateKey", ["kms:Decrypt"], [scope.secrets_key], through),
+    ]
+
+
+def _key(scope: Scope, sid: str, *operations: str) -> Statement:
+    through = {"StringEquals": {"kms:ViaService": f"dynamodb.{scope.region}.amazonaws.com"}}
+    return allow(sid, [f"kms:{operation}" for operation in operations], [scope.state_key], through)
+
+
+def interfaces(function_arn: str) -> list[Statement]:
+    """What Lambda itself needs to put a function into subnets; the function's own code may not use it."""
+    actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    deny = {
+        "Sid": "NotByTheCode",
+        "Effect": "Deny",
+        "Action": actions,
+        "Resource": ["*"],
+        "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": function_arn}},
+    }
+    return [allow("LambdaInterfaces", actions, ["*"]), deny]
+
+
+def writing_actions(statements: Sequence[Statement]) -> set[str]:
+    """The actions among them that change something. For tests and the docs' table of roles."""
+    reading = ("Describe", "Get", "Query", "List", "Decrypt")
+    allowed = {
+        action
+        for one in statements
+        if one["Effect"] == "Allow" and one["Sid"] != "LambdaInterfaces"
+        for action in one["Action"]
+    }
+    return {action for action in allowed if not action.split(":")[1].startswith(reading)}

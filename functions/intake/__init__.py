@@ -1,0 +1,1 @@
+"""AWS events -> intents, and the procedure woken at once."""

@@ -1,0 +1,1 @@
+"""Once a minute: a heartbeat for every instance that waits to leave."""

@@ -1,0 +1,1 @@
+"""Once a minute: the truth of every cluster, read again."""

@@ -1,0 +1,10 @@
+"""Looks at every cluster once a minute."""
+
+from typing import Any
+
+from vagus import runtime
+
+
+def lambda_handler(_event: dict[str, Any], _context: object) -> Any:
+    """Answers with what it found of each cluster."""
+    return runtime.sweep()

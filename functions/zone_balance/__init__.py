@@ -1,0 +1,1 @@
+"""zone_balance's two functions: one decides and cannot write, one writes and cannot decide."""

@@ -1,0 +1,208 @@
+"""What a function does around its capability: read what it is called with, open what it may use, answer in plain JSON.
+
+Handlers in `functions/` are a line each: the same five verbs serve every capability. Errors are raised on: their class
+names are what the state machine, and the queue's redrive, go by. Logs are JSON, joined by the execution's name; they
+carry names of clusters, nodes and instances, never a document or a secret.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from aws_lambda_powertools import Logger
+
+from vagus import fleet
+from vagus.aws import wiring
+from vagus.errors import Conflict, Malformed, VagusError
+from vagus.events import Ignored
+from vagus.fleet import ClusterSpec, Fleet
+from vagus.ports import Executions, GroupsWrite, Table
+from vagus.procedure import intake, keeper, loop, rows
+from vagus.procedure.loop import Call
+from vagus.procedure.records import Book, Record, iso
+from vagus.procedure.room import Reads, Room, Writes
+from vagus.procedure.sweep import Sweep
+from vagus.rooms import ROOMS
+from vagus.steps import AnyStep, Heartbeat, kind
+
+logger = Logger()
+
+JsonObject = Mapping[str, Any]
+
+
+class Parts(Protocol):
+    """Where a function's parts come from: `vagus.aws.wiring`, or fakes."""
+
+    def table(self) -> Table: ...
+
+    def book(self) -> Book: ...
+
+    def executions(self) -> Mapping[str, Executions]: ...
+
+    def groups(self) -> GroupsWrite: ...
+
+    def reads(self) -> Reads: ...
+
+    def writes(self, spec: ClusterSpec) -> Writes: ...
+
+
+class _Act(msgspec.Struct, frozen=True):
+    call: Call
+    step: AnyStep
+
+
+# -- a procedure's two functions -------------------------------------------------------------------------------------
+
+
+def look(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObject:
+    """Look at the cluster of a call and decide: a `loop.Answer`. Writes the plan's row and nothing else."""
+    clusters = fleet.deployed()
+    if "keepAwake" in event:
+        return _kept_awake({name: parts.reads().search(spec).look for name, spec in clusters.items()})
+    call = _read(event, Call)
+    logger.set_correlation_id(call.execution)
+    room, spec = _room(capability), _spec(clusters, call.cluster)
+    seen, now = rows.read(parts.table(), call.cluster), time.time()
+    answer = loop.look(room, parts.reads(), spec, seen, call, now)
+    logger.info(answer.plan.message, extra={"reason": answer.plan.reason, "next": answer.next})
+    try:
+        loop.note_plan(parts.table(), seen, capability, answer.plan, iso(now))
+    except Conflict:
+        logger.info("a newer plan is noted already")
+    return _plain(answer)
+
+
+def act(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObject:
+    """Do the one step of a call: a `loop.Outcome`. What it raises is counted by the state machine, and looked at."""
+    clusters = fleet.deployed()
+    if "keepAwake" in event:
+        return _kept_awake({name: parts.writes(spec).search.look for name, spec in clusters.items()})
+    asked = _read(event, _Act)
+    logger.set_correlation_id(asked.call.execution)
+    writes = parts.writes(_spec(clusters, asked.call.cluster))
+    executions = parts.executions()[capability]
+    outcome = loop.act(_room(capability), writes, executions, parts.book(), asked.call, asked.step)
+    logger.info(outcome.message, extra={"step": kind(asked.step), "result": outcome.result})
+    return _plain(outcome)
+
+
+def _kept_awake(looks: Mapping[str, Any]) -> JsonObject:
+    """The daily call that changes nothing: it keeps Lambda from putting the function, and its network, to sleep."""
+    failed: dict[str, str] = {}
+    for cluster, one in looks.items():
+        try:
+            one()
+        except VagusError as error:
+            failed[cluster] = f"{type(error).__name__}: {error}"
+    (logger.warning if failed else logger.info)("kept awake", extra={"failed": failed})
+    return {"looked": len(looks) - len(failed), "failed": failed}
+
+
+# -- what starts and guards them -------------------------------------------------------------------------------------
+
+
+def take(event: JsonObject, parts: Parts = wiring) -> JsonObject:
+    """Take a batch of events from the queue. Those that fail are named, and come again or go to the dead letters.
+
+    A malformed event fails each time and so is dead-lettered after the queue's few tries; no other waits behind it.
+    """
+    clusters, failed = fleet.deployed(), []
+    for record in event["Records"]:
+        try:
+            _take(record["body"], clusters, parts)
+        except Exception:  # one that fails in a way that nobody foresaw must not take the whole batch along
+            logger.exception("not taken", extra={"message_id": record["messageId"]})
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def _take(body: str, clusters: Fleet, parts: Parts) -> None:
+    now = time.time()
+    found = intake.take(body, clusters, parts.table(), parts.executions(), now, iso(now))
+    if isinstance(found, Ignored):
+        logger.info("ignored", extra={"why": found.why})
+    else:
+        logger.info("taken", extra={"cluster": found.cluster, "intent": found.intent.id if found.intent else None})
+
+
+def sweep(parts: Parts = wiring) -> JsonObject:
+    """Look at every cluster. Raises nothing for one that fails: it is named, and logged as an error."""
+    now = time.time()
+    every = Sweep(
+        reads=parts.reads(), table=parts.table(), fleet=fleet.deployed(), rooms=ROOMS, executions=parts.executions()
+    )
+    swept = every.run(now, iso(now))
+    for one in swept:
+        (logger.error if one.result == "failed" else logger.info)("swept", extra={"found": _plain(one)})
+    return {"swept": [_plain(one) for one in swept]}
+
+
+def keep(parts: Parts = wiring) -> JsonObject:
+    """Keep waiting instances waiting. Raises `KeeperFailed` at the end, so that an alarm tells if one could not be.
+
+    All heartbeats first, then their records: a table that does not answer must cost none of them.
+    """
+    sent: list[Heartbeat] = []
+    kept = keeper.keep(parts.groups(), fleet.deployed(), lambda _result, beat: sent.append(beat))
+    logger.info("kept", extra={"kept": _plain(kept)})
+    _note(sent, parts)
+    if kept.failed:
+        raise KeeperFailed("; ".join(kept.failed))
+    return _plain(kept)
+
+
+class KeeperFailed(VagusError):
+    """Some instance was not kept waiting this time; the next minute tries again, the hook lasts an hour."""
+
+
+def _note(sent: Sequence[Heartbeat], parts: Parts) -> None:
+    """Records of heartbeats that were sent. The first that can't be written ends it: the log has them all."""
+    try:
+        for beat in sent:
+            parts.book().note(_record(beat))
+    except VagusError:
+        logger.exception("heartbeats without a record", extra={"sent": len(sent)})
+
+
+def _record(beat: Heartbeat) -> Record:
+    cluster = next((name for name, spec in fleet.deployed().items() if beat.group in spec.sizes()), "")
+    return Record(
+        id="",
+        phase="outcome",
+        at="",
+        cluster=cluster,
+        capability="keeper",
+        execution="",
+        step=kind(beat),
+        subject=beat.subject,
+        sentence=beat.sentence,
+        result="done",
+    )
+
+
+# -- reading and writing JSON ----------------------------------------------------------------------------------------
+
+
+def _read[T](event: JsonObject, wanted: type[T]) -> T:
+    try:
+        return msgspec.convert(event, wanted)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"call: {error}; was it written by another version?") from error
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(value)
+    return plain
+
+
+def _room(capability: str) -> Room:
+    return ROOMS[capability]
+
+
+def _spec(clusters: Fleet, cluster: str) -> ClusterSpec:
+    if cluster not in clusters:
+        raise Malformed(
+            f"cluster {cluster} is not in the fleet of this deployment: deploy its fleet file, or end the run"
+        )
+    return clusters[cluster]
