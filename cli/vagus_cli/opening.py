@@ -22,7 +22,7 @@ from vagus_cli.world import Choice, UsageFault, World
 if TYPE_CHECKING:
     import boto3
 
-INTAKE_QUEUE = "intake"
+INTAKE_QUEUE = "events"
 
 
 def open_world(choice: Choice, folder: Path | None = None) -> World:
