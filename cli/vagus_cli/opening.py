@@ -5,6 +5,7 @@ The local stack is reached as AWS is (same names, same secrets); only endpoint a
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ INTAKE_QUEUE = "events"
 def open_world(choice: Choice, folder: Path | None = None) -> World:
     """The target that was chosen; unsaid, the local stack if one is up, and never AWS by accident.
 
-    `folder`: where a local stack notes itself; unsaid, this checkout's `.local`.
+    `folder`: where a local stack notes itself; unsaid, VAGUS_STACK, else this checkout's `.local`.
     """
     if choice.target == "aws":
         return _aws(choice)
@@ -69,7 +70,7 @@ def _local(choice: Choice, folder: Path | None) -> World | None:
     except ImportError:
         return None  # a machine that only talks to AWS need not have the emulator installed
     try:
-        stack = local.current(folder or local.LOCAL)
+        stack = local.current(folder or Path(os.environ.get("VAGUS_STACK") or local.LOCAL))
     except local.StackError as error:
         raise UsageFault(str(error)) from error
     if stack is None:

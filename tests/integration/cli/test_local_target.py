@@ -23,6 +23,7 @@ from vagus_cli.main import app
 from vagus_cli.opening import open_world
 from vagus_cli.world import Choice, World
 from vagus_local import emulator_process
+from vagus_local.certificates import create_authority
 from vagus_local.stack import Stack
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("stack")
     emulator = _started(folder / "run")
     stack = Stack(endpoint=emulator.endpoint, region="us-east-1", account="000000000000", cell="local", ca="",
-                  fleet=str(ROOT / "fleet"), certificates="", clusters=("demo",), run=str(folder / "run"))  # fmt: skip
+                  fleet=str(ROOT / "fleet"), certificates=str(folder / "run/certificates"), clusters=("demo",), run=str(folder / "run"))  # fmt: skip
+    create_authority(folder / "run/certificates")
     (folder / "stack.json").write_bytes(msgspec.json.encode(stack))
     for name in (names.state_table("local"), names.record_table("local")):
         _create_table(stack.client("dynamodb"), name)
@@ -120,3 +122,24 @@ def test_what_is_not_deployed_is_said_in_one_sentence(folder: Path, stack: Stack
 
 def test_nothing_here_reached_for_another_account(stack: Stack) -> None:
     assert stack.client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_a_stack_whose_cluster_does_not_answer_is_half_dead(folder: Path) -> None:
+    said = _run(folder, "local", "status", "--stack", str(folder))
+    assert said.exit_code == 2
+    assert "error: demo does not answer" in said.stderr
+
+
+def test_a_stack_that_is_not_up_is_no_error(folder: Path, tmp_path: Path) -> None:
+    said = _run(folder, "local", "status", "--stack", str(tmp_path), "--json")
+    assert (said.exit_code, json.loads(said.stdout)) == (1, {"up": False})
+    assert "vagus local up" in _run(folder, "local", "status", "--stack", str(tmp_path)).stdout
+
+
+def test_down_ends_the_emulator_and_leaves_nothing(folder: Path) -> None:
+    emulator = emulator_process.found(folder / "run")
+    assert emulator is not None
+    assert _run(folder, "local", "down", "--stack", str(folder)).exit_code == 0
+    assert not emulator.alive()
+    assert list(folder.iterdir()) == []
+    assert _run(folder, "local", "status", "--stack", str(folder)).exit_code == 1
