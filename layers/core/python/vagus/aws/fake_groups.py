@@ -115,7 +115,7 @@ class FakeGroups:
 
     def lose(self, instance: str) -> None:
         """The instance is gone without any hook: hardware, or `ec2:TerminateInstances` by somebody."""
-        self.terminate(instance)
+        self._end(instance)
 
     def settle(self) -> None:
         """Let happen what is due by now, in the order of time."""
@@ -176,14 +176,17 @@ class FakeGroups:
 
     def terminate(self, instance: str) -> None:
         """End an instance at once, whatever hook waits; one that is gone is as good as done."""
+        self._end(instance)
+
+    # -- how things happen ---------------------------------------------------------------------------------------
+
+    def _end(self, instance: str) -> None:
         self.settle()
         group = next((one for one in self._groups.values() if instance in one.members), None)
         if group is not None:
             self._gone(group, group.members[instance], self._clock())
             self._reconcile(group, self._clock())
         self.settle()
-
-    # -- how things happen ---------------------------------------------------------------------------------------
 
     def _next_due(self, now: float) -> tuple[float, _Group, _Member] | None:
         found = [(at, group, one) for group, one in self._all() if (at := one.due(now)) is not None]

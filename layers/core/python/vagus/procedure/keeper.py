@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from vagus.errors import VagusError
 from vagus.instances import Group
 from vagus.ports import GroupsWrite
 from vagus.steps import Heartbeat
@@ -48,7 +47,7 @@ def keep(groups: GroupsWrite, clusters: Collection[str], note: Callable[[str, He
             groups.heartbeat(beat.group, beat.hook, beat.instance)
             sent.append(beat)
             note("sent", beat)
-        except VagusError as error:
+        except Exception as error:  # noqa: BLE001  (whatever one raises, the other instances must be kept)
             failed.append(f"{beat.instance}: {type(error).__name__}: {error}")
     return Kept(sent=tuple(sent), failed=tuple(failed), unprotected=_unprotected(described, clusters))
 

@@ -141,7 +141,7 @@ def _not_empty(fresh: _Fresh) -> str | None:
     one = fresh.one
     if not one.empty:
         return f"{one.id} is not proven empty: {len(one.copies)} shards, store left: {one.has_store}"
-    return _says(rules.quorum_would_break(fresh.rest, (), one))
+    return _says(rules.manager_may_not_go(fresh.cluster, fresh.rest, one))
 
 
 def _may_let_lost_go(writes: Writes, seen: Rows, step: LetLostInstanceGo, token: int) -> str | None:
@@ -174,7 +174,7 @@ def _not_replaceable(fresh: _Fresh) -> str | None:
         return f"the cluster is {fresh.cluster.status}, and one zone goes at a time"
     if not started_elsewhere(fresh.rest, fresh.one.copies, fresh.one.id):
         return f"a shard of {fresh.one.id} has no other started copy"
-    return _says(rules.quorum_would_break(fresh.rest, (), fresh.one))
+    return _says(rules.manager_may_not_go(fresh.cluster, fresh.rest, fresh.one))
 
 
 def _may_hold(writes: Writes, _seen: Rows, step: HoldInstance, _token: int) -> str | None:

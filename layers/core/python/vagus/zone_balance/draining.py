@@ -32,12 +32,9 @@ def paused(look: Look) -> Plan | None:
     violation = rules.pause(look.cluster)
     if violation is None or not look.leavers:
         return None
-    return Blocked(
-        reason=violation.reason,
-        message=violation.message,
-        open_deadline=True,
-        progress=look.observed.progress,
-    )
+    before = look.observed.progress  # a pause is no stall: the clock of silence starts anew after it
+    progress = before and msgspec.structs.replace(before, at=look.now, changed_at=look.now)
+    return Blocked(reason=violation.reason, message=violation.message, open_deadline=True, progress=progress)
 
 
 def take(look: Look) -> Plan | None:
@@ -100,7 +97,7 @@ def _one_zone(look: Look, stuck: list[Leaver]) -> Plan:
     one = next((one for one in stuck if started_elsewhere(look.rest, one.copies, one.id)), None)
     if one is None:
         return _hold(look, stuck)
-    if violation := rules.quorum_would_break(look.rest, (), one):
+    if violation := rules.manager_may_not_go(look.cluster, look.rest, one):
         return blocked(violation)
     indices = tuple(sorted({copy.index for copy in one.copies}))
     step = LetReplaceableInstanceGo(

@@ -25,7 +25,7 @@ def let_go(look: Look) -> Plan | None:
 
 
 def _goodbye(look: Look, one: Leaver) -> Iterable[AnyStep]:
-    if one.empty and not rules.quorum_would_break(look.rest, (), one):
+    if one.empty and not rules.manager_may_not_go(look.cluster, look.rest, one):
         if one.instance.retained:
             yield EndRetainedInstance(instance=one.id, group=one.group.name, node=one.id)
         elif one.group.hook:

@@ -8,7 +8,7 @@ from vagus import owned
 from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
 from vagus.intent import ExcludeNode, Intent
-from vagus.plan import Blocked, Plan
+from vagus.plan import Blocked, Plan, Progress
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.placement import shielded
 from vagus.zone_balance.rules import Violation
@@ -42,6 +42,13 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     def some_still_go(self) -> bool:
         """Whether an instance was let go and its node has not left the cluster yet."""
         return len(self.rest.nodes) < len(self.cluster.nodes)
+
+    @property
+    def in_transit(self) -> bool:
+        """Whether an instance is still to go, or to come: what stands now may not for long."""
+        groups = self.observed.groups
+        coming = any(sum(one.lifecycle == "InService" for one in group.instances) < group.desired for group in groups)
+        return self.some_still_go or coming
 
     def over(self, intent: Intent) -> bool:
         """Its instance no longer leaves: it is gone with its node, or it is back in service."""
@@ -82,6 +89,6 @@ def ids(many: Iterable[Leaver]) -> str:
     return ", ".join(one.id for one in many)
 
 
-def blocked(violation: Violation) -> Plan:
+def blocked(violation: Violation, progress: Progress | None = None) -> Plan:
     """A rule stands against a leaver whose hook waits: a Wait with a page, never an end."""
-    return Blocked(reason=violation.reason, message=violation.message, open_deadline=True)
+    return Blocked(reason=violation.reason, message=violation.message, open_deadline=True, progress=progress)

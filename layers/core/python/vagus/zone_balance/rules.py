@@ -53,6 +53,18 @@ def quorum_would_break(cluster: Cluster, taken: tuple[Leaver, ...], leaver: Leav
     )
 
 
+def manager_may_not_go(cluster: Cluster, rest: Cluster, leaver: Leaver) -> Violation | None:
+    """Asked when it would be let go. `rest`: what is left once everybody who was let go before is gone."""
+    if leaver.node is None or not leaver.node.may_be_manager:
+        return None
+    staying = {node.name for node in rest.nodes}
+    if other := next((node for node in cluster.nodes if node.may_be_manager and node.name not in staying), None):
+        return Violation(
+            Reason.QUORUM, f"{leaver.id} waits: managers leave one at a time, and {other.name} is on its way out"
+        )
+    return quorum_would_break(rest, (), leaver)
+
+
 def nowhere_to_go(cluster: Cluster, taken: tuple[Leaver, ...], leaver: Leaver) -> Violation | None:
     """No node may legally take one of its copies."""
     copies = fit(cluster, frozenset({leaver.id, *(one.id for one in taken)})).nowhere

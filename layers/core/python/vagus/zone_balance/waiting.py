@@ -81,9 +81,12 @@ def refused(look: Look) -> Plan | None:
     violation = _first_violation(look)
     if violation is None:
         return None
-    if violation.reason is Reason.QUORUM and look.some_still_go:
-        return Wait(seconds=QUORUM_SECONDS, reason=Reason.QUORUM, message=violation.message)
-    return blocked(violation)
+    if violation.reason is not Reason.QUORUM or not look.in_transit:
+        return blocked(violation)
+    progress = advanced(look.observed.progress, 0, 0, look.now)
+    if stalled(look, progress):
+        return blocked(violation, progress)
+    return Wait(seconds=QUORUM_SECONDS, reason=Reason.QUORUM, message=violation.message, progress=progress)
 
 
 def _first_violation(look: Look) -> Violation | None:
@@ -93,7 +96,7 @@ def _first_violation(look: Look) -> Violation | None:
     for one in look.leavers:
         if one.lost and (violation := rules.some_shard_has_no_active_copy(look.rest)):
             return violation
-        if one.empty and (violation := rules.quorum_would_break(look.rest, (), one)):
+        if one.empty and (violation := rules.manager_may_not_go(look.cluster, look.rest, one)):
             return violation
         if one.instance.waits_to_leave and not one.group.hook:
             return Violation(Reason.NOWHERE_TO_GO, f"{one.group.name} has no terminate hook that we know")

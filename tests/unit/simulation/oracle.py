@@ -1,0 +1,79 @@
+"""The judge: at the moment an instance is let go, was it safe? It reads the simulated engine's truth (which disk has
+which acknowledged writes), and shares no code with `vagus.zone_balance`."""
+
+from typing import Literal
+
+from vagus.aws.fake import FakeGroups
+from vagus.search.fake import FakeEngine
+
+
+class Unsafe(AssertionError):
+    """An instance was let go that should have stayed."""
+
+
+class Oracle:
+    """Judges each letting go. `one_zone`: the policy allows a full node to go, one at a time."""
+
+    def __init__(self, engine: FakeEngine, *, one_zone: bool) -> None:
+        self._engine = engine
+        self._one_zone = one_zone
+        self.let_go: list[str] = []
+
+    def judge(self, instance: str) -> None:
+        """Raises `Unsafe` with the reason. Notes the instance as gone from now on."""
+        if instance in self.let_go:
+            raise Unsafe(f"{instance} was let go twice")
+        gone = {*self.let_go, instance}
+        staying = {machine.name for machine in self._engine.up()} - gone
+        self._every_write_has_a_disk(instance, gone)
+        machine = self._engine.machines.get(instance)
+        if machine is not None and machine.up:
+            self._empty_or_replaceable(instance, staying)
+            self._a_majority_stays(instance, staying)
+        else:
+            self._everything_is_served(instance, staying)
+        self.let_go.append(instance)
+
+    def _every_write_has_a_disk(self, instance: str, gone: set[str]) -> None:
+        for shard, disks in self._engine.shards.in_sync().items():
+            if disks and disks <= gone:
+                raise Unsafe(f"{instance} was the last with every write of {shard}")
+
+    def _everything_is_served(self, instance: str, staying: set[str]) -> None:
+        copies = self._engine.shards.copies()
+        served = {copy.id for copy in copies if copy.active and copy.node in staying}
+        if missing := {copy.id for copy in copies} - served:
+            raise Unsafe(f"{instance} is lost, and {missing} are served by nobody who stays")
+
+    def _empty_or_replaceable(self, instance: str, staying: set[str]) -> None:
+        copies = self._engine.shards.copies()
+        held = {copy.id for copy in copies if instance in (copy.node, copy.target)}
+        if not held:
+            return
+        if not self._one_zone:
+            raise Unsafe(f"{instance} still holds {held}")
+        if self._engine.shards.status() != "green" or any(name in self._engine.machines for name in self.let_go):
+            raise Unsafe(f"{instance} holds {held}, and is not the only one to go")
+        self._everything_is_served(instance, staying)
+
+    def _a_majority_stays(self, instance: str, staying: set[str]) -> None:
+        voters = self._engine.voters
+        if instance in voters and len(staying & set(voters)) * 2 <= len(voters):
+            raise Unsafe(f"without {instance} only {staying & set(voters)} of the voters {voters} stay")
+
+
+class JudgedGroups(FakeGroups):
+    """Groups that ask the oracle before anything of ours lets an instance go."""
+
+    oracle: Oracle
+
+    def complete(self, group: str, hook: str, instance: str, result: Literal["CONTINUE", "ABANDON"]) -> bool:
+        found = self._waiting(group, hook, instance)
+        if found is not None and (result == "CONTINUE" or not found.retains):
+            self.oracle.judge(instance)
+        return super().complete(group, hook, instance, result)
+
+    def terminate(self, instance: str) -> None:
+        if instance in self.existing():
+            self.oracle.judge(instance)
+        super().terminate(instance)

@@ -1,0 +1,62 @@
+"""Ports that can be cut off: an actor's process dies before, or after, any of its calls."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+When = Literal["before", "after"]
+
+READS = ("read", "describe", "look", "status", "explain", "waiting_since")
+"""Calls without an effect: dying before one is dying after it."""
+
+
+class Crash(BaseException):
+    """The process is gone: no handler of its own runs. Not an `Exception`, so that nothing catches it by mistake."""
+
+
+@dataclass
+class Meter:
+    """Numbers each call of every actor, and ends the process at those in `crashes`."""
+
+    crashes: Mapping[int, When] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def around[T](self, name: str, call: Callable[[], T]) -> T:
+        """Make one call, or die at it."""
+        when = self.crashes.get(len(self.calls))
+        self.calls.append(name)
+        if when == "before":
+            raise Crash(name)
+        result = call()
+        if when == "after":
+            raise Crash(name)
+        return result
+
+    def points(self) -> list[tuple[int, When]]:
+        """Every point at which a process could have died with another effect than at the point before."""
+        found: list[tuple[int, When]] = []
+        for number, name in enumerate(self.calls):
+            found.append((number, "before"))
+            if name.rsplit(".", 1)[1] not in READS:
+                found.append((number, "after"))
+        return found
+
+
+class _Wire:
+    def __init__(self, port: object, actor: str, meter: Meter) -> None:
+        self._port = port
+        self._actor = actor
+        self._meter = meter
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._port, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._meter.around(f"{self._actor}.{name}", lambda: method(*args, **kwargs))
+
+        return call
+
+
+def wired[T](port: T, actor: str, meter: Meter) -> T:
+    """The same port, as this actor has it."""
+    return cast("T", _Wire(port, actor, meter))

@@ -1,0 +1,44 @@
+"""Every scenario, interrupted at every call: it ends as if nobody had been interrupted, and no instance that was still
+needed was let go (the oracle of the world asserts that at each letting go)."""
+
+import pytest
+from tests.unit.simulation.ports import READS, Meter, When
+from tests.unit.simulation.scenarios import SCENARIOS, Scenario
+from tests.unit.simulation.world import World
+
+
+def _points(whole: World) -> list[tuple[int, When, str]]:
+    """Where a process can die. A whole execution has no more to lose than its function, except around effects."""
+    found: list[tuple[int, When, str]] = []
+    for at, when in whole.meter.points():
+        found.append((at, when, "function"))
+        actor, method = whole.meter.calls[at].rsplit(".", 1)
+        if actor.startswith(("decide", "apply")) and method not in READS:
+            found.append((at, when, "execution"))
+    return found
+
+
+@pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIOS.keys())
+def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(make: Scenario) -> None:
+    whole = make().run()
+    expected = whole.summary()
+    points = _points(whole)
+    assert len(points) > 20, "a scenario in which nearly nothing is called proves nothing"
+    for at, when, crash_as in points:
+        where = f"{crash_as} died {when} call {at}, {whole.meter.calls[at]}"
+        world = make(meter=Meter(crashes={at: when}), crash_as=crash_as)
+        try:
+            world.run()
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}") from error
+        assert world.summary() == expected, where
+
+
+@pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIOS.keys())
+def test_undisturbed_it_ends_with_nothing_of_ours_left(make: Scenario) -> None:
+    end = make().run().summary()
+    assert end["open"] == end["waiting"] == end["retained"] == []
+    assert end["lease"] == "free"
+    assert end["status"] == "green"
+    assert end["head"][0] == "idle"
+    assert not [name for name in end["persistent"] if name.startswith("cluster.metadata.vagus")]

@@ -1,0 +1,382 @@
+"""A whole Vagus on fakes: a fleet, AWS, a search cluster, and the four actors that may die at any call.
+
+- intake takes events from a queue that delivers at least once,
+- sweep and keeper run each minute,
+- executions interpret the state machine's loop.
+
+Nothing here is random, and nothing sleeps: the clock jumps to when something happens next.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+from tests.unit.simulation.execution import Execution
+from tests.unit.simulation.oracle import JudgedGroups, Oracle
+from tests.unit.simulation.ports import Crash, Meter, wired
+
+from vagus import owned
+from vagus.aws.fake import FakeExecutions, FakeParameters, FakeTable
+from vagus.errors import Conflict, Malformed
+from vagus.fleet import ClusterSpec, Engine, NodeGroup
+from vagus.owned import SettingsUpdate
+from vagus.policy import ZoneBalance
+from vagus.ports import Put
+from vagus.procedure import intake, keeper, loop, records, rows
+from vagus.procedure.loop import Answer, Call, Outcome
+from vagus.procedure.records import Book
+from vagus.procedure.room import Reads, Writes
+from vagus.procedure.sweep import Sweep
+from vagus.rooms import ROOMS
+from vagus.search.fake import FakeEngine
+from vagus.steps import AnyStep
+from vagus.zone_balance.room import ZONE_BALANCE
+
+ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
+REDELIVERY = 30.0
+"""Seconds after which the queue shows a message again that was not deleted."""
+START = 1_767_225_600.0
+"""2026-01-01T00:00:00Z."""
+CALM = 11 * 60.0
+"""Seconds without anything happening after which a world is at its end: more than two of the sweep's quiet spells."""
+
+
+@dataclass
+class Clock:
+    """The only time there is (epoch seconds)."""
+
+    now: float = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Happening:
+    """Something that people, or the weather, do: once, as soon as `when` holds."""
+
+    name: str
+    when: Callable[["World"], bool]
+    do: Callable[["World"], None]
+
+
+def spec(
+    *,
+    per_zone: int = 2,
+    zones: tuple[str, ...] = ZONES,
+    name: str = "claims",
+    nowhere: Literal["hold", "one_zone_at_a_time"] = "hold",
+    managers: int = 0,
+) -> ClusterSpec:
+    """A declared cluster: nodes of one kind, or `managers` of their own in each zone beside data nodes."""
+    groups = {"data": NodeGroup(roles=("data",) if managers else ("cluster_manager", "data"), per_zone=per_zone)}
+    if managers:
+        groups["managers"] = NodeGroup(roles=("cluster_manager",), per_zone=managers)
+    return ClusterSpec(
+        name=name,
+        cell="hospital-a",
+        engine=Engine(version="3.4.0"),
+        zones=zones,
+        groups=groups,
+        zone_balance=ZoneBalance(mode="act", nowhere_to_go=nowhere),
+    )
+
+
+@dataclass
+class World:
+    """`crash_as`: what dies with a call of an execution: the function alone (Catch goes on), or all of it."""
+
+    spec: ClusterSpec = field(default_factory=spec)
+    meter: Meter = field(default_factory=Meter)
+    crash_as: Literal["function", "execution"] = "function"
+    events: Literal["once", "never"] = "once"
+    replaces: Literal["at_once", "when_gone"] = "at_once"
+    retains: bool = True
+    speed: float = 1000.0
+    round_limit: int = loop.ROUNDS
+
+    def __post_init__(self) -> None:
+        self.clock = Clock()
+        self.table = FakeTable()
+        self.records = FakeTable()
+        self.parameters = FakeParameters()
+        self.machines = FakeExecutions()
+        self.executions: dict[str, Execution] = {}
+        self.queue: list[tuple[float, dict[str, Any]]] = []
+        self.dead_letters: list[dict[str, Any]] = []
+        self.happenings: list[Happening] = []
+        self.delivered = 0
+        self.pages: list[str] = []
+        self.unkept = False
+        self.ids = 0
+        self._build()
+        self.next_minute = self.last_stir = self.clock.now
+
+    def _build(self) -> None:
+        eligible = [group.per_zone for group in self.spec.groups.values() if "cluster_manager" in group.roles]
+        self.engine = FakeEngine(self.clock, managers=sum(eligible) * len(self.spec.zones), speed=self.speed)
+        self.groups = JudgedGroups(self.clock, launch_seconds=20.0, end_seconds=10.0)
+        self.groups.oracle = self.oracle = Oracle(
+            self.engine, one_zone=self.spec.zone_balance.nowhere_to_go == "one_zone_at_a_time"
+        )
+        for kind, declared in self.spec.groups.items():
+            for zone in self.spec.zones:
+                self.groups.create(
+                    self.spec.group_name(kind, zone),
+                    cluster=self.spec.name,
+                    zone=zone,
+                    desired=declared.per_zone,
+                    roles=declared.roles,
+                    retains=self.retains,
+                    replaces=self.replaces,
+                )
+        self.clock.now += 60.0
+        for name, group in self.groups.existing().items():
+            self.engine.start_node(name, group.zone, roles=group.roles)
+        self.groups.events.clear()
+        self.engine.update_settings(
+            SettingsUpdate(
+                persistent={
+                    "cluster.routing.allocation.awareness.attributes": "zone",
+                    "cluster.routing.allocation.awareness.force.zone.values": ",".join(self.spec.zones),
+                }
+            )
+        )
+
+    def known(self) -> "World":
+        """As after Vagus' first minutes: identity and sizes are noted."""
+        self.table.write(
+            rows.partition(self.spec.name),
+            Put(key="identity", data={"uuid": self.engine.uuid}, expected=0),
+            Put(key="sizes", data=self.spec.sizes(), expected=0),
+        )
+        return self
+
+    def when(self, name: str, when: Callable[["World"], bool], do: Callable[["World"], None]) -> "World":
+        """Add a happening; each waits for those before it."""
+        self.happenings.append(Happening(name, when, do))
+        return self
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def run(self, hours: float = 8.0) -> "World":
+        """Until nothing happens any more. Raises if that takes longer than `hours`."""
+        end = self.clock.now + hours * 3600
+        while not self.at_rest():
+            self.step()
+            if self.clock.now > end:
+                raise AssertionError(f"no end after {hours} h: {self.summary()}\n{self.story()}")
+        return self
+
+    def at_rest(self) -> bool:
+        """Nothing runs, nothing is queued, nobody has anything planned, and nothing stirred for a while."""
+        running = any(not one.ended for one in self.executions.values())
+        busy = running or self.queue or self.happenings or self.head().state == "running"
+        return not busy and self.clock.now - self.last_stir >= CALM
+
+    def step(self) -> None:
+        """Everything that is due now, then the clock jumps to what is next."""
+        self.sync()
+        self._happen()
+        self._deliver()
+        if self.clock.now >= self.next_minute:
+            self.next_minute += 60.0
+            self._minute()
+        self._executions()
+        self._jump()
+
+    def sync(self) -> None:
+        """Instances that run have nodes; those that are gone have none."""
+        existing = self.groups.existing()
+        for name, group in existing.items():
+            if name not in self.engine.machines:
+                self.engine.start_node(name, group.zone, roles=group.roles)
+                self.stir()
+        for name in [name for name in self.engine.machines if name not in existing]:
+            self.engine.remove(name)
+            self.stir()
+
+    def stir(self) -> None:
+        """Something happened: the world isn't at its end yet."""
+        self.last_stir = self.clock.now
+
+    def _jump(self) -> None:
+        wakes = [one.wakes for one in self.executions.values() if not one.ended]
+        shows = [at for at, _ in self.queue]
+        coming = [at for at in (self.next_minute, *wakes, *shows) if at > self.clock.now]
+        if all(at > self.clock.now for at in (*wakes, *shows)):
+            self.clock.now = min(coming)
+
+    # -- the world's acts ----------------------------------------------------------------------------------------
+
+    def _happen(self) -> None:
+        while self.happenings and self.happenings[0].when(self):
+            self.happenings.pop(0).do(self)
+            self.sync()
+            self.stir()
+
+    def _deliver(self) -> None:
+        fresh, self.groups.events[:] = list(self.groups.events), []
+        if self.events == "once":
+            self.queue += [(self.clock.now, event) for event in fresh]
+        due = [item for item in self.queue if item[0] <= self.clock.now]
+        self.queue = [item for item in self.queue if item[0] > self.clock.now]
+        for _, event in due:
+            self.take(event)
+
+    def take(self, event: Any) -> None:
+        """One delivery of one event to intake; a crash, or what is transient, shows it again later."""
+        self.stir()
+        table = wired(self.table, "intake", self.meter)
+        machines = wired(self.machines, "intake.executions", self.meter)
+        try:
+            intake.take(
+                event, {self.spec.name: self.spec}, table, {"zone_balance": machines}, self.clock.now, self.iso()
+            )
+            self.delivered += 1
+        except Malformed:
+            self.dead_letters.append(event)
+        except (Crash, Conflict):
+            self.queue.append((self.clock.now + REDELIVERY, event))
+
+    def _minute(self) -> None:
+        for actor in (self._keep, self._sweep):
+            try:
+                actor()
+            except Crash:
+                continue  # the next minute brings another one
+
+    def _keep(self) -> None:
+        if not self.unkept:
+            keeper.keep(wired(self.groups, "keeper.groups", self.meter), {self.spec.name}, lambda *_: None)
+
+    def _sweep(self) -> None:
+        sweep = Sweep(
+            reads=self._reads("sweep"),
+            table=wired(self.table, "sweep.table", self.meter),
+            fleet={self.spec.name: self.spec},
+            rooms=ROOMS,
+            executions={"zone_balance": wired(self.machines, "sweep.executions", self.meter)},
+        )
+        swept = sweep.run(self.clock.now, self.iso())
+        if any(one.result in ("started", "failed") for one in swept):
+            self.stir()
+
+    # -- executions ----------------------------------------------------------------------------------------------
+
+    def _executions(self) -> None:
+        for name, payload in list(self.machines.started.items()):
+            if name not in self.executions:
+                call = {**payload, "round_limit": payload.get("round_limit", self.round_limit)}
+                self.executions[name] = Execution(name, call, self, wakes=self.clock.now)
+        for one in self.executions.values():
+            self._go_on(one)
+
+    def _go_on(self, one: Execution) -> None:
+        while not one.ended and one.wakes <= self.clock.now and self.machines.status(one.name) == "RUNNING":
+            self.stir()
+            crashes = len(self.meter.calls)
+            one.go_on(self.clock.now)
+            if self.crash_as == "execution" and self._crashed_since(crashes):
+                one.ended = "TIMED_OUT"
+            if one.ended:
+                self.machines.end(one.name, one.ended)
+            self.sync()
+            self._happen()
+            self.pages += one.pages
+            one.pages.clear()
+
+    def _crashed_since(self, calls: int) -> bool:
+        return any(calls <= at < len(self.meter.calls) for at in self.meter.crashes)
+
+    def stop(self, name: str) -> None:
+        """A person presses Stop in the console: no Catch runs."""
+        self.executions[name].ended = "ABORTED"
+        self.machines.end(name, "ABORTED")
+
+    def decide(self, call: Call) -> Answer:
+        """The function that decides."""
+        table = wired(self.table, "decide.table", self.meter)
+        seen = rows.read(table, self.spec.name)
+        answer = loop.look(ZONE_BALANCE, self._reads("decide"), self.spec, seen, call, self.clock.now)
+        with contextlib.suppress(Conflict):  # somebody noted a newer one
+            loop.note_plan(table, seen, "zone_balance", answer.plan, self.iso())
+        return answer
+
+    def apply(self, call: Call, step: AnyStep) -> Outcome:
+        """The function that writes."""
+        table = wired(self.table, "apply.table", self.meter)
+        writes = Writes(
+            spec=self.spec,
+            groups=wired(self.groups, "apply.groups", self.meter),
+            search=wired(self.engine, "apply.search", self.meter),
+            parameters=wired(self.parameters, "apply.parameters", self.meter),
+            table=table,
+            now=self.clock.now,
+            iso=self.iso(),
+        )
+        machines = wired(self.machines, "apply.executions", self.meter)
+        book = Book(table=wired(self.records, "apply.records", self.meter), clock=self.clock, new_id=self._new_id)
+        return loop.act(ZONE_BALANCE, writes, machines, book, call, step)
+
+    def _reads(self, actor: str) -> Reads:
+        search = wired(self.engine, f"{actor}.search", self.meter)
+        return Reads(groups=wired(self.groups, f"{actor}.groups", self.meter), search=lambda _: search)
+
+    def _new_id(self) -> str:
+        self.ids += 1
+        return f"{self.ids:08d}"
+
+    # -- what is to be seen --------------------------------------------------------------------------------------
+
+    def iso(self) -> str:
+        """Now, as rows have it."""
+        return records.iso(self.clock.now)
+
+    def seen(self) -> rows.Rows:
+        """All rows of the cluster."""
+        return rows.read_shown(self.table, self.spec.name)
+
+    def head(self) -> rows.Head:
+        """zone_balance's head row."""
+        return self.seen().head("zone_balance")
+
+    def instances(self, lifecycle: str = "InService") -> list[str]:
+        """Instances in that state, in the order of groups."""
+        found = (one for group in self.groups.describe() for one in group.instances)
+        return [one.id for one in found if one.lifecycle == lifecycle]
+
+    def excluded(self) -> frozenset[str]:
+        """Every name that allocation is told to keep off."""
+        return owned.names(self.engine.persistent.get(owned.EXCLUDE)) | owned.names(
+            self.engine.transient.get(owned.EXCLUDE)
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """What a run leaves behind: the same, wherever it was interrupted."""
+        seen = self.seen()
+        lease = seen.lease("topology")
+        return {
+            "persistent": self.engine.persistent,
+            "transient": self.engine.transient,
+            "status": self.engine.look().status if self.engine.has_manager() else "no manager",
+            "head": (seen.head("zone_balance").state, seen.head("zone_balance").reason),
+            "lease": "free" if not lease.holder or lease.expires <= self.clock.now else lease.holder,
+            "open": sorted(intent.id for intent in seen.intents),
+            "closed": sorted(seen.closed),
+            "waiting": self.instances("Terminating:Wait"),
+            "retained": self.instances("Terminating:Retained"),
+            "sizes": {group.name: (group.desired, len(group.instances)) for group in self.groups.describe()},
+            "gone": sorted(self.oracle.let_go),
+            "identity": seen.identity,
+            "parameters": self.parameters.values,
+        }
+
+    def story(self) -> str:
+        """What happened, for a failing test."""
+        plans = rows.read_shown(self.table, self.spec.name).plans.get("zone_balance", {})
+        tail = "\n".join(self.meter.calls[-15:])
+        runs = "\n".join(f"{one.name}: {one.ended or 'runs'}: {one.states[-12:]}" for one in self.executions.values())
+        return f"plan {msgspec.json.encode(plans).decode()[:600]}\n{runs}\n{tail}\nhappenings left: {self.happenings}"
