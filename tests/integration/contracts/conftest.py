@@ -74,7 +74,8 @@ def groups(request: pytest.FixtureRequest) -> GroupsWorld:
 
 @pytest.fixture(scope="session")
 def real_cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(nodes_per_zone=1, zones=("a", "b", "c"), name="contracts") as running:
+    settings = {"plugins.security.unsupported.restapi.allow_securityconfig_modification": True}
+    with LocalCluster(nodes_per_zone=1, zones=("a", "b", "c"), name="contracts", settings=settings) as running:
         yield running
 
 

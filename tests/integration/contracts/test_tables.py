@@ -31,7 +31,7 @@ def test_json_comes_back_as_it_was(table: Table) -> None:
         "empty": "",
         "yes": True,
     }
-    table.write("cluster#one", put("row", **data))
+    table.write("cluster#one", Put(key="row", data=data, expected=0))
     assert table.read("cluster#one")["row"].data == data
 
 
