@@ -35,8 +35,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where a stack has noted itself; its emulator runs, and nothing is deployed but what the fixtures make."""
     folder = tmp_path_factory.mktemp("stack")
     emulator = _started(folder / "run")
-    stack = Stack(endpoint=emulator.endpoint, region="us-east-1", account="000000000000", cell="local", ca="",
-                  fleet=str(ROOT / "fleet"), certificates=str(folder / "run/certificates"), clusters=("demo",), run=str(folder / "run"))  # fmt: skip
+    stack = Stack(
+        endpoint=emulator.endpoint,
+        region="us-east-1",
+        account="000000000000",
+        cell="local",
+        ca="",
+        fleet=str(ROOT / "fleet"),
+        certificates=str(folder / "run/certificates"),
+        clusters=("demo",),
+        run=str(folder / "run"),
+    )
     create_authority(folder / "run/certificates")
     (folder / "stack.json").write_bytes(msgspec.json.encode(stack))
     for name in (names.state_table("local"), names.record_table("local")):
