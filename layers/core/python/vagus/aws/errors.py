@@ -6,6 +6,7 @@ from time import sleep
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from vagus.errors import Conflict, Denied, Refused, Throttled, Unreachable, VagusError
 
@@ -47,7 +48,7 @@ def translated(service: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _of_client(service, error) from error
-    except HTTPClientError as error:  # no connection, or no answer in time
+    except (NoConnection, HTTPClientError) as error:  # or no answer in time
         raise Unreachable(f"{service}: {error}") from error
     except NoCredentialsError as error:
         raise Denied(service, str(error)) from error
