@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 When = Literal["before", "after"]
 
 READS = ("read", "describe", "look", "status", "explain", "waiting_since")
-"""Calls without an effect: dying before one is dying after it."""
+"""Calls without an effect."""
 
 
 class Crash(BaseException):
@@ -32,14 +32,28 @@ class Meter:
             raise Crash(name)
         return result
 
-    def points(self) -> list[tuple[int, When]]:
-        """Every point at which a process could have died with another effect than at the point before."""
+    def points(self, *, every_read: bool, until: int) -> list[tuple[int, When]]:
+        """Every point at which a process could die, of the first `until` calls.
+
+        Dying after a read is dying before the next call. Without `every_read`, reads that one process makes in a row
+        count once: dying at the second of them leaves the same world behind as dying at the first.
+        """
         found: list[tuple[int, When]] = []
-        for number, name in enumerate(self.calls):
-            found.append((number, "before"))
-            if name.rsplit(".", 1)[1] not in READS:
-                found.append((number, "after"))
+        for number, name in enumerate(self.calls[:until]):
+            if not reads(name):
+                found += [(number, "before"), (number, "after")]
+            elif every_read or number == 0 or not self._same_process_read(number):
+                found.append((number, "before"))
         return found
+
+    def _same_process_read(self, number: int) -> bool:
+        before, this = self.calls[number - 1], self.calls[number]
+        return reads(before) and before.partition(".")[0] == this.partition(".")[0]
+
+
+def reads(call: str) -> bool:
+    """Whether a call has no effect."""
+    return call.rpartition(".")[2] in READS
 
 
 class _Wire:

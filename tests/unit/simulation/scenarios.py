@@ -220,7 +220,7 @@ def managers_of_their_own_leave(**options: Any) -> World:
 def a_group_grows_and_another_shrinks(**options: Any) -> World:
     world = _six(**options)
     world.groups.set_desired("claims-data-eu-west-1a", 1)
-    world.groups.set_desired("claims-data-eu-west-1b", 4)
+    world.groups.set_desired("claims-data-eu-west-1b", 3)
     seen = world.seen()
     noted = seen.put("sizes", {"claims-data-eu-west-1c": 2})
     world.table.write(rows.partition(world.spec.name), noted)

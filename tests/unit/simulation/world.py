@@ -112,7 +112,8 @@ class World:
         self.unkept = False
         self.ids = 0
         self._build()
-        self.next_minute = self.last_stir = self.clock.now
+        self.next_minute = self.clock.now
+        self.stir()
 
     def _build(self) -> None:
         eligible = [group.per_zone for group in self.spec.groups.values() if "cluster_manager" in group.roles]
@@ -201,6 +202,7 @@ class World:
     def stir(self) -> None:
         """Something happened: the world isn't at its end yet."""
         self.last_stir = self.clock.now
+        self.calls_at_stir = len(self.meter.calls)
 
     def _jump(self) -> None:
         wakes = [one.wakes for one in self.executions.values() if not one.ended]

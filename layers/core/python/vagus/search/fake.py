@@ -44,6 +44,7 @@ class FakeEngine:
         self.flushed: list[tuple[str, ...]] = []
         self.updates: list[SettingsUpdate] = []
         self.voters: tuple[str, ...] = ()
+        self._settled_at: float | None = None
 
     # -- the world's side ----------------------------------------------------------------------------------------
 
@@ -63,7 +64,7 @@ class FakeEngine:
         machine.starts += 1
         self.machines[name] = machine
         self._form_and_elect()
-        self.settle()
+        self._changed()
 
     def crash(self, name: str) -> None:
         """A node's process dies; its disk stays."""
@@ -72,31 +73,38 @@ class FakeEngine:
             self.machines[name].up = False
             self.shards.node_left(name, self._clock())
         self._form_and_elect()
-        self.settle()
+        self._changed()
 
     def remove(self, name: str) -> None:
         """An instance is gone with its disk."""
         self.crash(name)
         del self.machines[name]
         self.shards.disk_gone(name)
+        self._changed()
 
     def create_index(self, name: str, *, shards: int = 1, replicas: int = 1, size: int = 1000) -> None:
         """An index, its primaries placed on the emptiest legal nodes; `size`: bytes of each copy."""
         self.settle()
         for number in range(shards):
             self.shards.create(name, number, replicas=replicas, size=size)
-        self.settle()
+        self._changed()
 
     def exhaust(self, index: str, shard: int, node: str) -> None:
         """A copy fails on its node and its retries are used up: unassigned, while its store stays on the disk."""
         self.settle()
         self.shards.exhaust(index, shard, node)
-        self.settle()
+        self._changed()
 
     def settle(self) -> None:
         """Let happen what is due by now, in the order of time."""
-        if self.has_manager():
-            self.shards.advance(self._rules(), self._clock())
+        now = self._clock()
+        if now != self._settled_at and self.has_manager():
+            self.shards.advance(self._rules(), now)
+        self._settled_at = now
+
+    def _changed(self) -> None:
+        self._settled_at = None
+        self.settle()
 
     def has_manager(self) -> bool:
         """Whether the cluster has formed and a majority of its voters is up."""
@@ -152,7 +160,7 @@ class FakeEngine:
         _set(self.persistent, update.persistent)
         _set(self.transient, update.transient)
         self.updates.append(update)
-        self.settle()
+        self._changed()
 
     def flush(self, indices: Sequence[str]) -> None:
         """Flush these indices; one that is gone meanwhile has nothing to flush."""
