@@ -27,7 +27,7 @@ wait
 """
 
 
-def until[T](condition: Callable[[], T | None], seconds: float = 20.0) -> T:
+def until[T](condition: Callable[[], T | None], seconds: float = 60.0) -> T:
     """Poll until the condition is truthy and return what it gave; fail after `seconds`."""
     end, pause = time.monotonic() + seconds, threading.Event()
     while True:
@@ -98,7 +98,7 @@ def start(folder: Path, **more: str) -> Emulator:
             stderr=subprocess.STDOUT,
         )
     emulator = Emulator(f"http://127.0.0.1:{port}", folder, process)
-    until(lambda: _answers(emulator), 60)
+    until(lambda: _answers(emulator), 120)
     return emulator
 
 
@@ -114,7 +114,7 @@ def _answers(emulator: Emulator) -> bool:
 
 def stop(emulator: Emulator, how: signal.Signals = signal.SIGTERM) -> None:
     emulator.process.send_signal(how)
-    emulator.process.wait(30)
+    emulator.process.wait(60)
 
 
 class Aws:

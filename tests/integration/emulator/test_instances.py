@@ -5,9 +5,11 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from tests.integration.emulator.support import Aws, Emulator, start, stop, until
 from tests.integration.emulator.test_functions import function
@@ -167,8 +169,18 @@ def test_an_instance_that_cannot_boot_is_a_failed_launch_and_leaves_no_address_t
     assert activity["StatusCode"] == "Failed"
     assert "/no/such/command" in activity["StatusMessage"]
     assert not aws.members()
+    make: Any = boto3.client
+    once = make(
+        "ec2",
+        endpoint_url=emulator.url,
+        region_name="us-east-1",
+        aws_access_key_id=aws.account,
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),  # lack of capacity is a 500, which is retried
+    )
     with pytest.raises(ClientError, match="cannot boot"):
-        aws.ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
+        once.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
+    once.close()
     aws.close()
     stop(emulator)
 

@@ -2,27 +2,11 @@
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 from tests.integration.emulator.support import Aws, until
 from tests.integration.emulator.test_functions import function
 
-RETRIED = """
-import os, pathlib
-
-class ClusterBusy(Exception):
-    pass
-
-def handler(event, context):
-    # an exception ends the worker, so the count is kept outside of it
-    counter = pathlib.Path(os.environ["COUNTER"])
-    attempts = int(counter.read_text()) + 1 if counter.exists() else 1
-    counter.write_text(str(attempts))
-    if attempts < 4:
-        raise ClusterBusy("busy")
-    return {"attempts": attempts}
-"""
 RAISING = """
 class ClusterBusy(Exception):
     pass
@@ -32,10 +16,10 @@ def handler(event, context):
 """
 
 
-def execution(aws: Aws, states: dict[str, Any], data: Any = None, **machine: Any) -> str:
+def execution(aws: Aws, states: dict[str, Any], data: Any = None, name: str = "machine", **machine: Any) -> str:
     definition = {"StartAt": next(iter(states)), "States": states} | machine
     made = aws.stepfunctions.create_state_machine(
-        name="machine", definition=json.dumps(definition), roleArn=f"arn:aws:iam::{aws.account}:role/machine"
+        name=name, definition=json.dumps(definition), roleArn=f"arn:aws:iam::{aws.account}:role/machine"
     )
     started = aws.stepfunctions.start_execution(stateMachineArn=made["stateMachineArn"], input=json.dumps(data or {}))
     return str(started["executionArn"])
@@ -73,14 +57,14 @@ def token(aws: Aws, queue: str) -> str:
 
 def test_heartbeat_seconds_fails_a_silent_task_and_heartbeats_keep_it(aws: Aws) -> None:
     queue = aws.sqs.create_queue(QueueName="work")["QueueUrl"]
-    arn = execution(aws, {"Ask": ask(queue, HeartbeatSeconds=100)})
+    arn = execution(aws, {"Ask": ask(queue, HeartbeatSeconds=200)})
     held, started = token(aws, queue), time.monotonic()
 
-    def two_seconds_of_beats() -> bool:
+    def longer_than_the_limit() -> bool:
         aws.stepfunctions.send_task_heartbeat(taskToken=held)
-        return time.monotonic() - started > 2
+        return time.monotonic() - started > 3
 
-    until(two_seconds_of_beats)
+    until(longer_than_the_limit)
     assert aws.stepfunctions.describe_execution(executionArn=arn)["status"] == "RUNNING"
     failed = ended(aws, arn)
     assert (failed["status"], failed["error"]) == ("FAILED", "States.HeartbeatTimeout")
@@ -120,16 +104,22 @@ def test_catch_matches_the_class_of_the_error(aws: Aws) -> None:
     assert json.loads(ended(aws, execution(aws, states))["output"]) == "was busy"
 
 
-def test_retry_waits_no_longer_than_max_delay_seconds(aws: Aws, tmp_path: Path) -> None:
-    """Waits of 50, 60 and 60 seconds would take 1.7 s here, three of one second take 0.03 s."""
-    retry = {"ErrorEquals": ["ClusterBusy"], "IntervalSeconds": 50, "MaxAttempts": 3, "MaxDelaySeconds": 1}
-    counted = function(aws, RETRIED, Environment={"Variables": {"COUNTER": str(tmp_path / "n")}})
-    task = {"Type": "Task", "Resource": counted, "Retry": [retry], "End": True}
-    arn = execution(aws, {"Try": task})
-    assert json.loads(ended(aws, arn)["output"]) == {"attempts": 4}
-    events = aws.stepfunctions.get_execution_history(executionArn=arn)["events"]
-    failures = [e["timestamp"] for e in events if e["type"] == "TaskFailed"]
-    assert (failures[-1] - failures[0]).total_seconds() < 1.1
+def test_retry_waits_no_longer_than_max_delay_seconds(aws: Aws) -> None:
+    """Started second, it ends first: it waits 3 x 1 second, the other 50 + 60 + 60."""
+    retry = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 50, "MaxAttempts": 3}
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:sqs:getQueueUrl",
+        "Parameters": {"QueueName": "no-such"},
+        "End": True,
+    }
+    patient = execution(aws, {"Try": task | {"Retry": [retry]}}, name="patient")
+    bounded = execution(aws, {"Try": task | {"Retry": [retry | {"MaxDelaySeconds": 1}]}}, name="bounded")
+    ends = [ended(aws, arn) for arn in (bounded, patient)]
+    assert [e["status"] for e in ends] == ["FAILED", "FAILED"]
+    assert ends[0]["stopDate"] < ends[1]["stopDate"]
+    events = aws.stepfunctions.get_execution_history(executionArn=bounded)["events"]
+    assert len([e for e in events if e["type"] == "TaskFailed"]) == 4
 
 
 def test_jsonata_states_assign_and_choose(aws: Aws) -> None:
@@ -153,12 +143,12 @@ def test_jsonata_states_assign_and_choose(aws: Aws) -> None:
 
 
 def test_no_nap_before_the_first_state(aws: Aws) -> None:
-    """Plain ministack sleeps 150 ms first: the best of five starts must be under that."""
+    """Plain ministack sleeps 150 ms first: the best of ten starts must be under that."""
     pass_through = {"Go": {"Type": "Pass", "End": True}}
     arn = execution(aws, pass_through)
     machine = ended(aws, arn)["stateMachineArn"]
     took = []
-    for _ in range(5):
+    for _ in range(10):
         shown = ended(aws, aws.stepfunctions.start_execution(stateMachineArn=machine)["executionArn"])
         took.append((shown["stopDate"] - shown["startDate"]).total_seconds())
     assert min(took) < 0.15
