@@ -136,7 +136,7 @@ def _step(invoke: str, apply: str, step: str | dict[str, str], then: str) -> Sta
         "Arguments": {"FunctionName": apply, "Payload": {"call": "{% $call %}", "step": step}},
         "Assign": {
             "outcome": "{% $states.result.Payload %}",
-            "call": "{% $merge([$call, {'failures': 0}]) %}",
+            "call": "{% $states.result.Payload.call %}",
         },
         "Output": "{% $states.result.Payload %}",
         "TimeoutSeconds": 90,

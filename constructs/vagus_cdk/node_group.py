@@ -55,7 +55,8 @@ class NodeGroup(Construct):
             ],
         )
         self.group = self._group(name, template, subnet)
-        self.group.apply_removal_policy(RemovalPolicy.RETAIN)
+        for kept in (template, self.group):
+            kept.apply_removal_policy(RemovalPolicy.RETAIN)
 
     def tags(self, name: str) -> dict[str, str]:
         """The tags of the group and of its instances: what Vagus and booting nodes know them by."""
@@ -80,7 +81,7 @@ class NodeGroup(Construct):
                 launch_template_id=template.ref, version=template.attr_latest_version_number
             ),
             health_check_type="EC2",
-            health_check_grace_period=0,
+            health_check_grace_period=300,
             capacity_rebalance=False,
             lifecycle_hook_specification_list=[
                 group.LifecycleHookSpecificationProperty(

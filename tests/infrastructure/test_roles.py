@@ -1,0 +1,180 @@
+"""Who may do what: the function that decides cannot write, the function that writes has its steps' grants only."""
+
+from typing import Any
+
+import pytest
+from tests.infrastructure.templates import Templates, listed, text
+
+from vagus.rooms import ROOMS
+from vagus.steps import Heartbeat
+
+ROWS_AND_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+READING = ("Describe", "Get", "Query", "List", "Decrypt")
+INTERFACES = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+}
+"""What Lambda itself needs to put a function into a subnet."""
+
+
+def writes(statements: list[dict[str, Any]]) -> set[str]:
+    """Actions that change something, beyond the function's own log and network interface."""
+    allowed = {action for one in statements if one["Effect"] == "Allow" for action in listed(one["Action"])}
+    return {one for one in allowed - ROWS_AND_LOGS - INTERFACES if not one.split(":")[1].startswith(READING)}
+
+
+def steps_grant(capability: str) -> set[str]:
+    return {grant.action for kind in ROOMS[capability].kinds for grant in kind.aws}
+
+
+@pytest.mark.parametrize("capability", ROOMS)
+def test_decide_puts_plan_rows_and_nothing_else(templates: Templates, capability: str) -> None:
+    statements = templates.statements_of(f"vagus-prod-{capability}-decide")
+    assert writes(statements) == {"dynamodb:PutItem", "kms:GenerateDataKey*"}
+    (puts,) = (one for one in statements if "dynamodb:PutItem" in listed(one["Action"]))
+    assert puts["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["plan#*"]}}
+
+
+@pytest.mark.parametrize("capability", ROOMS)
+def test_apply_has_exactly_its_steps_grants_rows_and_records(templates: Templates, capability: str) -> None:
+    statements = templates.statements_of(f"vagus-prod-{capability}-apply")
+    assert writes(statements) == steps_grant(capability) | {"dynamodb:PutItem", "kms:GenerateDataKey*"}
+    partitions = {
+        key
+        for one in statements
+        if "dynamodb:PutItem" in listed(one["Action"])
+        for key in one["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    }
+    assert partitions == {"cluster#*", "record#*"}
+
+
+def test_the_keeper_sends_heartbeats_and_notes_them(templates: Templates) -> None:
+    assert writes(templates.statements_of("vagus-prod-keeper")) == {
+        *(grant.action for grant in Heartbeat.aws),
+        "dynamodb:PutItem",
+        "kms:GenerateDataKey*",
+        "sqs:SendMessage",
+        "kms:GenerateDataKey",
+    }
+
+
+def test_the_sweep_starts_runs_and_touches_neither_groups_nor_clusters(templates: Templates) -> None:
+    statements = templates.statements_of("vagus-prod-sweep")
+    mine = {
+        "dynamodb:PutItem",
+        "kms:GenerateDataKey*",
+        "states:StartExecution",
+        "sqs:SendMessage",
+        "kms:GenerateDataKey",
+    }
+    assert writes(statements) == mine
+
+
+def test_intake_writes_rows_starts_runs_and_takes_messages(templates: Templates) -> None:
+    assert writes(templates.statements_of("vagus-prod-intake")) == {
+        "dynamodb:PutItem",
+        "kms:GenerateDataKey*",
+        "states:StartExecution",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:ReceiveMessage",
+    }
+
+
+def test_groups_and_instances_of_other_cells_are_out_of_reach(templates: Templates) -> None:
+    touching = [
+        one
+        for function in ("zone_balance-apply", "keeper")
+        for one in templates.statements_of(f"vagus-prod-{function}")
+        for action in listed(one["Action"])
+        if action.startswith(("autoscaling:", "ec2:Terminate")) and not action.split(":")[1].startswith("Describe")
+    ]
+    assert touching
+    assert all(one["Condition"] == {"StringEquals": {"aws:ResourceTag/vagus:cell": "prod"}} for one in touching)
+
+
+def test_a_functions_code_can_not_use_what_lambda_needs_for_its_network(templates: Templates) -> None:
+    for function in ("intake", "sweep", "zone_balance-decide", "zone_balance-apply"):
+        statements = templates.statements_of(f"vagus-prod-{function}")
+        (denied,) = (one for one in statements if one["Effect"] == "Deny")
+        assert set(listed(denied["Action"])) >= INTERFACES
+        assert text(denied["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]).endswith(f"vagus-prod-{function}")
+
+
+EVERYTHING_READ = {
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeScalingActivities",
+    "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+} | INTERFACES
+"""Actions that know no resource-level permissions: the only ones allowed on everything."""
+
+
+def test_only_what_knows_no_resources_is_allowed_on_everything(templates: Templates) -> None:
+    for one in templates.resources("Lambda::Function"):
+        for statement in templates.statements_of(one.properties["FunctionName"]):
+            if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"]):
+                assert set(listed(statement["Action"])) <= EVERYTHING_READ, one.id
+
+
+def test_no_role_has_a_whole_service(templates: Templates) -> None:
+    """State machines and flow logs too. `kms:ReEncrypt*` and the like are families of one operation."""
+    for one in [*templates.resources("IAM::Role"), *templates.resources("IAM::Policy")]:
+        documents = [policy["PolicyDocument"] for policy in one.properties.get("Policies", [])]
+        documents += [one.properties["PolicyDocument"]] if "PolicyDocument" in one.properties else []
+        actions = [action for document in documents for s in document["Statement"] for action in listed(s["Action"])]
+        assert not [action for action in actions if action.split(":")[-1] == "*"], one.id
+
+
+CERTIFICATES = [("zone_balance-decide", "read"), ("sweep", "read"), ("zone_balance-apply", "write")]
+
+
+@pytest.mark.parametrize(("function", "role"), CERTIFICATES)
+def test_each_certificate_is_read_by_its_functions(templates: Templates, function: str, role: str) -> None:
+    statements = templates.statements_of(f"vagus-prod-{function}")
+    (reads,) = (one for one in statements if "secretsmanager:GetSecretValue" in listed(one["Action"]))
+    assert [text(one).rpartition(":")[2] for one in listed(reads["Resource"])] == [f"vagus/claims/{role}-??????"]
+
+
+def test_intake_and_keeper_read_no_certificate(templates: Templates) -> None:
+    for function in ("intake", "keeper"):
+        actions = [a for one in templates.statements_of(f"vagus-prod-{function}") for a in listed(one["Action"])]
+        assert not [action for action in actions if action.startswith("secretsmanager:")]
+
+
+READERS = [
+    ("ReadCertificate", {"Sweep", "Decide", "operator"}),
+    ("WriteCertificate", {"Apply"}),
+]
+
+
+@pytest.mark.parametrize(("secret", "readers"), READERS)
+def test_everybody_else_is_denied_a_certificate(templates: Templates, secret: str, readers: set[str]) -> None:
+    policy = templates.at(f"vagus-prod-claims/{secret}/Readers").properties["ResourcePolicy"]
+    (statement,) = policy["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
+    names = [text(one) for one in listed(statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"])]
+    found = {
+        next((word for word in ("Sweep", "Decide", "Apply", "Keeper", "Intake") if word in name), "operator")
+        for name in names
+    }
+    assert (found, len(names)) == (readers, len(readers))
+
+
+def test_a_node_reads_its_own_parameters_and_asks_for_its_own_certificate(templates: Templates) -> None:
+    role = templates.at("vagus-prod-claims/Role/Role/Resource")
+    (policy,) = role.properties["Policies"]
+    statements = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
+    assert text(statements["Parameters"]["Resource"]).endswith(":parameter/vagus/claims/node")
+    assert statements["Parameters"]["Action"] == "ssm:GetParametersByPath"
+    assert {a for one in statements.values() for a in listed(one["Action"]) if a.startswith("s3:")} == {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:DeleteObject",
+    }
+    assert text(statements["CertificateRequests"]["Resource"]).endswith("/requests/*")
+    assert text(statements["CertificateAnswers"]["Resource"]).endswith("/certificates/*")
