@@ -329,12 +329,16 @@ def pack(wanted: Engine, target_folder: Path, say: Say = print, jdk: Path | None
     archive = target_folder / f"{wanted.label}.tar.gz"
     partial = archive.with_suffix(".partial")
     with tarfile.open(partial, "w:gz", compresslevel=1) as tar:
-        tar.add(source, arcname=wanted.label)
+        tar.add(source, arcname=wanted.label, filter=_without_archives)
         if jdk:
             tar.add(jdk, arcname=f"{wanted.label}/jdk")
     partial.rename(archive)
     archive.with_name(archive.name + ".sha256").write_text(f"{sha256(archive)}  {archive.name}\n")
     return archive
+
+
+def _without_archives(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if entry.name.endswith(".jsa") else entry  # they fit this machine's Java alone (class_archive.py)
 
 
 # ---------------------------------------------------------------- Java

@@ -95,9 +95,11 @@ class LocalCluster:
         engine: artifacts.Engine = artifacts.DEFAULT,
         settings: Mapping[str, object] | None = None,
         folder: Path | None = None,
+        jvm: str = "",
     ) -> None:
         self.name, self.zones, self.roles, self.heap, self.engine = name, zones, roles, heap, engine
         self.settings = {**SMALL, **(settings or {})}
+        self._jvm = jvm
         self._given_folder = folder
         self.folder = folder or Path()
         self.nodes: dict[str, LocalNode] = {}
@@ -256,6 +258,7 @@ class LocalCluster:
             "AWS_REGION": REGION,
             "INSTANCE_HOME": str(node.home),
             "VAGUS_FAKE_AWS": str(self.folder / "aws.json"),
+            "VAGUS_JVM_FLAGS": self._jvm,
             "VAGUS_LIFELINE": str(self._lifeline[0]),
             "VAGUS_CERTIFICATES": str(self.folder / "certificates"),
             "VAGUS_ENGINES": str(artifacts.engines_folder()),

@@ -173,11 +173,12 @@ def test_an_unknown_version_names_the_known_ones() -> None:
 
 
 def test_a_packed_engine_is_what_the_bucket_holds(cache: Path, tmp_path: Path) -> None:
-    baked(cache)
+    (baked(cache) / "classes-25.jsa").touch()
     archive = pack(DEFAULT, tmp_path / "out", say=lambda _: None, jdk=fake_jdk(tmp_path / "jdk", "21.0.1"))
     with tarfile.open(archive) as tar:
         names = tar.getnames()
     assert f"{DEFAULT.label}/manifest.json" in names
+    assert f"{DEFAULT.label}/classes-25.jsa" not in names
     assert f"{DEFAULT.label}/jdk/release" in names, "where boot.sh looks for Java"
     assert archive.with_name(archive.name + ".sha256").read_text() == f"{sha256(archive)}  {archive.name}\n"
     assert [p.name for p in archive.parent.iterdir() if "partial" in p.name] == []
