@@ -87,9 +87,10 @@ def test_sizes_are_those_of_the_copys_own_node() -> None:
     assert [copy.bytes for copy in seen.copies] == [7, 9]
 
 
-def test_a_copy_that_was_not_measured_is_as_large_as_its_largest_twin() -> None:
-    both = state(claims=[routed("STARTED", "n1"), routed("UNASSIGNED", primary=False)])
-    seen = cluster(pieces(both, stats=stats(n1={"claims": 7}, n2={})))
+@pytest.mark.parametrize("other", [{}, {"claims": 0}])
+def test_a_copy_that_was_not_measured_yet_is_as_large_as_its_largest_twin(other: dict[str, int]) -> None:
+    both = state(claims=[routed("STARTED", "n1"), routed("INITIALIZING", "n2", primary=False)])
+    seen = cluster(pieces(both, stats=stats(n1={"claims": 7}, n2=other)))
     assert [copy.bytes for copy in seen.copies] == [7, 7]
 
 

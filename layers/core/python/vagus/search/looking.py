@@ -115,8 +115,8 @@ def _copies(pieces: Pieces, names: Mapping[str, str]) -> tuple[Copy, ...]:
             state=routed.state,
             node=None if routed.node is None else names.get(routed.node, routed.node),
             target=_target(routed, names),
-            # one that was not measured is taken to be as large as its largest twin
-            bytes=sizes.get((routed.node or "", index, shard), largest.get((index, shard), 0)),
+            # not measured, or not yet (it reads 0 for some seconds): as large as its largest twin
+            bytes=sizes.get((routed.node or "", index, shard), 0) or largest.get((index, shard), 0),
         )
         for index, shard, routed in _routed(pieces.state)
     )
