@@ -19,10 +19,13 @@ from vagus_local.emulator import instance_role
 from vagus_local.emulator.addresses import AddressPool, Exhausted
 from vagus_local.emulator.eventbridge import emit, region_arn
 from vagus_local.emulator.hypervisor import Hypervisor, Machine
+from vagus_local.emulator.instance_attributes import PROTECTED, refuses_termination
 from vagus_local.emulator.launch import Launch
 from vagus_local.emulator.seams import extend, in_scope, override, replace, truth
 
 _STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+_SHOWN = 3600.0
+"""Seconds that a terminated instance is still described."""
 _lock = threading.RLock()
 state_listeners: list[Callable[[str, str], None]] = []
 """Called as listener(instance id, state name), in the instance's account and Region, with no lock of ours held."""
@@ -53,6 +56,7 @@ def launch(plan: Launch) -> str:
     instance = str(record["InstanceId"])
     record["Placement"] = {"AvailabilityZone": plan.zone, "Tenancy": "default"}
     record["MetadataOptions"] = dict(plan.metadata)
+    record[PROTECTED] = plan.protected
     record["PublicIpAddress"] = record["PublicDnsName"] = ""
     if plan.profile:
         record["IamInstanceProfile"] = ec2._resolve_iam_instance_profile(**plan.profile, allow_missing=True)[0]
@@ -223,7 +227,20 @@ def in_zone(zone: str) -> list[str]:
 # ------------------------------------------------------------------ API
 
 
-def _changes(tag: str, action: Callable[[str], Any], wrong: str | None = None) -> Callable[[dict[str, Any]], Any]:
+type Refuses = Callable[[str], tuple[str, str] | None]
+
+
+def _down(verb: str) -> Refuses:
+    """What Stop- and StartInstances say to an instance that is going for good."""
+
+    def refuses(instance: str) -> tuple[str, str] | None:
+        said = f"The instance '{instance}' is not in a state from which it can be {verb}."
+        return ("IncorrectInstanceState", said) if state(instance) in ("shutting-down", "terminated") else None
+
+    return refuses
+
+
+def _changes(tag: str, action: Callable[[str], Any], refuses: Refuses) -> Callable[[dict[str, Any]], Any]:
     """The handler of Terminate-, Stop- or StartInstances: check all ids, act on each, answer both states."""
 
     def handle(parameters: dict[str, Any]) -> Any:
@@ -232,8 +249,8 @@ def _changes(tag: str, action: Callable[[str], Any], wrong: str | None = None) -
             if instance not in ec2._instances:
                 message = f"The instance ID '{instance}' does not exist"
                 return ec2._error("InvalidInstanceID.NotFound", message, 400)
-        if wrong and (bad := [i for i in ids if state(i) in ("shutting-down", "terminated")]):
-            return ec2._error("IncorrectInstanceState", f"The instance '{bad[0]}' {wrong}", 400)
+        if refusals := [refusal for refusal in map(refuses, ids) if refusal]:
+            return ec2._error(*refusals[0], 400)
         items = ""
         for instance in ids:
             before = state(instance)
@@ -342,9 +359,9 @@ def install(hypervisor: Hypervisor, pool: AddressPool | None) -> None:
     _Host.hypervisor, _Host.pool = hypervisor, pool
     handlers = {
         "RunInstances": _run_instances,
-        "TerminateInstances": _changes("TerminateInstancesResponse", terminate),
-        "StopInstances": _changes("StopInstancesResponse", stop, "is not in a state from which it can be stopped."),
-        "StartInstances": _changes("StartInstancesResponse", start, "is not in a state from which it can be started."),
+        "TerminateInstances": _changes("TerminateInstancesResponse", terminate, refuses_termination),
+        "StopInstances": _changes("StopInstancesResponse", stop, _down("stopped")),
+        "StartInstances": _changes("StartInstancesResponse", start, _down("started")),
     }
     for name, handler in handlers.items():
         override(ec2._ACTION_MAP, name, handler)
@@ -355,6 +372,14 @@ def install(hypervisor: Hypervisor, pool: AddressPool | None) -> None:
     replace(ec2, "exec_in_instance_blocking", _run)
     replace(ec2, "instance_is_managed", managed)
     replace(ec2, "reset", _reset(ec2.reset))
+    replace(ec2, "_cleanup_terminated", _forget_terminated)
+
+
+def _forget_terminated() -> None:
+    """EC2 shows a terminated instance for about an hour (plain ministack: a minute)."""
+    for instance, record in ec2._instances.items():
+        if record["State"]["Name"] == "terminated" and time.time() - record.get("_terminated_at", 0) > _SHOWN:
+            ec2._instances.pop(instance, None)
 
 
 def _reset(old: Any) -> Any:

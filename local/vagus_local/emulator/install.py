@@ -15,6 +15,7 @@ from vagus_local.emulator import (
     eventbridge,
     functions,
     hypervisor,
+    instance_attributes,
     permissions,
     seams,
     ssm,
@@ -37,6 +38,7 @@ def install() -> Undertaker:
     stepfunctions.install()
     dynamodb.install()
     ec2.install(host, AddressPool(network) if network else None)
+    instance_attributes.install()
     actions.install()
     template.install()
     ssm.install()

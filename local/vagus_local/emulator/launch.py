@@ -7,6 +7,8 @@ from typing import Any, Self
 from ministack.core import responses
 from ministack.services import ec2
 
+from vagus_local.emulator.seams import truth
+
 _IMAGE = "ami-0c55b159cbfafe1f0"
 """When neither template nor request names one: the image plays no part here."""
 
@@ -27,6 +29,7 @@ class Launch:
     volumes: tuple[dict[str, Any], ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     volume_tags: Mapping[str, str] = field(default_factory=dict)
+    protected: bool = False
 
     @classmethod
     def from_template(cls, data: dict[str, Any], subnet: str) -> Self:
@@ -44,6 +47,7 @@ class Launch:
             volumes=tuple(data.get("BlockDeviceMappings", [])),
             tags=_tags(data, "instance"),
             volume_tags=_tags(data, "volume"),
+            protected=truth(data.get("DisableApiTermination", False)),
         )
 
     def placed(self, zone: str, tags: Mapping[str, str]) -> Self:

@@ -24,6 +24,7 @@ def aws(emulator: Emulator) -> Iterator[Aws]:
         name = group["AutoScalingGroupName"]
         account.autoscaling.update_auto_scaling_group(AutoScalingGroupName=name, DeletionProtection="none")
         account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
-    for reservation in account.ec2.describe_instances()["Reservations"]:
+    left = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
+    for reservation in account.ec2.describe_instances(Filters=left)["Reservations"]:
         account.ec2.terminate_instances(InstanceIds=[i["InstanceId"] for i in reservation["Instances"]])
     account.close()

@@ -71,3 +71,25 @@ def test_filters_select_and_an_unknown_one_is_refused(aws: Aws) -> None:
     assert len(aws.ec2.describe_instances(Filters=tagged)["Reservations"]) == 3
     with pytest.raises(ClientError, match="The filter 'no-such' is invalid"):
         found(no_such="x")
+
+
+def test_termination_protection_stops_people_but_not_the_group(aws: Aws) -> None:
+    aws.template(DisableApiTermination=True)
+    aws.group(DesiredCapacity=2)
+    first, second = aws.in_service()
+    asked = {"InstanceId": first, "Attribute": "disableApiTermination"}
+    assert aws.ec2.describe_instance_attribute(**asked)["DisableApiTermination"]["Value"] is True
+    with pytest.raises(ClientError, match="OperationNotPermitted"):
+        aws.ec2.terminate_instances(InstanceIds=[first])
+    aws.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=second, ShouldDecrementDesiredCapacity=True)
+    until(lambda: aws.state(second) == "terminated")
+    aws.ec2.modify_instance_attribute(InstanceId=first, DisableApiTermination={"Value": False})
+    aws.ec2.terminate_instances(InstanceIds=[first])
+    until(lambda: aws.state(first) == "terminated")
+
+
+def test_user_data_can_be_read_back(aws: Aws) -> None:
+    aws.template(UserData="aGVsbG8=")
+    aws.group(DesiredCapacity=1)
+    shown = aws.ec2.describe_instance_attribute(InstanceId=aws.in_service()[0], Attribute="userData")
+    assert shown["UserData"]["Value"] == "aGVsbG8="
