@@ -3,6 +3,7 @@
 A zone's subnet is named, and has its addresses, by the zone's letter: a zone more or less never moves another's.
 """
 
+import aws_cdk as cdk
 from aws_cdk import RemovalPolicy, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -87,6 +88,10 @@ class Network(Construct):
             map_public_ip_on_launch=False,
         )
         subnet.apply_removal_policy(RemovalPolicy.RETAIN)
+        # which zones a cluster has is what its fleet file declares: not for CloudFormation to choose
+        cdk.Validations.of(subnet).acknowledge(
+            cdk.Acknowledgment(id="CloudFormation-Validate::W3010", reason="zones are declared in the fleet's files")
+        )
         return subnet
 
     def _endpoints(self, vpc: ec2.IVpc, subnets: list[ec2.PrivateSubnet]) -> None:
