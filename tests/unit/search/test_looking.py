@@ -9,6 +9,7 @@ from vagus.cluster import Copy
 from vagus.errors import Malformed, Unreachable
 from vagus.search.answers import (
     Health,
+    IndexSettings,
     NodeInfo,
     NodeStats,
     Settings,
@@ -61,7 +62,7 @@ def pieces(seen: State, **changed: Any) -> Pieces:
         "stats": stats(n1={}, n2={}),
         "health": Health(status="green", number_of_pending_tasks=3, indices=indices),
         "voting": msgspec.convert(voting, Voting),
-        "visible": frozenset(indices),
+        "visible": {index: IndexSettings() for index in indices},
         "info": {name: NodeInfo(version="3.4.0", roles=("data",)) for name in ("e-i-1", "e-i-2")},
     }
     return Pieces(**whole | changed)
@@ -166,7 +167,7 @@ def test_the_narrowest_view_is_held_against_the_widest_count(
 ) -> None:
     two = state(a=[routed("STARTED", "n1")], b=[routed("STARTED", "n1")])
     health = Health(status="green", number_of_pending_tasks=0, indices={str(n): {} for n in range(counted_by_health)})
-    made = cluster(pieces(two, visible=visible, health=health))
+    made = cluster(pieces(two, visible={index: IndexSettings() for index in visible}, health=health))
     assert (made.visible_indices, made.counted_indices) == seen
 
 

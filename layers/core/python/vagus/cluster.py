@@ -59,7 +59,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     `persistent` and `transient` are flat settings as a person or we set them; `defaults` the effective value of the
     few that rules read. `visible_indices` is how many indices we may see, `counted_indices` how many the engine
     counts: fewer visible than counted means that we are blind to some. `stores` names the nodes whose disk holds a
-    store of a shard that is unassigned. `pending_tasks` counts the manager's queue.
+    store of a shard that is unassigned. `auto_expanding` are the indices whose replicas the engine adds and takes away
+    with the nodes (`index.auto_expand_replicas`). `pending_tasks` counts the manager's queue.
     """
 
     uuid: str
@@ -75,6 +76,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     stores: tuple[str, ...] = ()
     pending_tasks: int = 0
     voters: tuple[str, ...] = ()
+    auto_expanding: frozenset[str] = frozenset()
 
     def setting(self, name: str, default: str = "") -> str:
         """The value in force: transient wins over persistent, that over the engine's default."""

@@ -135,6 +135,21 @@ class _StoredIndex(msgspec.Struct, frozen=True):
     shards: Mapping[str, _Stores] = {}
 
 
+class _AutoExpand(msgspec.Struct, frozen=True, rename={"auto_expand": "index.auto_expand_replicas"}):
+    auto_expand: str = "false"
+
+
+class IndexSettings(msgspec.Struct, frozen=True):
+    """The flat settings of one index that we ask for."""
+
+    settings: _AutoExpand = _AutoExpand()
+
+    @property
+    def auto_expands(self) -> bool:
+        """Whether the engine adds and takes away its replicas with the nodes."""
+        return self.settings.auto_expand != "false"
+
+
 class ShardStores(msgspec.Struct, frozen=True):
     """Which node's disk holds a store of which shard; `failures`: nodes that could not be asked."""
 

@@ -14,6 +14,7 @@ from vagus.search.answers import (
     Explanation,
     Flushed,
     Health,
+    IndexSettings,
     Info,
     NodeInfo,
     Settings,
@@ -139,10 +140,11 @@ class SearchClient:
         asked = f"{self._bounded}&ignore_unavailable=true&allow_no_indices=true&filter_path={fields}"
         return self._get(f"/_cluster/state/metadata/vagus-no-such-index-*?{asked}", Voting)
 
-    def _visible(self) -> frozenset[str]:
-        """The indices that an index-level action shows us."""
+    def _visible(self) -> dict[str, IndexSettings]:
+        """The indices that an index-level action shows us. (Every index has a number of replicas.)"""
         asked = f"expand_wildcards=all&flat_settings=true&{self._bounded}"
-        return frozenset(self._get(f"/_all/_settings/index.number_of_replicas?{asked}", dict[str, Any]))
+        wanted = "index.number_of_replicas,index.auto_expand_replicas"
+        return self._get(f"/_all/_settings/{wanted}?{asked}", dict[str, IndexSettings])
 
     def _stores(self) -> ShardStores:
         return self._get("/_shard_stores?status=red&expand_wildcards=all", ShardStores)

@@ -7,27 +7,27 @@ the stores of unassigned shards (403, or with `do_not_fail_on_forbidden` silence
 narrower view shows, `counted_indices` what the wider counts, the security plugin's own index in both.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from vagus.cluster import Cluster, Copy, Node
 from vagus.errors import Malformed, Unreachable
-from vagus.search.answers import Health, NodeInfo, Routed, Settings, ShardStores, State, Stats, Voting
+from vagus.search.answers import Health, IndexSettings, NodeInfo, Routed, Settings, ShardStores, State, Stats, Voting
 
 Status = Literal["green", "yellow", "red"]
 
 
 class Pieces(msgspec.Struct, frozen=True, kw_only=True):
-    """The answers of one look. `info`: by ephemeral id; `visible`: indices whose settings were told."""
+    """The answers of one look. `info`: by ephemeral id; `visible`: settings of the indices that are told."""
 
     state: State
     settings: Settings
     stats: Stats
     health: Health
     voting: Voting
-    visible: Collection[str]
+    visible: Mapping[str, IndexSettings]
     info: Mapping[str, NodeInfo]
     stores: ShardStores = ShardStores()
 
@@ -53,6 +53,7 @@ def cluster(pieces: Pieces) -> Cluster:
         voters=tuple(
             sorted(names.get(key, key) for key in pieces.voting.metadata.cluster_coordination.last_committed_config)
         ),
+        auto_expanding=frozenset(index for index, told in pieces.visible.items() if told.auto_expands),
     )
 
 

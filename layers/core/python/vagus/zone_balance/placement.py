@@ -46,7 +46,7 @@ def fit(cluster: Cluster, going: frozenset[str]) -> Fit:
     """Whether all copies on the nodes of `going` find a place on the others; largest first, to the emptiest node."""
     closed = going | shielded(cluster) | excluded(cluster)
     board = _Board(cluster, [node for node in cluster.nodes if node.holds_data and node.name not in closed])
-    moving = [copy for copy in cluster.copies if _ends_on(copy) in going]
+    moving = [copy for copy in cluster.copies if _ends_on(copy) in going and not _shrinks_away(cluster, copy, going)]
     nowhere: list[Copy] = []
     no_room: list[Copy] = []
     for copy in sorted(moving, key=lambda copy: (-copy.bytes, copy.index, copy.shard)):
@@ -56,6 +56,17 @@ def fit(cluster: Cluster, going: frozenset[str]) -> Fit:
         elif not board.place(copy, legal):
             no_room.append(copy)
     return Fit(nowhere=tuple(nowhere), no_room=tuple(no_room))
+
+
+def _shrinks_away(cluster: Cluster, copy: Copy, going: frozenset[str]) -> bool:
+    """A replica that the engine itself takes away when its node is excluded, as `auto_expand_replicas` says.
+
+    Seen on 3.4.0: the security plugin's index has a copy on every data node (0-all), so none could move anywhere.
+    """
+    if copy.index not in cluster.auto_expanding:
+        return False
+    twins = (twin for twin in cluster.copies if twin.id == copy.id and twin.active)
+    return any(twin.node not in going for twin in twins)
 
 
 class _Board:

@@ -12,7 +12,7 @@ from vagus.zone_balance.sizing import sizes
 
 def unseen(observed: Observed, why: Unseen, spec: ClusterSpec) -> Plan:
     """The cluster does not answer. A cluster that never formed is given its nodes; any other is a case for a person."""
-    if observed.identity is None and why.reason == "UNREACHABLE":
+    if observed.identity is None and why.reason != "DENIED":
         return sizes(observed, spec, green=False) or Done(
             reason=Reason.FORMING, message=f"the cluster has not formed yet: {why.message}"
         )
