@@ -1,0 +1,160 @@
+"""The layout while moves are tried on it: numbers instead of names, so that a hundred thousand copies stay cheap.
+
+A move counts at its target at once. Its source keeps the bytes, and counts as a holder of the shard, until `landed`:
+that is how the engine sees a relocation under way.
+"""
+
+from collections.abc import Iterable
+
+from vagus.cluster import Copy
+from vagus.zone_balance.planner.model import Layout
+
+Leg = tuple[int, int, int]
+"""(copy, from node, to node)."""
+
+
+class Board:
+    """All lists are indexed by node, index, shard or copy. `at` is -1 for a copy that stands nowhere.
+
+    Nodes and indices are numbered in the order of their names, so that nothing depends on the order of the input.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.nodes = sorted(layout.nodes, key=lambda node: node.name)
+        self.names = sorted({copy.index for copy in layout.copies})
+        self.copies: tuple[Copy, ...] = layout.copies
+        self._number_nodes()
+        self._number_copies()
+        self._place()
+
+    def _number_nodes(self) -> None:
+        many = len(self.nodes)
+        self.node_of = {node.name: number for number, node in enumerate(self.nodes)}
+        self.data = [node.holds_data for node in self.nodes]
+        self.count = [0] * many
+        self.primaries = [0] * many
+        self.load = [0] * many
+        self.free = [node.disk_free for node in self.nodes]
+        self.on: list[dict[int, None]] = [{} for _ in self.nodes]
+
+    def _number_copies(self) -> None:
+        index_of = {name: number for number, name in enumerate(self.names)}
+        shards: dict[tuple[str, int], int] = {}
+        self.index = [index_of[copy.index] for copy in self.copies]
+        self.shard = [shards.setdefault((copy.index, copy.shard), len(shards)) for copy in self.copies]
+        self.size = [copy.bytes for copy in self.copies]
+        self.primary = [copy.primary for copy in self.copies]
+        self.siblings: list[list[int]] = [[] for _ in shards]
+        for copy, shard in enumerate(self.shard):
+            self.siblings[shard].append(copy)
+        self.shards = list(shards)
+
+    def _place(self) -> None:
+        many = len(self.names)
+        self.holders: list[dict[int, int]] = [{} for _ in range(many)]
+        self.primary_holders: list[dict[int, int]] = [{} for _ in range(many)]
+        self.leaving: list[tuple[int, int, int]] = []
+        self.at = [-1] * len(self.copies)
+        self.frozen: set[int] = set()
+        self.unassigned: list[int] = []
+        node_of, count, load, at = self.node_of, self.count, self.load, self.at
+        for number, copy in enumerate(self.copies):
+            node = node_of.get(copy.target or copy.node or "", -1)
+            if copy.state != "STARTED" or node < 0:
+                self._not_started(number, copy, node)
+            if node < 0:
+                continue
+            at[number] = node
+            count[node] += 1
+            load[node] += copy.bytes
+            self.on[node][number] = None
+            held = self.holders[self.index[number]]
+            held[node] = held.get(node, 0) + 1
+            if copy.primary:
+                self._count_primary(number, node, 1)
+
+    def _not_started(self, number: int, copy: Copy, node: int) -> None:
+        """A shard with a copy that is not started stays as it is; what is on its way takes its room already."""
+        self.frozen.update(self.siblings[self.shard[number]])
+        if node < 0:
+            self.unassigned.append(number)
+        elif copy.state in ("RELOCATING", "INITIALIZING"):
+            self.free[node] -= copy.bytes
+
+    def _count_primary(self, copy: int, node: int, by: int) -> None:
+        self.primaries[node] += by
+        held = self.primary_holders[self.index[copy]]
+        held[node] = held.get(node, 0) + by
+
+    # -- moves ---------------------------------------------------------------------------------------------------
+
+    def move(self, copy: int, target: int) -> None:
+        """Start a relocation."""
+        source, size = self.at[copy], self.size[copy]
+        self._transfer(copy, source, target)
+        self.free[target] -= size
+        self.leaving.append((source, size, self.shard[copy]))
+
+    def retract(self, copy: int) -> None:
+        """Take back the relocation that was started last, which is this copy's."""
+        source, size, _ = self.leaving.pop()
+        target = self.at[copy]
+        self._transfer(copy, target, source)
+        self.free[target] += size
+
+    def landed(self) -> None:
+        """All that was under way has arrived: the sources are rid of it."""
+        for source, size, _ in self.leaving:
+            self.free[source] += size
+        self.leaving.clear()
+
+    def apply(self, legs: Iterable[Leg]) -> None:
+        """Move, and arrive."""
+        for copy, _, target in legs:
+            self.move(copy, target)
+        self.landed()
+
+    def unapply(self, legs: Iterable[Leg]) -> None:
+        """Undo `apply`."""
+        for copy, source, _ in reversed(tuple(legs)):
+            self.move(copy, source)
+        self.landed()
+
+    def _transfer(self, copy: int, source: int, target: int) -> None:
+        size = self.size[copy]
+        self.at[copy] = target
+        self.count[source] -= 1
+        self.count[target] += 1
+        self.load[source] -= size
+        self.load[target] += size
+        del self.on[source][copy]
+        self.on[target][copy] = None
+        held = self.holders[self.index[copy]]
+        if held[source] == 1:
+            del held[source]
+        else:
+            held[source] -= 1
+        held[target] = held.get(target, 0) + 1
+        if self.primary[copy]:
+            self._count_primary(copy, source, -1)
+            self._count_primary(copy, target, 1)
+
+    # -- questions -----------------------------------------------------------------------------------------------
+
+    def key(self, copy: int) -> tuple[int, int, int, int]:
+        """Orders copies by size, and the same way whatever the order of the input."""
+        return (self.size[copy], self.index[copy], self.copies[copy].shard, copy)
+
+    def ranked(self, node: int) -> list[tuple[int, int, int, int]]:
+        """The copies on a node as keys, smallest first."""
+        size, index, copies = self.size, self.index, self.copies
+        return sorted((size[copy], index[copy], copies[copy].shard, copy) for copy in self.on[node])
+
+    def is_leaving(self, shard: int, node: int) -> bool:
+        """Whether a copy of the shard is on its way off the node."""
+        return any(left == node and which == shard for left, _, which in self.leaving)
+
+    def primary_at(self, shard: int) -> int:
+        """The node of a shard's primary; -1 where there is none."""
+        return next((self.at[copy] for copy in self.siblings[shard] if self.primary[copy]), -1)

@@ -1,0 +1,162 @@
+"""Where moves are tried: the board, the deciders and the engine together, and the units taken so far."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from vagus.zone_balance.planner.board import Board, Leg
+from vagus.zone_balance.planner.deciders import Deciders
+from vagus.zone_balance.planner.engine import Engine
+from vagus.zone_balance.planner.model import Layout, Policy, Purpose
+
+Unit = tuple[Purpose, tuple[Leg, ...]]
+"""What it is for, and one leg, or the two of an exchange."""
+
+CALM: frozenset[Purpose] = frozenset({"bytes", "primaries"})
+"""Purposes whose units may never make the engine stir. The others do what it would do itself."""
+
+
+class Desk:
+    """`share`: each node's fair part of its group's bytes, by capacity; `cap`: the most that the policy lets it hold.
+
+    `stuck`: copies that must leave and can't. `needed`: the balance threshold that the waves need, so far.
+    """
+
+    def __init__(self, layout: Layout, policy: Policy) -> None:
+        self.layout, self.policy = layout, policy
+        self.board = Board(layout)
+        self.deciders = Deciders(self.board)
+        self.threshold = max(layout.settings.threshold, policy.highest_threshold or 0.0)
+        self.engine = Engine(self.board, self.deciders, self.threshold, policy.spare)
+        self.units: list[Unit] = []
+        self.stuck: list[int] = []
+        self.needed = 0.0
+        self._shares()
+
+    def _shares(self) -> None:
+        board = self.board
+        self.groups: dict[tuple[str, str], list[int]] = {}
+        for number, node in enumerate(board.nodes):
+            if self.deciders.open[number]:
+                self.groups.setdefault((node.zone, node.tier), []).append(number)
+        self.share = [0.0] * len(board.nodes)
+        for nodes in self.groups.values():
+            self.share_out(nodes, sum(board.load[node] for node in nodes))
+
+    def share_out(self, nodes: list[int], bytes_: int) -> None:
+        """Divide the bytes of a group among its nodes, by capacity."""
+        capacity = sum(self.board.nodes[node].disk_total for node in nodes)
+        for node in nodes:
+            self.share[node] = bytes_ * self.board.nodes[node].disk_total / capacity if capacity else 0.0
+
+    def cap(self, node: int) -> float:
+        """The most bytes that the policy wants on a node."""
+        return self.share[node] * (1 + self.policy.skew)
+
+    def fill(self, node: int, more: int = 0) -> float:
+        """A node's bytes as a part of its share; a node without one (closed to copies) counts as full."""
+        share = self.share[node]
+        return (self.board.load[node] + more) / share if share > 0 else float(self.board.load[node] + more > 0)
+
+    def keeps_bytes(self, there: Leg, back: Leg) -> bool:
+        """Whether an exchange leaves both nodes no fuller than the fuller of them is, or than the policy wants."""
+        copy, heavy, light = there
+        net = self.board.size[copy] - self.board.size[back[0]]
+        worst = max(self.fill(heavy), self.fill(light), 1 + self.policy.skew)
+        return self.fill(heavy, -net) <= worst and self.fill(light, net) <= worst
+
+    def survey(self) -> None:
+        """Look at the regions and the shares anew, after moves between zones."""
+        self.engine = Engine(self.board, self.deciders, self.threshold, self.policy.spare)
+        self._shares()
+
+    # -- trying --------------------------------------------------------------------------------------------------
+
+    def attempt(self, purpose: Purpose, *legs: Leg, calm: bool = False) -> bool:
+        """Take a unit if every decider allows it and, where it has to be calm, the engine stays at rest."""
+        if not self.legal(legs) or not fits(self, legs, Counter()):
+            return False
+        if not (calm or purpose in CALM) or self.harmless(legs):
+            self.take(legs)
+        elif not self._endured(legs):
+            return False
+        self.units.append((purpose, legs))
+        return True
+
+    def legal(self, legs: tuple[Leg, ...]) -> bool:
+        """Whether the engine would accept the legs one after the other in one request."""
+        copy, _, target = legs[0]
+        if not self.deciders.may_move(copy) or not self.deciders.allows(copy, target):
+            return False
+        if len(legs) == 1:
+            return True
+        self.board.move(copy, target)
+        legal = self.legal(legs[1:])
+        self.board.retract(copy)
+        return legal
+
+    def harmless(self, legs: tuple[Leg, ...]) -> bool:
+        """Whether the bands alone say that the engine stays at rest: cheap, and often enough."""
+        if self.stuck or self.engine.loose or self.engine.weighs_primaries:
+            return False
+        if len(legs) == 2 and self.board.index[legs[0][0]] == self.board.index[legs[1][0]]:
+            return True  # no count changes
+        return all(self.engine.keeps_band(*leg, len(legs) == 1) for leg in legs)
+
+    def take(self, legs: Iterable[Leg]) -> None:
+        """Move, and tell the engine's model."""
+        legs = tuple(legs)
+        self.board.apply(legs)
+        self.engine.follow(legs)
+
+    def untake(self, legs: tuple[Leg, ...]) -> None:
+        """Undo `take`."""
+        self.board.unapply(legs)
+        self.engine.follow(legs)
+
+    def _endured(self, legs: tuple[Leg, ...]) -> bool:
+        """Take the legs if the engine stays at rest by the exact rule; undo them else."""
+        spreads = {index: self.engine.spread(index) for index in {self.board.index[copy] for copy, _, _ in legs}}
+        self.take(legs)
+        if not self.engine.disturbed(legs, spreads) and not self.freed():
+            return True
+        self.untake(legs)
+        return False
+
+    def freed(self) -> bool:
+        """Whether a copy that is stuck has somewhere to go now, so that the engine would move it."""
+        return any(self.way_out(copy) for copy in self.stuck)
+
+    def way_out(self, copy: int) -> list[int]:
+        """The nodes to which a copy that must leave may go."""
+        if not self.deciders.may_move(copy) or not self.deciders.must_leave(copy):
+            return []
+        nodes = sorted(self.deciders.eligible[self.board.index[copy]])
+        return [node for node in nodes if self.deciders.allows(copy, node)]
+
+
+def fits(desk: Desk, legs: tuple[Leg, ...], traffic: Counter[tuple[str, int]]) -> bool:
+    """Whether the recovery limits allow the legs beside the traffic of the same wave.
+
+    The engine counts an incoming recovery at the target and an outgoing one at the node of the shard's *primary*.
+    A limit of 0 would allow nothing at all, so that the least is 1.
+    """
+    settings, policy, board = desk.layout.settings, desk.policy, desk.board
+    limits = [limit for limit in (settings.cluster_recoveries, policy.moves_at_once or -1) if limit >= 0]
+    if traffic["all", 0] + len(legs) > min(limits, default=1 << 30):
+        return False
+    more = count_traffic(board, legs)
+    return all(
+        traffic[key] + many <= max(1, settings.incoming_recoveries if key[0] == "in" else settings.outgoing_recoveries)
+        for key, many in more.items()
+        if key[0] != "all"
+    )
+
+
+def count_traffic(board: Board, legs: tuple[Leg, ...]) -> Counter[tuple[str, int]]:
+    """The recoveries that the legs cause, by node."""
+    more: Counter[tuple[str, int]] = Counter()
+    for copy, source, target in legs:
+        more["in", target] += 1
+        more["out", source if board.primary[copy] else board.primary_at(board.shard[copy])] += 1
+        more["all", 0] += 1
+    return more

@@ -1,0 +1,51 @@
+"""First of all: what may not stay where it is goes where it may, the largest first. The engine would do the same."""
+
+from collections.abc import Iterable
+
+from vagus.zone_balance.planner.desk import Desk
+
+
+def leave(desk: Desk) -> None:
+    """Move every copy that a decider will not let stay; note those that have nowhere to go."""
+    board = desk.board
+    before = len(desk.units)
+    for copy in sorted(suspects(desk), key=board.key, reverse=True):
+        if targets := desk.way_out(copy):
+            target = min(targets, key=lambda node: (_fullness(desk, copy, node), node))
+            desk.attempt("leave", (copy, board.at[copy], target))
+    if len(desk.units) > before:
+        desk.survey()
+    desk.stuck = [copy for copy in suspects(desk) if desk.deciders.must_leave(copy)]
+
+
+def _fullness(desk: Desk, copy: int, node: int) -> float:
+    return (desk.board.load[node] + desk.board.size[copy]) / max(1, desk.board.nodes[node].disk_total)
+
+
+def suspects(desk: Desk) -> set[int]:
+    """Every copy that might have to leave, found without asking each copy each decider."""
+    board, deciders = desk.board, desk.deciders
+    found: set[int] = set()
+    for index, held in enumerate(board.holders):
+        if not deciders.eligible[index].issuperset(held):
+            strangers = held.keys() - deciders.eligible[index]
+            found.update(copy for node in strangers for copy in board.on[node] if board.index[copy] == index)
+    if deciders.settings.disk_threshold:
+        full = (node for node, free in enumerate(board.free) if free < deciders.high[node])
+        found.update(copy for node in full for copy in board.on[node])
+    if deciders.limited:
+        found.update(copy for on in board.on for copy in on)
+    found.update(_crowded(desk))
+    return {copy for copy in found if board.at[copy] >= 0 and deciders.must_leave(copy)}
+
+
+def _crowded(desk: Desk) -> Iterable[int]:
+    """The copies of shards that may have too many in one zone."""
+    at = desk.board.at
+    for values, many in desk.deciders.awareness:
+        for copies in desk.board.siblings:
+            if len(copies) == 1:
+                continue
+            places = [values[at[copy]] for copy in copies if at[copy] >= 0]
+            if len(set(places)) < len(places) or len(copies) > many or None in places:
+                yield from copies

@@ -1,0 +1,80 @@
+"""Which units may be under way at the same time.
+
+A move command ignores the engine's throttles, so that the waves keep them: recoveries in and out per node, and in
+all. Within a wave the sources keep their bytes, so that every disk must hold what it has and what comes. After every
+wave the engine has to be at rest, from the first wave on that owes it nothing.
+"""
+
+from collections import Counter
+
+from vagus.zone_balance.planner.desk import CALM, Desk, Unit, count_traffic, fits
+
+Waves = list[list[Unit]]
+
+
+def waves(desk: Desk) -> Waves:
+    """The desk's units as waves: the large together, if that can be done, else strictly in the order of planning."""
+    units = list(desk.units)
+    for _, legs in reversed(units):
+        desk.untake(legs)
+    owed = max((at for at, (purpose, _) in enumerate(units, 1) if purpose not in CALM), default=0)
+    calm = sorted(units[owed:], key=lambda unit: -_size(desk, unit))
+    packed = _pack(desk, units[:owed], passing=False) or []
+    desk.needed = desk.engine.needs()
+    free = _pack(desk, calm, passing=True)
+    if free is not None:
+        return packed + free
+    strict = _pack(desk, units[owed:], passing=False)
+    if strict is None:
+        raise AssertionError("units that were legal one by one do not fit one by one")
+    return packed + strict
+
+
+def _size(desk: Desk, unit: Unit) -> int:
+    return max(desk.board.size[copy] for copy, _, _ in unit[1])
+
+
+def _pack(desk: Desk, units: list[Unit], *, passing: bool) -> Waves | None:
+    """Waves of all units, or `None` (and the board as it was) where these can't be packed so.
+
+    `passing`: a unit that doesn't fit is passed by others; the engine is then asked anew after each wave.
+    """
+    packed: Waves = []
+    pending = units
+    while pending:
+        wave, pending = _fill(desk, pending, passing=passing)
+        packed.append(wave)
+        if not wave or (passing and not _at_rest(desk)):
+            for _, legs in reversed([unit for one in packed for unit in one]):
+                desk.untake(legs)
+            return None
+    return packed
+
+
+def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit], list[Unit]]:
+    board = desk.board
+    traffic: Counter[tuple[str, int]] = Counter()
+    wave: list[Unit] = []
+    later: list[Unit] = []
+    for at, unit in enumerate(pending):
+        _, legs = unit
+        where = all(board.at[copy] == source for copy, source, _ in legs)
+        if where and fits(desk, legs, traffic) and desk.legal(legs):
+            traffic.update(count_traffic(board, legs))
+            for copy, _, target in legs:
+                board.move(copy, target)
+            wave.append(unit)
+        elif passing:
+            later.append(unit)
+        else:
+            later = pending[at:]
+            break
+    board.landed()
+    desk.engine.follow(leg for _, legs in wave for leg in legs)
+    if wave and wave[-1][0] in CALM:
+        desk.needed = max(desk.needed, desk.engine.needs())
+    return wave, later
+
+
+def _at_rest(desk: Desk) -> bool:
+    return desk.engine.stirs() is None and not desk.freed()
