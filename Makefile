@@ -68,6 +68,7 @@ integration e2e: install engine
 .PHONY: engine
 engine: $(VENV)/.installed ## bring the search engine from Maven Central into the cache, once
 	$(PY) -m vagus_local.artifacts
+	$(PY) -m vagus_local.class_archive
 
 .PHONY: bench
 bench: install engine ## figures as ratios to a baseline of the same run (NAME=... for one); writes .local/bench.json

@@ -23,6 +23,8 @@ from vagus_local.waiting import TimedOut, until
 ROOT = Path(__file__).resolve().parents[2]
 PORT = 4566
 REGION = "us-east-1"
+_children: list[subprocess.Popen[bytes]] = []
+"""Emulators started by this process: kept, since Python warns when the handle of a running child is dropped."""
 ACCOUNT = "000000000000"
 
 
@@ -83,6 +85,7 @@ def start(folder: Path, extra: Mapping[str, str] | None = None) -> Emulator:
             start_new_session=True,
         )
         emulator = Emulator(pid=process.pid, started=_started(process.pid), network=network.prefix, folder=str(folder))
+    _children.append(process)
     (folder / "emulator.json").write_bytes(msgspec.json.encode(emulator))
     try:
         until(lambda: emulator.answers() or process.poll() is not None, 90, "the emulator answers")

@@ -138,6 +138,7 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     sweep(stack)
     for cluster in stack.clusters:
         wait_green(stack, cluster, say)
+    wait_known(stack)
     (folder / "stack.json").write_bytes(msgspec.json.encode(stack))
     return stack
 
@@ -251,6 +252,18 @@ def wait_green(stack: Stack, cluster: str, say: Say = print, seconds: float = 30
         until(green, seconds, f"{cluster} is green with {wanted} nodes", 0.5)
     except TimedOut as error:
         raise StackError(f"{error}\n{logs(Path(stack.run))}") from error
+
+
+def wait_known(stack: Stack, seconds: float = 60) -> None:
+    """Until Vagus has noted which cluster each is: from then on no node forms another."""
+    sweep(stack)
+    ssm = stack.client("ssm")
+    names = [f"/vagus/{cluster}/node/formed" for cluster in stack.clusters]
+
+    def known() -> bool:
+        return len(ssm.get_parameters(Names=names)["Parameters"]) == len(names)
+
+    until(known, seconds, "the identity of every cluster is noted")
 
 
 def _failed_boot(run: Path) -> str | None:

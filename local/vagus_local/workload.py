@@ -5,6 +5,7 @@ search result is a failure. Writes carry their own ids, so that trying one twice
 """
 
 import json
+import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -110,10 +111,11 @@ class Workload:
 
 
 def bulk(ids: Sequence[str], padding: int = 200) -> bytes:
-    """A bulk body of documents with these ids; `padding` bytes of text in each. No patient was harmed."""
+    """A bulk body of documents with these ids; `padding` bytes of noise in each, which no disk can squeeze."""
     lines: list[str] = []
     for id in ids:
-        lines += [json.dumps({"index": {"_id": id}}), json.dumps({"id": id, "note": "x" * padding})]
+        note = secrets.token_hex(padding // 2)
+        lines += [json.dumps({"index": {"_id": id}}), json.dumps({"id": id, "note": note})]
     return ("\n".join(lines) + "\n").encode()
 
 
