@@ -2,7 +2,6 @@
 needed was let go (the oracle of the world asserts that at each letting go)."""
 
 import pytest
-
 from tests.unit.simulation.ports import Meter, When, reads
 from tests.unit.simulation.scenarios import SCENARIOS, Scenario
 from tests.unit.simulation.world import World

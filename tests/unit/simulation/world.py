@@ -96,13 +96,14 @@ class World:
     retains: bool = True
     speed: float = 1000.0
     round_limit: int = loop.ROUNDS
+    calm: float = CALM
+    table: FakeTable = field(default_factory=FakeTable)
+    machines: FakeExecutions = field(default_factory=FakeExecutions)
 
     def __post_init__(self) -> None:
         self.clock = Clock()
-        self.table = FakeTable()
         self.records = FakeTable()
         self.parameters = FakeParameters()
-        self.machines = FakeExecutions()
         self.executions: dict[str, Execution] = {}
         self.queue: list[tuple[float, dict[str, Any]]] = []
         self.dead_letters: list[dict[str, Any]] = []
@@ -174,8 +175,10 @@ class World:
     def at_rest(self) -> bool:
         """Nothing runs, nothing is queued, nobody has anything planned, and nothing stirred for a while."""
         running = any(not one.ended for one in self.executions.values())
-        busy = running or self.queue or self.happenings or self.head().state == "running"
-        return not busy and self.clock.now - self.last_stir >= CALM
+        head = self.head()
+        starts = head.state == "running" or head.not_before > self.clock.now
+        busy = running or starts or self.queue or self.happenings
+        return not busy and self.clock.now - self.last_stir >= self.calm
 
     def step(self) -> None:
         """Everything that is due now, then the clock jumps to what is next."""
@@ -270,7 +273,7 @@ class World:
 
     def _executions(self) -> None:
         for name, payload in list(self.machines.started.items()):
-            if name not in self.executions:
+            if name not in self.executions and payload["cluster"] == self.spec.name:
                 call = {**payload, "round_limit": payload.get("round_limit", self.round_limit)}
                 self.executions[name] = Execution(name, call, self, wakes=self.clock.now)
         for one in self.executions.values():

@@ -1,0 +1,145 @@
+"""Small clusters and groups for tables of cases: `n1` is the node of instance `n1`, in the zone that is given."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from vagus import owned
+from vagus.cluster import Cluster, Copy, CopyState, Node
+from vagus.fleet import ClusterSpec, Engine, NodeGroup
+from vagus.instances import TERMINATE_HOOK, Group, Instance
+from vagus.intent import ExcludeNode, Intent, leave
+from vagus.policy import ZoneBalance
+from vagus.zone_balance.observed import Leaver, Observed, leavers
+from vagus.zone_balance.placement import shielded
+
+NOW = 1_767_225_600.0
+ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
+GB = 1 << 30
+FORCED = {
+    "cluster.routing.allocation.awareness.attributes": "zone",
+    "cluster.routing.allocation.awareness.force.zone.values": ",".join(ZONES),
+}
+
+
+def node(name: str, zone: int = 0, *, roles: Sequence[str] = ("cluster_manager", "data"), free: int = 90 * GB) -> Node:
+    """A node with a disk of 100 GB. `zone` counts the zones."""
+    return Node(
+        name=name,
+        zone=ZONES[zone],
+        address="127.0.0.1",
+        roles=tuple(roles),
+        version="3.4.0",
+        ephemeral_id=f"{name}-1",
+        disk_total=100 * GB,
+        disk_free=free,
+    )
+
+
+def copies(layout: str, *, size: int = GB) -> tuple[Copy, ...]:
+    """Copies in short: `a:n1,n2 b:n1>n3,-` is a shard of index `a` with its primary on n1 and a replica on n2, and one
+    of `b` whose primary moves from n1 to n3 and whose replica is unassigned. `+n1`: initializing there."""
+    found: list[Copy] = []
+    for shard in layout.split():
+        index, _, places = shard.partition(":")
+        for number, place in enumerate(places.split(",")):
+            found.append(_copy(index, place, primary=number == 0, size=size))
+    return tuple(found)
+
+
+def _copy(index: str, place: str, *, primary: bool, size: int) -> Copy:
+    def made(state: CopyState, where: str | None, target: str | None = None) -> Copy:
+        return Copy(index=index, shard=0, primary=primary, state=state, node=where, target=target, bytes=size)
+
+    if place == "-":
+        return made("UNASSIGNED", None)
+    if place.startswith("+"):
+        return made("INITIALIZING", place[1:])
+    source, _, target = place.partition(">")
+    return made("RELOCATING" if target else "STARTED", source, target or None)
+
+
+def cluster(
+    nodes: Sequence[Node],
+    layout: str = "",
+    *,
+    persistent: Mapping[str, str] | None = None,
+    transient: Mapping[str, str] | None = None,
+    status: Literal["green", "yellow", "red"] | None = None,
+    size: int = GB,
+    **fields: Any,
+) -> Cluster:
+    """A cluster of these nodes; its status follows from the copies unless it is given."""
+    held = copies(layout, size=size)
+    indices = len({copy.index for copy in held})
+    seen: dict[str, Any] = {
+        "uuid": "uuid-1",
+        "manager": nodes[0].name if nodes else "",
+        "visible_indices": indices,
+        "counted_indices": indices,
+        "voters": tuple(one.name for one in nodes if one.may_be_manager),
+    }
+    return Cluster(
+        nodes=tuple(nodes),
+        copies=held,
+        status=status or _status(held),
+        persistent=persistent or {},
+        transient=transient or {},
+        **{**seen, **fields},
+    )
+
+
+def _status(held: Sequence[Copy]) -> Literal["green", "yellow", "red"]:
+    if not all(copy.active for copy in held if copy.primary):
+        return "red"
+    return "green" if all(copy.active for copy in held) else "yellow"
+
+
+def ours(*names: str, hand: Sequence[str] = ()) -> dict[str, str]:
+    """The persistent settings with these exclusions of ours, beside others set by hand."""
+    return {owned.EXCLUDE: ",".join(sorted((*names, *hand))), owned.MARK: ",".join(sorted(names))}
+
+
+def group(zone: int, members: Mapping[str, str], *, desired: int | None = None, **fields: Any) -> Group:
+    """The data nodes' group of a zone: instance -> lifecycle."""
+    instances = tuple(Instance(id=name, zone=ZONES[zone], lifecycle=state) for name, state in members.items())
+    serving = sum(state == "InService" for state in members.values())
+    given: dict[str, Any] = {"roles": ("cluster_manager", "data"), "retains": True, "hook": TERMINATE_HOOK}
+    return Group(
+        name=f"claims-data-{ZONES[zone]}",
+        cluster="claims",
+        zone=ZONES[zone],
+        desired=serving if desired is None else desired,
+        instances=instances,
+        **{**given, **fields},
+    )
+
+
+def spec(*, per_zone: int = 2, **policy: Any) -> ClusterSpec:
+    """The declared cluster `claims`, in three zones."""
+    return ClusterSpec(
+        name="claims",
+        cell="hospital-a",
+        engine=Engine(version="3.4.0"),
+        zones=ZONES,
+        groups={"data": NodeGroup(roles=("cluster_manager", "data"), per_zone=per_zone)},
+        zone_balance=ZoneBalance(**{"mode": "act", **policy}),
+    )
+
+
+def observed(seen: Any, groups: Sequence[Group], *, declared: ClusterSpec | None = None, **fields: Any) -> Observed:
+    """One look; identity and sizes are noted unless something else is given."""
+    given: dict[str, Any] = {"identity": "uuid-1", "sizes": (declared or spec()).sizes()}
+    return Observed(cluster=seen, groups=tuple(groups), **{**given, **fields})
+
+
+def demanding(name: str) -> Intent:
+    """An open intent that demands the exclusion of that node."""
+    opened = leave(name, f"claims-data-{ZONES[0]}", "2026-01-01T00:00:00Z", "event")
+    return msgspec.structs.replace(opened, demands=(ExcludeNode(node=name),))
+
+
+def leaver(seen: Cluster, name: str, state: str = "Terminating:Wait") -> Leaver:
+    """A leaving instance as the rules see it."""
+    return leavers(observed(seen, [group(0, {name: state})]), seen, shielded(seen))[0]
