@@ -46,6 +46,7 @@ def test_hidden_and_closed_indices_and_the_security_plugins_own_are_seen(real_se
     seen = real_search.client("vagus-read").look()
     assert {".vagus-hidden", "closed", ".opendistro_security"} <= {copy.index for copy in seen.copies}
     assert seen.visible_indices == seen.counted_indices == len({copy.index for copy in seen.copies})
+    assert seen.auto_expanding == {".opendistro_security"}
     real_search.until(lambda: all(copy.bytes > 0 for copy in real_search.port.look().copies))
     real_search.port.flush(["closed"])
 

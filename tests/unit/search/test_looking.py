@@ -177,6 +177,16 @@ def test_lists_in_settings_are_commas() -> None:
     assert (seen.persistent, seen.defaults) == ({"a": "x,y"}, {"b": "true", "c": ""})
 
 
+def test_indices_whose_replicas_expand_are_told_from_those_that_keep_theirs() -> None:
+    said = b"""{
+        "security": {"settings": {"index.number_of_replicas": "2", "index.auto_expand_replicas": "0-all"}},
+        "switched_off": {"settings": {"index.auto_expand_replicas": "false"}},
+        "claims": {"settings": {"index.number_of_replicas": "1"}}
+    }"""
+    told = decoded(said, dict[str, IndexSettings], "/_all/_settings")
+    assert cluster(pieces(state(), visible=told)).auto_expanding == {"security"}
+
+
 def test_a_status_nobody_knows_is_malformed() -> None:
     with pytest.raises(Malformed, match="purple"):
         cluster(pieces(state(), health=Health(status="purple", number_of_pending_tasks=0)))
