@@ -104,6 +104,7 @@ def _figures(scene: Scene, asked: float, result: Result, records: list[Record]) 
         "writes_lost": result.writes_lost,
         "searches": result.searches,
         "requests_failed": result.requests_failed,
+        "searches_retried": result.searches_retried,
         "records": len(records),
         "steps": [record.step for record in records if record.phase == "intended" and _epoch(record.at) >= asked],
     }
