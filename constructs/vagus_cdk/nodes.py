@@ -85,7 +85,7 @@ class Parameters(Construct):
 
     @staticmethod
     def values(spec: ClusterSpec, bucket: str, nodes_bundle: str) -> dict[str, str]:
-        """Value by name. The heap is one per cluster in this version: that of its data groups, or of its first."""
+        """Value by name. `heap` is for a node whose group has no heap of its own."""
         managers = [group for group in spec.groups.values() if "cluster_manager" in group.roles]
         return {
             "engine": spec.engine.name,

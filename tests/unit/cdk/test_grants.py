@@ -1,0 +1,102 @@
+"""From steps to permissions: ARNs and conditions, and nothing wider."""
+
+from typing import Any
+
+import pytest
+
+from vagus.steps import EndRetainedInstance, ExcludeNodes, HandOver, Heartbeat, NoteIdentity, SetGroupSize, Step
+from vagus_cdk import grants
+from vagus_cdk.grants import Scope
+
+SCOPE = Scope(
+    partition="aws",
+    region="eu-central-1",
+    account="111122223333",
+    cell="prod",
+    clusters=("claims", "labs"),
+    capabilities=("zone_balance",),
+    topic="arn:topic",
+    state_table="arn:state",
+    record_table="arn:records",
+    state_key="arn:state-key",
+    secrets_key="arn:secrets-key",
+    messages_key="arn:messages-key",
+)
+OURS = {"StringEquals": {"aws:ResourceTag/vagus:cell": "prod"}}
+HERE = "eu-central-1:111122223333"
+
+DERIVED: list[tuple[str, tuple[type[Step], ...], list[dict[str, Any]]]] = [
+    ("a step on the cluster alone needs nothing of AWS", (ExcludeNodes,), []),
+    (
+        "groups of this cell, whatever their names",
+        (SetGroupSize, Heartbeat),
+        [
+            {
+                "Sid": "Groups",
+                "Effect": "Allow",
+                "Action": ["autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:SetDesiredCapacity"],
+                "Resource": [f"arn:aws:autoscaling:{HERE}:autoScalingGroup:*:autoScalingGroupName/*"],
+                "Condition": OURS,
+            }
+        ],
+    ),
+    (
+        "instances of this cell",
+        (EndRetainedInstance,),
+        [
+            {
+                "Sid": "Instances",
+                "Effect": "Allow",
+                "Action": ["ec2:TerminateInstances"],
+                "Resource": [f"arn:aws:ec2:{HERE}:instance/*"],
+                "Condition": OURS,
+            }
+        ],
+    ),
+    (
+        "the one parameter that a step writes, of each cluster of the cell",
+        (NoteIdentity,),
+        [
+            {
+                "Sid": "NodeParameters",
+                "Effect": "Allow",
+                "Action": ["ssm:PutParameter"],
+                "Resource": [
+                    f"arn:aws:ssm:{HERE}:parameter/vagus/claims/node/formed",
+                    f"arn:aws:ssm:{HERE}:parameter/vagus/labs/node/formed",
+                ],
+            }
+        ],
+    ),
+    (
+        "the capabilities' own state machines",
+        (HandOver,),
+        [
+            {
+                "Sid": "StateMachines",
+                "Effect": "Allow",
+                "Action": ["states:StartExecution"],
+                "Resource": [f"arn:aws:states:{HERE}:stateMachine:vagus-prod-zone_balance"],
+            }
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("sentence", "kinds", "statements"), DERIVED, ids=[one[0] for one in DERIVED])
+def test_derived(sentence: str, kinds: tuple[type[Step], ...], statements: list[dict[str, Any]]) -> None:
+    assert grants.of_steps(kinds, SCOPE) == statements
+
+
+def test_keys_are_used_through_their_service_only() -> None:
+    statements = [*grants.reads_rows(SCOPE), *grants.writes_rows(SCOPE, "plan#*"), *grants.writes_records(SCOPE)]
+    statements += grants.client_certificate(SCOPE, "read")
+    keyed = [one for one in statements if any(action.startswith("kms:") for action in one["Action"])]
+    assert len(keyed) == 4
+    assert all("kms:ViaService" in one["Condition"]["StringEquals"] for one in keyed)
+
+
+def test_nobody_may_delete_a_row_or_a_record() -> None:
+    statements = [*grants.reads_rows(SCOPE), *grants.writes_rows(SCOPE, "cluster#*"), *grants.writes_records(SCOPE)]
+    dynamodb = {action for one in statements for action in one["Action"] if action.startswith("dynamodb:")}
+    assert dynamodb == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"}

@@ -1,0 +1,66 @@
+"""What a synth is told, and what it refuses with a way out."""
+
+from pathlib import Path
+
+import pytest
+
+from vagus_cdk.settings import SettingsError, read
+
+ROOT = Path(__file__).parents[3]
+EXAMPLES = {"fleet": "fleet/examples"}
+VPC = '{"id": "vpc-1", "cidr": "10.0.0.0/16", "subnets": {"eu-central-1a": "subnet-a"}}'
+
+
+def test_the_only_cell_need_not_be_said() -> None:
+    found = read(EXAMPLES)
+    assert (found.cell, found.region, list(found.clusters)) == ("prod", "eu-central-1", ["claims"])
+    assert found.zones == ("eu-central-1a", "eu-central-1b", "eu-central-1c")
+
+
+def test_defaults() -> None:
+    found = read(EXAMPLES)
+    assert (found.architecture, found.account, found.vpc, found.image) == ("arm64", None, None, None)
+    assert (found.operators, found.xray, found.cli_credentials) == ((), False, False)
+
+
+def test_all_that_can_be_said() -> None:
+    vpc = VPC.replace('"eu-central-1a": "subnet-a"', ", ".join(f'"eu-central-1{z}": "subnet-{z}"' for z in "abc"))
+    said = {"architecture": "x86_64", "account": "111122223333", "image": "ami-1", "xray": "on", "synthesizer": "cli"}
+    found = read({**EXAMPLES, **said, "operators": "arn:a,arn:b", "vpc": vpc})
+    assert (found.architecture, found.account, found.image) == ("x86_64", "111122223333", "ami-1")
+    assert (found.operators, found.xray, found.cli_credentials) == (("arn:a", "arn:b"), True, True)
+    assert found.vpc
+    assert found.vpc.subnets["eu-central-1b"] == "subnet-b"
+
+
+REFUSED = [
+    ("a cell that no file names", {"cell": "other"}, "the fleet has prod: say -c cell="),
+    ("an architecture that Lambda does not have", {"architecture": "riscv"}, "neither arm64 nor x86_64"),
+    ("a VPC that is no JSON", {"vpc": "vpc-1"}, "it should look like"),
+    ("a VPC with a field too many", {"vpc": VPC[:-1] + ', "nat": true}'}, "nat"),
+    ("a VPC without a zone's subnet", {"vpc": VPC}, "no subnet for eu-central-1b, eu-central-1c"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "said", "says"), REFUSED, ids=[one[0] for one in REFUSED])
+def test_refused(sentence: str, said: dict[str, str], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        read(EXAMPLES | said)
+
+
+def test_several_cells_have_to_be_chosen_from(tmp_path: Path) -> None:
+    text = (ROOT / "fleet/examples/claims.yaml").read_text()
+    (tmp_path / "claims.yaml").write_text(text)
+    (tmp_path / "labs.yaml").write_text(text.replace("name: claims", "name: labs").replace("cell: prod", "cell: test"))
+    with pytest.raises(SettingsError, match="the fleet has prod, test"):
+        read({"fleet": str(tmp_path)})
+    assert list(read({"fleet": str(tmp_path), "cell": "test"}).clusters) == ["labs"]
+
+
+def test_a_cell_is_one_region(tmp_path: Path) -> None:
+    text = (ROOT / "fleet/examples/claims.yaml").read_text()
+    (tmp_path / "claims.yaml").write_text(text)
+    elsewhere = text.replace("name: claims", "name: labs").replace("eu-central-1", "eu-west-1")
+    (tmp_path / "labs.yaml").write_text(elsewhere)
+    with pytest.raises(SettingsError, match="eu-central-1, eu-west-1: a cell is one Region"):
+        read({"fleet": str(tmp_path)})

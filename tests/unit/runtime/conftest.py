@@ -1,0 +1,93 @@
+"""A deployed fleet and the fakes that a function is given in place of AWS and the cluster."""
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from vagus.aws.fake import FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.fleet import ClusterSpec
+from vagus.ports import Executions, GroupsWrite, Put, SearchRead, Table
+from vagus.procedure import rows
+from vagus.procedure.records import Book, iso
+from vagus.procedure.room import Reads, Writes
+from vagus.search.fake import FakeEngine
+from vagus_cli import fleet_files
+
+ROOT = Path(__file__).parents[3]
+
+
+class FakeParts:
+    """As `vagus.aws.wiring`: everything that a function may be given. Time is the machine's."""
+
+    def __init__(self, spec: ClusterSpec) -> None:
+        self.spec = spec
+        self.rows, self.records = FakeTable(), FakeTable()
+        self.machine = FakeExecutions()
+        self.auto_scaling = FakeGroups(time.time)
+        self.engine = FakeEngine(time.time, managers=3)
+        for name, size in spec.sizes().items():
+            kind, zone = name.removeprefix(f"{spec.name}-").split("-", 1)
+            roles = spec.groups[kind].roles
+            self.auto_scaling.create(name, cluster=spec.name, zone=zone, roles=roles, desired=size)
+        for instance, group in self.auto_scaling.existing().items():
+            self.engine.start_node(instance, group.zone, roles=group.roles)
+        self.engine.create_index("patients", shards=3, replicas=1)
+        known = [Put(key="identity", data={"uuid": self.engine.uuid}, expected=0)]
+        known.append(Put(key="sizes", data=spec.sizes(), expected=0))
+        self.rows.write(rows.partition(spec.name), *known)
+
+    def first(self, group: str) -> str:
+        """The first instance of a group."""
+        return next(one.id for seen in self.auto_scaling.describe() if seen.name == group for one in seen.instances)
+
+    def table(self) -> Table:
+        return self.rows
+
+    def book(self) -> Book:
+        return Book(table=self.records, clock=time.time, new_id=iter(map(str, range(1000))).__next__)
+
+    def executions(self) -> Mapping[str, Executions]:
+        return {"zone_balance": self.machine}
+
+    def groups(self) -> GroupsWrite:
+        return self.auto_scaling
+
+    def search(self, _spec: ClusterSpec) -> SearchRead:
+        return self.engine
+
+    def reads(self) -> Reads:
+        return Reads(groups=self.auto_scaling, search=self.search)
+
+    def writes(self, spec: ClusterSpec) -> Writes:
+        now = time.time()
+        return Writes(
+            spec=spec,
+            groups=self.auto_scaling,
+            search=self.engine,
+            parameters=FakeParameters(),
+            table=self.rows,
+            now=now,
+            iso=iso(now),
+        )
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterSpec:
+    """The demo cluster, deployed: its fleet layer is on the path, as in a function."""
+    found = fleet_files.load(ROOT / "fleet")["demo"]
+    package = tmp_path / "vagus_fleet"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "clusters.json").write_bytes(msgspec.json.encode({"demo": found}))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "vagus_fleet", raising=False)
+    return found
+
+
+@pytest.fixture
+def parts(spec: ClusterSpec) -> FakeParts:
+    return FakeParts(spec)

@@ -1,0 +1,191 @@
+"""What functions do around their capability: calls in, plain JSON out, errors by their class."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.runtime.conftest import FakeParts
+
+from vagus import runtime
+from vagus.errors import Malformed, Throttled, Unreachable
+from vagus.ports import Put, Row
+from vagus.procedure import records, rows
+
+EVENTS = Path(__file__).parents[3] / "events" / "zone_balance"
+GROUP = "demo-data-us-east-1a"
+
+
+def terminating(parts: FakeParts) -> dict[str, Any]:
+    """The event that a data node of zone a begins to leave, which it then does."""
+    parts.auto_scaling.scale_in(parts.first(GROUP))
+    return dict(parts.auto_scaling.events[-1])
+
+
+def message(identity: str, body: object) -> dict[str, object]:
+    return {"messageId": identity, "body": body if isinstance(body, str) else json.dumps(body)}
+
+
+def called(parts: FakeParts) -> dict[str, Any]:
+    """The input of an execution that intake has just started for a leaving node."""
+    runtime.take({"Records": [message("m", terminating(parts))]}, parts)
+    (call,) = parts.machine.started.values()
+    return dict(call)
+
+
+def noted(parts: FakeParts) -> list[records.Record]:
+    found = [one for name in parts.records.partitions() for one in parts.records.read(name).values()]
+    return [records.Record(**one.data) for one in found]
+
+
+# -- a procedure's two functions -------------------------------------------------------------------------------------
+
+
+def test_a_look_answers_with_a_plan_and_notes_it(parts: FakeParts) -> None:
+    answer = runtime.look("zone_balance", called(parts), parts)
+    assert (answer["next"], answer["step"]["kind"], answer["page"]) == ("ExcludeNodes", "ExcludeNodes", False)
+    (row,) = parts.rows.read(rows.plan_partition("demo")).values()
+    assert row.data["reason"] == "DRAINING"
+
+
+def test_an_act_does_the_step_of_an_answer_and_records_it(parts: FakeParts) -> None:
+    answer = json.loads(json.dumps(runtime.look("zone_balance", called(parts), parts)))  # as Step Functions carries it
+    outcome = runtime.act("zone_balance", {"call": answer["call"], "step": answer["step"]}, parts)
+    assert outcome["result"] == "done"
+    assert parts.first(GROUP) in parts.engine.look().persistent["cluster.routing.allocation.exclude._name"]
+    assert [one.phase for one in noted(parts)] == ["intended", "outcome"]
+
+
+def test_a_look_goes_on_where_somebody_noted_a_newer_plan(parts: FakeParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = called(parts)
+    read = parts.rows.read
+
+    def old(partition: str, prefix: str = "") -> dict[str, Row]:
+        found = read(partition, prefix)
+        if partition == rows.plan_partition("demo"):
+            parts.rows.write(partition, Put(key="plan#zone_balance", data={}, expected=0))
+        return found
+
+    monkeypatch.setattr(parts.rows, "read", old)
+    assert runtime.look("zone_balance", call, parts)["next"] == "ExcludeNodes"
+
+
+CALLS: list[tuple[str, dict[str, Any], str]] = [
+    ("a call without a cluster", {"capability": "zone_balance", "generation": 1}, "cluster"),
+    ("a call of another shape", {"cluster": 7}, "cluster"),
+    (
+        "a cluster that left the fleet",
+        {"cluster": "gone", "capability": "zone_balance", "generation": 1},
+        "gone is not in the fleet",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sentence", "call", "says"), CALLS, ids=[one[0] for one in CALLS])
+def test_calls_that_cant_be_read(parts: FakeParts, sentence: str, call: dict[str, Any], says: str) -> None:
+    with pytest.raises(Malformed, match=says):
+        runtime.look("zone_balance", call, parts)
+    with pytest.raises(Malformed, match=says):
+        runtime.act("zone_balance", {"call": call, "step": {"kind": "HandOver"}}, parts)
+
+
+def test_a_step_of_an_unknown_kind_is_malformed(parts: FakeParts) -> None:
+    with pytest.raises(Malformed, match="MoveTheMoon"):
+        runtime.act("zone_balance", {"call": called(parts), "step": {"kind": "MoveTheMoon"}}, parts)
+
+
+def test_kept_awake_each_cluster_was_looked_at(parts: FakeParts) -> None:
+    awake = {"keepAwake": True}
+    assert runtime.look("zone_balance", awake, parts) == {"looked": 1, "failed": {}}
+    assert runtime.act("zone_balance", awake, parts) == {"looked": 1, "failed": {}}
+
+
+def test_kept_awake_a_cluster_that_does_not_answer_is_named(parts: FakeParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent() -> None:
+        raise Unreachable("no node answered")
+
+    monkeypatch.setattr(parts.engine, "look", silent)
+    answer = runtime.look("zone_balance", {"keepAwake": True}, parts)
+    assert answer == {"looked": 0, "failed": {"demo": "Unreachable: no node answered"}}
+
+
+# -- intake ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_opens_an_intent_and_starts_the_run(parts: FakeParts) -> None:
+    event = terminating(parts)
+    assert runtime.take({"Records": [message("m", event)]}, parts) == {"batchItemFailures": []}
+    assert list(parts.machine.started) == ["demo-zone_balance-1"]
+    assert [one.instance for one in rows.read(parts.rows, "demo").intents] == [event["detail"]["EC2InstanceId"]]
+
+
+def test_only_the_messages_that_fail_are_named(parts: FakeParts) -> None:
+    batch = [message("bad", "{"), message("ours", terminating(parts)), message("worse", "[]")]
+    failed = runtime.take({"Records": batch}, parts)["batchItemFailures"]
+    assert failed == [{"itemIdentifier": "bad"}, {"itemIdentifier": "worse"}]
+    assert list(parts.machine.started) == ["demo-zone_balance-1"]
+
+
+def test_a_message_that_fails_for_now_comes_again(parts: FakeParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise Throttled("slow down")
+
+    monkeypatch.setattr(parts.machine, "start", busy)
+    failed = runtime.take({"Records": [message("m", terminating(parts))]}, parts)["batchItemFailures"]
+    assert failed == [{"itemIdentifier": "m"}]
+
+
+def test_the_hourly_event_that_keeps_intake_awake_is_none_of_ours(parts: FakeParts) -> None:
+    hourly = {"source": "aws.events", "detail-type": "Scheduled Event", "time": "2026-01-01T00:00:00Z", "detail": {}}
+    assert runtime.take({"Records": [message("m", hourly)]}, parts) == {"batchItemFailures": []}
+    assert parts.machine.started == {}
+
+
+# -- sweep and keeper ------------------------------------------------------------------------------------------------
+
+
+def test_the_sweep_finds_what_no_event_told(parts: FakeParts) -> None:
+    terminating(parts)
+    (found,) = runtime.sweep(parts)["swept"]
+    assert (found["cluster"], found["result"]) == ("demo", "started")
+    assert list(parts.machine.started) == ["demo-zone_balance-1"]
+
+
+def test_the_keeper_keeps_and_notes_it_afterwards(parts: FakeParts) -> None:
+    instance = terminating(parts)["detail"]["EC2InstanceId"]
+    before = parts.auto_scaling.expires(instance)
+    assert len(runtime.keep(parts)["sent"]) == 1
+    assert parts.auto_scaling.expires(instance) > before
+    (record,) = noted(parts)
+    assert (record.cluster, record.capability, record.subject, record.result) == ("demo", "keeper", instance, "done")
+
+
+def test_the_keeper_needs_no_table(parts: FakeParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = terminating(parts)["detail"]["EC2InstanceId"]
+    before = parts.auto_scaling.expires(instance)
+
+    def down(*_: object) -> None:
+        raise Unreachable("no endpoint answered")
+
+    monkeypatch.setattr(parts.records, "write", down)
+    assert len(runtime.keep(parts)["sent"]) == 1
+    assert parts.auto_scaling.expires(instance) > before
+
+
+def test_the_keeper_says_so_when_one_could_not_be_kept_and_keeps_the_others(
+    parts: FakeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminating(parts)
+    second = parts.first("demo-data-us-east-1b")
+    parts.auto_scaling.scale_in(second)
+    heartbeat = parts.auto_scaling.heartbeat
+
+    def half(group: str, hook: str, instance: str) -> bool:
+        if group == GROUP:
+            raise Throttled("slow down")
+        return heartbeat(group, hook, instance)
+
+    monkeypatch.setattr(parts.auto_scaling, "heartbeat", half)
+    with pytest.raises(runtime.KeeperFailed, match="slow down"):
+        runtime.keep(parts)
+    assert [one.subject for one in noted(parts)] == [second]
