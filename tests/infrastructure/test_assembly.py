@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -36,9 +37,16 @@ def test_each_function_ships_its_own_package_alone(templates: Templates) -> None
         assert [item.name for item in asset.iterdir()] == [one.properties["Handler"].split(".")[0]]
 
 
-def test_no_asset_has_a_cache_of_python(templates: Templates) -> None:
-    assert list(templates.folder.glob("asset.*/**/*.py"))
-    assert not list(templates.folder.glob("asset.*/**/__pycache__"))
+def test_layers_bring_bytecode_for_every_module_and_functions_none(templates: Templates) -> None:
+    layers = [asset for asset in templates.folder.glob("asset.*") if (asset / "python").exists()]
+    assert len(layers) == 3
+    for layer in layers:
+        if not (layer / "python/vagus_fleet").exists():
+            modules, compiled = set(layer.rglob("*.py")), set(layer.rglob("*.pyc"))
+            assert {Path(cache_from_source(str(one))) for one in modules} == compiled
+    functions = [asset for asset in templates.folder.glob("asset.*") if (asset / "zone_balance").exists()]
+    assert functions
+    assert not [one for function in functions for one in function.rglob("*.pyc")]
 
 
 def test_functions_share_three_layers(templates: Templates) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from vagus import fleet
 from vagus_cdk import layers, nodes
-from vagus_cdk.settings import ROOT, read
+from vagus_cdk.settings import ROOT, SettingsError, read
 
 EXAMPLES = {"fleet": "fleet/examples"}
 
@@ -23,6 +23,26 @@ def test_the_dependency_layer_has_the_versions_and_hashes_of_the_lock() -> None:
     hashes = [line.strip(" \\") for line in shipped.splitlines() if "--hash" in line]
     assert hashes
     assert all(one in locked for one in hashes)
+
+
+def test_the_core_layer_is_named_by_its_sources_alone(tmp_path: Path) -> None:
+    source = tmp_path / "source/vagus"
+    (source / "__pycache__").mkdir(parents=True)
+    (source / "a.py").write_text("A = 1\n")
+    first = layers.core(tmp_path / "build", source.parent)
+    (source / "__pycache__/a.cpython-313.pyc").write_text("whatever a test left here")
+    assert layers.core(tmp_path / "build", source.parent) == first
+    (source / "a.py").write_text("A = 2\n")
+    assert layers.core(tmp_path / "build", source.parent) != first
+    assert [one.name for one in first.rglob("*.pyc")] == ["a.cpython-313.pyc"]
+
+
+def test_a_module_that_does_not_compile_is_not_shipped(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/a.py").write_text("def f(:\n")
+    with pytest.raises(SettingsError, match="does not compile"):
+        layers.core(tmp_path / "build", tmp_path / "source")
+    assert not list((tmp_path / "build/layers").iterdir())
 
 
 def test_user_data_is_the_boot_script_and_small_enough() -> None:
