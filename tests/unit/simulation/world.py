@@ -176,7 +176,7 @@ class World:
         """Nothing runs, nothing is queued, nobody has anything planned, and nothing stirred for a while."""
         running = any(not one.ended for one in self.executions.values())
         head = self.head()
-        starts = head.state == "running" or head.not_before > self.clock.now
+        starts = head.state == "running" or head.not_before + self.calm > self.clock.now
         busy = running or starts or self.queue or self.happenings
         return not busy and self.clock.now - self.last_stir >= self.calm
 
