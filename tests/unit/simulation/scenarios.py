@@ -205,6 +205,14 @@ def it_hands_over_every_third_round(**options: Any) -> World:
     return one_leaves(**options, round_limit=3)
 
 
+def an_index_has_a_copy_on_every_node(**options: Any) -> World:
+    """As the security plugin's own index has: its copies can't move, the engine takes them away."""
+    world = World(**options).known()
+    world.engine.create_index("security", replicas=0, size=DRAIN // 10, expands=True)
+    world.engine.create_index("notes", shards=2, replicas=1, size=DRAIN)
+    return world.when("scale in", always, leave(FIRST, FOURTH))
+
+
 def no_event_at_all(**options: Any) -> World:
     return one_leaves(**options, events="never")
 
@@ -270,6 +278,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         one_zone_at_a_time,
         it_hands_over_every_third_round,
         no_event_at_all,
+        an_index_has_a_copy_on_every_node,
         managers_of_their_own_leave,
         a_group_grows_and_another_shrinks,
         an_event_of_an_instance_that_nobody_knows,

@@ -82,11 +82,14 @@ class FakeEngine:
         self.shards.disk_gone(name)
         self._changed()
 
-    def create_index(self, name: str, *, shards: int = 1, replicas: int = 1, size: int = 1000) -> None:
-        """An index, its primaries placed on the emptiest legal nodes; `size`: bytes of each copy."""
+    def create_index(
+        self, name: str, *, shards: int = 1, replicas: int = 1, size: int = 1000, expands: bool = False
+    ) -> None:
+        """An index, its primaries placed on the emptiest legal nodes; `size`: bytes of each copy. `expands`: with a
+        copy on every data node, as the security plugin's own index has it."""
         self.settle()
         for number in range(shards):
-            self.shards.create(name, number, replicas=replicas, size=size)
+            self.shards.create(name, number, replicas=replicas, size=size, expands=expands)
         self._changed()
 
     def exhaust(self, index: str, shard: int, node: str) -> None:
@@ -133,6 +136,7 @@ class FakeEngine:
             counted_indices=len({copy.index for copy in copies}),
             stores=tuple(name for name in self.shards.stores_of_unassigned() if self._is_up(name)),
             voters=self.voters,
+            auto_expanding=self.shards.expanding(),
         )
 
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:

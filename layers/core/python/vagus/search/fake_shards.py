@@ -81,6 +81,7 @@ class _Shard:
     stores: set[str] = field(default_factory=set)
     exhausted: set[str] = field(default_factory=set)
     fresh: bool = True
+    expands: bool = False
 
     @property
     def primary(self) -> _Copy:
@@ -141,10 +142,14 @@ class Shards:
 
     # -- what happens to them ------------------------------------------------------------------------------------
 
-    def create(self, index: str, number: int, *, replicas: int, size: int) -> None:
-        """A new, empty shard."""
+    def create(self, index: str, number: int, *, replicas: int, size: int, expands: bool = False) -> None:
+        """A new, empty shard. `expands`: replicas come and go with the nodes (`auto_expand_replicas: 0-all`)."""
         copies = [_Copy(primary=True), *(_Copy(primary=False) for _ in range(replicas))]
-        self._shards[(index, number)] = _Shard(index, number, size, copies)
+        self._shards[(index, number)] = _Shard(index, number, size, copies, expands=expands)
+
+    def expanding(self) -> frozenset[str]:
+        """Indices whose replicas come and go with the nodes."""
+        return frozenset(shard.index for shard in self._shards.values() if shard.expands)
 
     def node_left(self, node: str, now: float) -> None:
         """Its copies are unassigned, its disk keeps them; a started replica is promoted."""
@@ -236,6 +241,9 @@ class Shards:
     # -- allocation ----------------------------------------------------------------------------------------------
 
     def _allocate(self, rules: Rules, now: float) -> None:
+        for shard in self._shards.values():
+            if shard.expands:
+                _expand(shard, rules)
         if rules.enabled == "none":
             return
         for shard in self._shards.values():
@@ -337,6 +345,18 @@ class Shards:
 
 def _key(shard: _Shard) -> tuple[str, int]:
     return (shard.index, shard.number)
+
+
+def _expand(shard: _Shard, rules: Rules) -> None:
+    """As many copies as there are nodes that may hold one; a copy that stands on none of them goes first."""
+    eligible = set(rules.nodes) - rules.excluded
+    while len(shard.copies) < len(eligible):
+        shard.copies.append(_Copy(primary=False))
+    while len(shard.copies) > max(1, len(eligible)):
+        replicas = [copy for copy in shard.copies if not copy.primary]
+        first = min(replicas, key=lambda copy: (copy.node in eligible, copy.node or ""))
+        shard.copies.remove(first)
+        shard.in_sync.discard(first.node or "")
 
 
 def _recover(copy: _Copy, node: str, ready_at: float) -> None:
