@@ -29,50 +29,55 @@ class Board:
         self._place()
 
     def _number_nodes(self) -> None:
-        many = len(self.nodes)
         self.node_of = {node.name: number for number, node in enumerate(self.nodes)}
         self.data = [node.holds_data for node in self.nodes]
-        self.count = [0] * many
-        self.primaries = [0] * many
-        self.load = [0] * many
         self.free = [node.disk_free for node in self.nodes]
-        self.on: list[dict[int, None]] = [{} for _ in self.nodes]
 
     def _number_copies(self) -> None:
         index_of = {name: number for number, name in enumerate(self.names)}
-        shards: dict[tuple[str, int], int] = {}
         self.index = [index_of[copy.index] for copy in self.copies]
-        self.shard = [shards.setdefault((copy.index, copy.shard), len(shards)) for copy in self.copies]
+        self.number = [copy.shard for copy in self.copies]
         self.size = [copy.bytes for copy in self.copies]
         self.primary = [copy.primary for copy in self.copies]
+        shards: dict[int, int] = {}
+        keys = [index << 32 | number for index, number in zip(self.index, self.number, strict=True)]
+        self.shard = [shards.setdefault(key, len(shards)) for key in keys]
         self.siblings: list[list[int]] = [[] for _ in shards]
         for copy, shard in enumerate(self.shard):
             self.siblings[shard].append(copy)
-        self.shards = list(shards)
 
     def _place(self) -> None:
-        many = len(self.names)
-        self.holders: list[dict[int, int]] = [{} for _ in range(many)]
-        self.primary_holders: list[dict[int, int]] = [{} for _ in range(many)]
+        """Everything where the look saw it. (Each list by a loop of its own: that is much faster than all at once.)"""
+        node_of = self.node_of
+        self.at = [node_of.get(copy.target or copy.node or "", -1) for copy in self.copies]
         self.leaving: list[tuple[int, int, int]] = []
-        self.at = [-1] * len(self.copies)
+        self._count_copies()
+        self._count_all_primaries()
         self.frozen: set[int] = set()
         self.unassigned: list[int] = []
-        node_of, count, load, at = self.node_of, self.count, self.load, self.at
         for number, copy in enumerate(self.copies):
-            node = node_of.get(copy.target or copy.node or "", -1)
-            if copy.state != "STARTED" or node < 0:
-                self._not_started(number, copy, node)
-            if node < 0:
-                continue
-            at[number] = node
-            count[node] += 1
-            load[node] += copy.bytes
-            self.on[node][number] = None
-            held = self.holders[self.index[number]]
-            held[node] = held.get(node, 0) + 1
-            if copy.primary:
-                self._count_primary(number, node, 1)
+            if copy.state != "STARTED" or self.at[number] < 0:
+                self._not_started(number, copy, self.at[number])
+
+    def _count_copies(self) -> None:
+        self.on: list[dict[int, None]] = [{} for _ in self.nodes]
+        self.holders: list[dict[int, int]] = [{} for _ in self.names]
+        on, holders = self.on, self.holders
+        for number, (index, node) in enumerate(zip(self.index, self.at, strict=True)):
+            if node >= 0:
+                on[node][number] = None
+                held = holders[index]
+                held[node] = held.get(node, 0) + 1
+        self.count = [len(copies) for copies in on]
+        size = self.size.__getitem__
+        self.load = [sum(map(size, copies)) for copies in on]
+
+    def _count_all_primaries(self) -> None:
+        self.primaries = [0] * len(self.nodes)
+        self.primary_holders: list[dict[int, int]] = [{} for _ in self.names]
+        for copy, primary in enumerate(self.primary):
+            if primary and self.at[copy] >= 0:
+                self._count_primary(copy, self.at[copy], 1)
 
     def _not_started(self, number: int, copy: Copy, node: int) -> None:
         """A shard with a copy that is not started stays as it is; what is on its way takes its room already."""
@@ -144,12 +149,12 @@ class Board:
 
     def key(self, copy: int) -> tuple[int, int, int, int]:
         """Orders copies by size, and the same way whatever the order of the input."""
-        return (self.size[copy], self.index[copy], self.copies[copy].shard, copy)
+        return (self.size[copy], self.index[copy], self.number[copy], copy)
 
     def ranked(self, node: int) -> list[tuple[int, int, int, int]]:
         """The copies on a node as keys, smallest first."""
-        size, index, copies = self.size, self.index, self.copies
-        return sorted((size[copy], index[copy], copies[copy].shard, copy) for copy in self.on[node])
+        size, index, number = self.size, self.index, self.number
+        return sorted([(size[copy], index[copy], number[copy], copy) for copy in self.on[node]])
 
     def is_leaving(self, shard: int, node: int) -> bool:
         """Whether a copy of the shard is on its way off the node."""

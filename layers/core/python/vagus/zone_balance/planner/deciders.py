@@ -77,7 +77,7 @@ class Deciders:
 
     def _snapshot(self, copy: int) -> bool:
         taken = self.board.layout.snapshots
-        return bool(taken) and self.board.shards[self.board.shard[copy]] in taken
+        return bool(taken) and (self.board.names[self.board.index[copy]], self.board.number[copy]) in taken
 
     def must_leave(self, copy: int) -> str:
         """The decider that will not let the copy stay where it is; empty where it may stay."""

@@ -73,9 +73,12 @@ class Desk:
 
     def attempt(self, purpose: Purpose, *legs: Leg, calm: bool = False) -> bool:
         """Take a unit if every decider allows it and, where it has to be calm, the engine stays at rest."""
+        harmless = not (calm or purpose in CALM) or self.harmless(legs)
+        if not harmless and self.banded(legs):
+            return False  # where bands hold they are kept, and nothing dearer is asked
         if not self.legal(legs) or not fits(self, legs, Counter()):
             return False
-        if not (calm or purpose in CALM) or self.harmless(legs):
+        if harmless:
             self.take(legs)
         elif not self._endured(legs):
             return False
@@ -101,6 +104,10 @@ class Desk:
         if len(legs) == 2 and self.board.index[legs[0][0]] == self.board.index[legs[1][0]]:
             return True  # no count changes
         return all(self.engine.keeps_band(*leg, len(legs) == 1) for leg in legs)
+
+    def banded(self, legs: tuple[Leg, ...]) -> bool:
+        """Whether bands alone can say that the engine is at rest where the legs are."""
+        return not self.stuck and not self.engine.loose and self.engine.touches_banded(legs)
 
     def take(self, legs: Iterable[Leg]) -> None:
         """Move, and tell the engine's model."""

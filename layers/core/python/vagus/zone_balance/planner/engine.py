@@ -26,6 +26,9 @@ from vagus.zone_balance.planner.deciders import Deciders
 EPSILON = 0.001
 BREACHED = 1_000_000.0
 
+RESERVED = 3
+"""A band is not widened by counts so far that no index could be spread so wide: else nothing could be exchanged."""
+
 Pair = tuple[int, int, int]
 """(index, heavier node, lighter node)."""
 
@@ -135,7 +138,7 @@ class Engine:
 
     def _survey(self) -> None:
         self.seen = list(self.board.count)
-        self.least: list[dict[int, int]] = [{} for _ in self.board.names]
+        self.bounds: list[dict[int, tuple[int, int]]] = [{} for _ in self.board.names]
         for index in range(len(self.board.names)):
             self._respread(index)
         self.loose: set[int] = set()
@@ -143,18 +146,15 @@ class Engine:
             self.loose = {index for index in range(len(self.board.names)) if self.span(index) > self.limit}
 
     def _respread(self, index: int) -> None:
-        """Widen the regions' spread by what one index has now; note the least n_i of each."""
+        """Widen the regions' spread by what one index has now; note the least and most n_i of each."""
         held = self.board.holders[index]
         for cell, region in enumerate(self.groups(index)):
             counts = [many for node, many in held.items() if node in region.members]
             if not counts:
                 continue
-            least = min(counts) if len(counts) == len(region.nodes) else 0
-            if least:
-                self.least[index][cell] = least
-            else:
-                self.least[index].pop(cell, None)
-            region.spread = max(region.spread, max(counts) - least)
+            least, most = min(counts) if len(counts) == len(region.nodes) else 0, max(counts)
+            self.bounds[index][cell] = (least, most)
+            region.spread = max(region.spread, most - least)
 
     def follow(self, legs: Iterable[Leg]) -> None:
         """The board was changed by these legs."""
@@ -192,28 +192,48 @@ class Engine:
             return False
         return self.t0 * (region.high - region.low) + self.t1 * region.spread <= self.limit
 
+    def touches_banded(self, legs: Iterable[Leg]) -> bool:
+        """Whether all regions that the legs touch are banded."""
+        return all(self.banded(region) for region in self._touched(legs))
+
     def keeps_band(self, copy: int, source: int, target: int, counted: bool) -> bool:
         """Whether a move is harmless by the bands alone. `counted`: it changes the nodes' counts (no exchange)."""
         if self.weighs_primaries or self.loose:
             return False
         index = self.board.index[copy]
         held = self.board.holders[index]
-        more = held.get(target, 0) + 1 - self.least[index].get(self._cell(index, target), 0)
-        less = 1 if held[source] - 1 < self.least[index].get(self._cell(index, source), 0) else 0
-        wider = more + less  # an upper bound of the index's spread, if it isn't within the regions' already
-        for node in (source, target):
-            home = self.table[index][self.cell[node]]
-            spread = max(home.spread + less, wider)
-            if spread > self.widest or self.t0 * (home.high - home.low) + self.t1 * spread > self.limit:
-                return False
-        return not counted or self._keeps_counts(source, target, wider)
+        wider = 0
+        for node, many in ((source, held[source] - 1), (target, held.get(target, 0) + 1)):
+            least, most = self.bounds[index].get(self._cell(index, node), (0, 0))
+            wider = max(wider, max(most, many) - min(least, many))
+        if source in self.table[index][self.cell[target]].members:
+            least, most = self.bounds[index].get(self._cell(index, source), (0, 0))
+            wider = max(wider, max(most, held.get(target, 0) + 1) - min(least, held[source] - 1))
+        if wider > self.widest:
+            return False
+        if counted:
+            return self._keeps_counts(source, target, wider)
+        homes = (self.table[index][self.cell[node]] for node in (source, target))
+        return all(self.t0 * (home.high - home.low) + self.t1 * max(home.spread, wider) <= self.limit for home in homes)
+
+    def stands(self, source: int, target: int) -> bool:
+        """Whether one copy more on the target and one less on the source may be harmless at all."""
+        count = self.board.count
+        if self.t0 * (count[target] - count[source] + 2) + self.t1 > self.limit:
+            return False  # any index that the target has and the source hasn't would tip
+        if self.weighs_primaries or self.loose or not all(self.banded(region) for region in self.of_node[target]):
+            return True
+        return self._keeps_counts(source, target, 1)
 
     def _keeps_counts(self, source: int, target: int, spread: int) -> bool:
         fewer, more = self.seen[source] - 1, self.seen[target] + 1
         for region in chain(self.of_node[source], self.of_node[target]):
             low = min(region.low, fewer) if source in region.members else region.low
             high = max(region.high, more) if target in region.members else region.high
-            if self.t0 * (high - low) + self.t1 * max(region.spread, spread) > self.limit:
+            wider = max(region.spread, spread)
+            if (low, high) != (region.low, region.high):
+                wider = max(wider, min(RESERVED, self.widest))
+            if self.t0 * (high - low) + self.t1 * wider > self.limit:
                 return False
         return True
 

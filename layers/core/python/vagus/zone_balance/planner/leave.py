@@ -9,13 +9,15 @@ def leave(desk: Desk) -> None:
     """Move every copy that a decider will not let stay; note those that have nowhere to go."""
     board = desk.board
     before = len(desk.units)
-    for copy in sorted(suspects(desk), key=board.key, reverse=True):
+    leaving = suspects(desk)
+    for copy in sorted(leaving, key=board.key, reverse=True):
         if targets := desk.way_out(copy):
             target = min(targets, key=lambda node: (_fullness(desk, copy, node), node))
             desk.attempt("leave", (copy, board.at[copy], target))
     if len(desk.units) > before:
         desk.survey()
-    desk.stuck = [copy for copy in suspects(desk) if desk.deciders.must_leave(copy)]
+        leaving = suspects(desk)
+    desk.stuck = sorted(leaving, key=board.key)
 
 
 def _fullness(desk: Desk, copy: int, node: int) -> float:
@@ -43,9 +45,13 @@ def _crowded(desk: Desk) -> Iterable[int]:
     """The copies of shards that may have too many in one zone."""
     at = desk.board.at
     for values, many in desk.deciders.awareness:
+        zones = [*values, ""]  # the last is where -1 leads: a copy that stands nowhere
         for copies in desk.board.siblings:
-            if len(copies) == 1:
-                continue
-            places = [values[at[copy]] for copy in copies if at[copy] >= 0]
-            if len(set(places)) < len(places) or len(copies) > many or None in places:
+            if len(copies) == 2:
+                one, other = copies
+                if zones[at[one]] == zones[at[other]] or many < 2:
+                    yield from copies
+            elif len({zones[at[copy]] for copy in copies}) < len(copies):
                 yield from copies
+        if None in values:
+            yield from (copy for node, value in enumerate(values) if value is None for copy in desk.board.on[node])

@@ -138,9 +138,8 @@ class Levelling:
         return [node for _, node in self.rooms[: RECEIVERS + 1] if node != giver][:RECEIVERS]
 
     def _counts_allow(self, giver: int, receiver: int) -> bool:
-        """Whether the engine could stand the receiver's new count, for an index that the giver does not hold."""
-        engine, count = self.desk.engine, self.board.count
-        return engine.t0 * (count[receiver] - count[giver] + 2) + engine.t1 <= engine.limit
+        """Whether the engine could stand the new counts: asked before any copy is."""
+        return self.desk.engine.stands(giver, receiver)
 
     # -- which copy ------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ wave the engine has to be at rest, from the first wave on that owes it nothing.
 
 from collections import Counter
 
+from vagus.zone_balance.planner.board import Leg
 from vagus.zone_balance.planner.desk import CALM, Desk, Unit, count_traffic, fits
 
 Waves = list[list[Unit]]
@@ -59,10 +60,12 @@ def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit]
     for at, unit in enumerate(pending):
         _, legs = unit
         where = all(board.at[copy] == source for copy, source, _ in legs)
-        if where and fits(desk, legs, traffic) and desk.legal(legs):
+        ready = where and fits(desk, legs, traffic) and (not passing or _calm(desk, legs)) and desk.legal(legs)
+        if ready:
             traffic.update(count_traffic(board, legs))
             for copy, _, target in legs:
                 board.move(copy, target)
+            desk.engine.follow(legs)
             wave.append(unit)
         elif passing:
             later.append(unit)
@@ -70,7 +73,6 @@ def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit]
             later = pending[at:]
             break
     board.landed()
-    desk.engine.follow(leg for _, legs in wave for leg in legs)
     if wave and wave[-1][0] in CALM:
         desk.needed = max(desk.needed, desk.engine.needs())
     return wave, later
@@ -78,3 +80,8 @@ def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit]
 
 def _at_rest(desk: Desk) -> bool:
     return desk.engine.stirs() is None and not desk.freed()
+
+
+def _calm(desk: Desk, legs: tuple[Leg, ...]) -> bool:
+    """Whether a unit is harmless in another order too; where no band can say so, the wave is judged at its end."""
+    return not desk.banded(legs) or desk.harmless(legs)
