@@ -122,12 +122,12 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     run = folder / "run"
     with ThreadPoolExecutor(2) as pool:
         synthesized = pool.submit(synthesize, fleet, cell, folder / "cdk.out")
-        artifacts.resolve(artifacts.DEFAULT)
+        artifacts.resolve()
         create_authority(run / "certificates")
         say("starting the emulated AWS")
         emulator = emulator_process.start(run, extra)
         say("cdk bootstrap")
-        cdk(emulator, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
+        cdk(emulator, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
         assembly = synthesized.result()
     say("cdk deploy")
     cdk(emulator, "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "2")
@@ -153,17 +153,17 @@ def synthesize(fleet: Path, cell: str, out: Path) -> Path:
 
 
 def cdk(emulator: Emulator, *arguments: str) -> None:
-    """The pinned CDK CLI against the emulator. Raises StackError with its output's end."""
-    words = [word for word in arguments if word != ""]
-    if "--app" in words and words[-1] == "--app":
-        words.remove("--app")
+    """The pinned CDK CLI against the emulator. Raises StackError with its output's end.
+
+    It runs where no cdk.json is: `bootstrap` would else synthesize the app a second time, into the shared cdk.out.
+    """
     environment = _cdk_environment() | {
         "AWS_ENDPOINT_URL": emulator.endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
     }
-    _run([str(ROOT / "node_modules/.bin/cdk"), *words], environment)
+    _run([str(ROOT / "node_modules/.bin/cdk"), *arguments], environment, Path(emulator.folder))
 
 
 def _cdk_environment() -> dict[str, str]:
@@ -177,8 +177,8 @@ def _cdk_environment() -> dict[str, str]:
     }
 
 
-def _run(command: list[str], environment: Mapping[str, str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, env=dict(environment), capture_output=True, text=True, check=False)
+def _run(command: list[str], environment: Mapping[str, str], folder: Path = ROOT) -> None:
+    done = subprocess.run(command, cwd=folder, env=dict(environment), capture_output=True, text=True, check=False)
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
         raise StackError(f"{Path(command[0]).name} {command[1]} ended with {done.returncode}:\n{said}")

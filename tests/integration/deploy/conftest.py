@@ -42,7 +42,7 @@ def client(emulator: Emulator) -> Iterator[Client]:
 def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cell `local`, bootstrapped and deployed as a platform team does it; the assembly's folder."""
     assembly = stack.synthesize(ROOT / "fleet", "local", tmp_path_factory.mktemp("assembly"))
-    stack.cdk(emulator, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", str(assembly))  # no second synth
+    stack.cdk(emulator, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
     deploy(emulator, assembly)
     return assembly
 
