@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from vagus.errors import Conflict, VagusError
+from vagus.errors import Conflict
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.instances import Group
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
@@ -68,7 +68,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     def _guarded(self, reads: Reads, spec: ClusterSpec, room: Room, now: float, iso: str) -> Swept:
         try:
             return self._one(reads, spec, room, now, iso)
-        except VagusError as error:
+        except Exception as error:  # noqa: BLE001  (whatever one cluster raises, the others must be looked at)
             message = f"{type(error).__name__}: {error}"
             return Swept(cluster=spec.name, capability=room.name, result="failed", message=message)
 

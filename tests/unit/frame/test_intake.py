@@ -1,0 +1,136 @@
+"""Intake: what one event does, once or more often, and what it must not do."""
+
+from typing import Any
+
+import pytest
+from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, intent, put, seen
+from tests.unit.zone_balance.building import spec
+
+from vagus.aws.fake import FakeExecutions, FakeTable
+from vagus.errors import Conflict, Malformed, Unreachable
+from vagus.events import Hint, Ignored
+from vagus.procedure import head as heads
+from vagus.procedure import intake
+from vagus.procedure.rows import Head
+
+FLEET = {CLUSTER: spec()}
+
+
+def _event(kind: str = "EC2 Instance-terminate Lifecycle Action", **detail: Any) -> dict[str, Any]:
+    return {
+        "source": "aws.autoscaling",
+        "detail-type": kind,
+        "time": "2026-01-01T00:00:00Z",
+        "detail": {
+            "AutoScalingGroupName": "claims-data-eu-west-1a",
+            "EC2InstanceId": "i-1",
+            "LifecycleHookName": "vagus-terminate",
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+            **detail,
+        },
+    }
+
+
+def _take(event: Any, table: FakeTable, executions: FakeExecutions) -> Hint | Ignored:
+    return intake.take(event, FLEET, table, {"zone_balance": executions}, NOW, ISO)
+
+
+def test_a_leaving_instance_opens_an_intent_and_starts_a_run() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    assert isinstance(_take(_event(), table, executions), Hint)
+    assert [one.instance for one in seen(table).intents] == ["i-1"]
+    assert list(executions.started) == ["claims-zone_balance-1"]
+
+
+def test_twice_is_once() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    for _ in range(2):
+        _take(_event(), table, executions)
+    assert head(table).seq == 1
+    assert list(executions.started) == ["claims-zone_balance-1"]
+
+
+def test_an_activity_has_its_cluster_looked_at_without_an_intent() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    _take(_event("EC2 Instance Terminate Successful"), table, executions)
+    assert seen(table).intents == ()
+    assert list(executions.started) == ["claims-zone_balance-1"]
+
+
+NOT_OURS = {
+    "another kind": _event("EC2 Instance Launch Unsuccessful"),
+    "another source": {**_event(), "source": "aws.ec2"},
+    "another group": _event(AutoScalingGroupName="web-eu-west-1a"),
+    "a group that only begins like one of ours": _event(AutoScalingGroupName="claims-data-eu-west-1a-old"),
+}
+
+
+@pytest.mark.parametrize("event", NOT_OURS.values(), ids=NOT_OURS.keys())
+def test_what_is_not_ours_is_a_no_op_that_says_why(event: Any) -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    found = _take(event, table, executions)
+    assert isinstance(found, Ignored)
+    assert found.why
+    assert (table.partitions(), executions.started) == ((), {})
+
+
+MALFORMED = {
+    "no JSON": "{",
+    "no envelope": {},
+    "no instance": {**_event(), "detail": {"AutoScalingGroupName": "claims-data-eu-west-1a"}},
+    "another transition": _event(LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING"),
+    "a detail of another type": {**_event(), "detail": []},
+}
+
+
+@pytest.mark.parametrize("event", MALFORMED.values(), ids=MALFORMED.keys())
+def test_what_can_not_be_read_is_told_and_does_nothing(event: Any) -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    with pytest.raises(Malformed, match="event"):
+        _take(event, table, executions)
+    assert (table.partitions(), executions.started) == ((), {})
+
+
+def test_an_event_for_a_run_that_goes_on_is_seen_by_it() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    _take(_event(), table, executions)
+    _take(_event(EC2InstanceId="i-2"), table, executions)
+    assert head(table).seq == 2
+    assert list(executions.started) == ["claims-zone_balance-1"]
+
+
+def test_an_event_for_a_stopped_capability_is_kept_and_starts_nothing() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    put(table, head__zone_balance=Head(state="paused", paused_by="ada"))
+    _take(_event(), table, executions)
+    assert [one.instance for one in seen(table).intents] == ["i-1"]
+    assert executions.started == {}
+
+
+def test_what_died_between_the_intent_and_the_start_is_made_up_for_by_the_next_delivery() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    heads.open_intent(table, CLUSTER, intent())
+    _take(_event(), table, executions)
+    assert list(executions.started) == ["claims-zone_balance-1"]
+
+
+def test_a_start_that_fails_is_raised_so_that_the_queue_shows_the_event_again() -> None:
+    class Deaf(FakeExecutions):
+        def start(self, name: str, payload: object) -> None:
+            raise Unreachable(f"{name}: {payload}")
+
+    table = FakeTable()
+    with pytest.raises(Unreachable):
+        _take(_event(), table, Deaf())
+    executions = FakeExecutions()
+    _take(_event(), table, executions)
+    assert list(executions.started) == ["claims-zone_balance-1"]
+
+
+def test_so_is_a_race_that_is_lost_again_and_again() -> None:
+    def rival(number: int) -> Any:
+        return lambda table: heads.open_intent(table, CLUSTER, intent(f"i-{number}"))
+
+    table = RivalTable(*(rival(number) for number in range(2, 2 + heads.ATTEMPTS)))
+    with pytest.raises(Conflict):
+        _take(_event(), table, FakeExecutions())

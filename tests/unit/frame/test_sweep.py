@@ -1,0 +1,182 @@
+"""The sweep: what it makes of each way that a run can end, and when it starts one."""
+
+import msgspec
+import pytest
+from tests.unit.frame.parts import NOW, put
+from tests.unit.simulation.ports import Meter, wired
+from tests.unit.simulation.scenarios import FIRST
+from tests.unit.simulation.world import World
+
+from vagus.errors import Unreachable
+from vagus.fleet import ClusterSpec
+from vagus.plan import Blocked, Done, Plan, Steps, Wait
+from vagus.procedure.room import Reads
+from vagus.procedure.rows import Head
+from vagus.procedure.sweep import BACK_OFF, Sweep, Swept, after_end, wants_run
+from vagus.reasons import Reason
+from vagus.rooms import ROOMS
+from vagus.search.fake import FakeEngine
+from vagus.steps import NoteIdentity
+
+RAN = Head(state="running", generation=3, execution="claims-zone_balance-3")
+
+ENDED: dict[str, tuple[str, int, str, float, int]] = {
+    "a person's Stop in the console is a pause": ("ABORTED", 0, "paused", 0.0, 0),
+    "a failed one is tried again after a minute": ("FAILED", 0, "idle", NOW + 60, 1),
+    "so is one that timed out": ("TIMED_OUT", 0, "idle", NOW + 60, 1),
+    "a second time after five": ("FAILED", 1, "idle", NOW + 300, 2),
+    "a third time after fifteen": ("FAILED", 2, "idle", NOW + 900, 3),
+    "then it is a pause": ("FAILED", 3, "paused", 0.0, 3),
+    "one that ended well without a note may start at once": ("SUCCEEDED", 2, "idle", 0.0, 2),
+}
+
+
+@pytest.mark.parametrize(("status", "failures", "state", "not_before", "after"), ENDED.values(), ids=ENDED.keys())
+def test_after_an_end_that_was_not_noted(status: str, failures: int, state: str, not_before: float, after: int) -> None:
+    settled = after_end(msgspec.structs.replace(RAN, failures=failures), status, NOW)
+    assert (settled.state, settled.not_before, settled.failures) == (state, not_before, after)
+    assert settled.execution == ""
+    assert settled.generation == RAN.generation
+    assert bool(settled.paused_by) is (state == "paused")
+
+
+DONE = Done(reason=Reason.NOTHING_LEAVES, message="x")
+BLOCKED = Blocked(reason=Reason.WRONG_CLUSTER, message="x")
+
+WANTED: dict[str, tuple[Plan, str, bool]] = {
+    "something is to be done": (
+        Steps(steps=(NoteIdentity(uuid="u"),), reason=Reason.NOTING, message="x"),
+        "NOTHING_LEAVES",
+        True,
+    ),
+    "something is to be waited for": (Wait(seconds=1, reason=Reason.SHARDS_MOVING, message="x"), "", True),
+    "a rule stands against a waiting instance": (
+        Blocked(reason=Reason.NO_ROOM, message="x", open_deadline=True),
+        "NO_ROOM",
+        True,
+    ),
+    "a person has to be told": (BLOCKED, "NOTHING_LEAVES", True),
+    "a person was told": (BLOCKED, "WRONG_CLUSTER", False),
+    "nothing, as before": (DONE, "NOTHING_LEAVES", False),
+    "nothing, and there never was anything": (DONE, "", False),
+    "nothing, after something that a person was told of": (DONE, "WRONG_CLUSTER", True),
+}
+
+
+@pytest.mark.parametrize(("plan", "reason", "wanted"), WANTED.values(), ids=WANTED.keys())
+def test_whether_a_plan_is_worth_an_execution(plan: Plan, reason: str, wanted: bool) -> None:
+    assert wants_run(plan, Head(reason=reason)) is wanted
+
+
+def _sweep(world: World) -> Sweep:
+    return Sweep(
+        reads=Reads(groups=world.groups, search=lambda _: world.engine),
+        table=world.table,
+        fleet={world.spec.name: world.spec},
+        rooms=ROOMS,
+        executions={"zone_balance": world.machines},
+    )
+
+
+def _swept(world: World, now: float | None = None) -> Swept:
+    at = world.clock.now if now is None else now
+    (found,) = _sweep(world).run(at, world.iso())
+    return found
+
+
+def test_a_quiet_cluster_is_looked_at_every_fifth_minute() -> None:
+    world = World().known()
+    results = [_swept(world, NOW + 60 * minute).result for minute in range(10)]
+    assert results.count("idle") == 2
+    assert results.count("quiet") == 8
+    assert world.machines.started == {}
+
+
+def test_a_leaving_instance_that_no_event_told_of_starts_a_run() -> None:
+    world = World().known()
+    world.groups.scale_in(FIRST)
+    assert _swept(world).result == "started"
+    assert world.head().state == "running"
+
+
+def test_a_run_that_goes_on_is_left_alone() -> None:
+    world = World().known()
+    put(world.table, head__zone_balance=RAN)
+    world.machines.start(RAN.execution, {})
+    assert _swept(world).result == "running"
+
+
+def test_a_run_that_was_never_started_is() -> None:
+    world = World().known()
+    put(world.table, head__zone_balance=RAN)
+    assert _swept(world).result == "started"
+    assert world.machines.status(RAN.execution) == "RUNNING"
+
+
+def test_a_stop_in_the_console_is_a_pause_that_no_sweep_ends() -> None:
+    world = World().known()
+    world.groups.scale_in(FIRST)
+    _swept(world)
+    world.machines.end("claims-zone_balance-1", "ABORTED")
+    assert [_swept(world).result for _ in range(3)] == ["paused"] * 3
+    assert "Stop" in world.head().paused_by
+    assert list(world.machines.started) == ["claims-zone_balance-1"]
+
+
+def test_failed_runs_are_started_again_three_times() -> None:
+    world = World().known()
+    world.groups.scale_in(FIRST)
+    for generation in range(1, 2 + len(BACK_OFF)):
+        assert _swept(world).result == "started"
+        world.machines.end(f"claims-zone_balance-{generation}", "FAILED")
+        assert _swept(world).result == ("failed" if generation <= len(BACK_OFF) else "paused")
+        assert _swept(world).result == ("idle" if generation <= len(BACK_OFF) else "paused")
+        world.clock.now += BACK_OFF[min(generation, len(BACK_OFF)) - 1]
+    assert len(world.machines.started) == 1 + len(BACK_OFF)
+
+
+def test_a_cluster_that_fails_keeps_no_other_from_being_looked_at() -> None:
+    world = World().known()
+    world.groups.scale_in(FIRST)
+    broken = msgspec.structs.replace(world.spec, name="broken")
+
+    def search(spec: ClusterSpec) -> FakeEngine:
+        if spec is broken:
+            raise KeyError("a part that nobody foresaw")
+        return world.engine
+
+    both = Sweep(
+        reads=Reads(groups=world.groups, search=search),
+        table=world.table,
+        fleet={"broken": broken, "claims": world.spec},
+        rooms=ROOMS,
+        executions={"zone_balance": world.machines},
+    )
+    assert [(one.cluster, one.result) for one in both.run(world.clock.now, world.iso())] == [
+        ("broken", "failed"),
+        ("claims", "started"),
+    ]
+
+
+def test_an_unreachable_cluster_is_told_and_not_taken_for_empty() -> None:
+    world = World().known()
+    world.groups.scale_in(FIRST)
+    world.engine.unreachable = True
+    with pytest.raises(Unreachable):
+        world.engine.look()
+    found = _swept(world)
+    assert (found.result, found.message) == ("started", "no node answered")
+
+
+def test_groups_are_described_once_for_all() -> None:
+    world = World().known()
+    world.groups.scale_in(FIRST)
+    meter = Meter()
+    sweep = _sweep(world)
+    counted = msgspec.structs.replace(
+        sweep,
+        reads=Reads(groups=wired(world.groups, "sweep", meter), search=sweep.reads.search),
+        fleet={"claims": world.spec, "other": msgspec.structs.replace(world.spec, name="other")},
+    )
+    assert len(counted.run(world.clock.now, world.iso())) == 2
+    assert meter.calls == ["sweep.describe"]
