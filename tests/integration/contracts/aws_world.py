@@ -57,21 +57,21 @@ class FakeWorldGroups:
 
     def __init__(self) -> None:
         self._now = 1_700_000_000.0
-        self._fake = FakeGroups(lambda: self._now)
-        self.port: GroupsWrite = self._fake
+        self.fake = FakeGroups(lambda: self._now)
+        self.port: GroupsWrite = self.fake
 
     def create(
         self, name: str, cluster: str, *, desired: int, retains: bool = True, hook: str | None = TERMINATE_HOOK
     ) -> None:
-        self._fake.create(
+        self.fake.create(
             name, cluster=cluster, zone=ZONE, roles=ROLES, desired=desired, retains=retains, hook=hook, most=9
         )
 
     def scale_in(self, instance: str) -> None:
-        self._fake.scale_in(instance)
+        self.fake.scale_in(instance)
 
     def await_lifecycle(self, group: str, instance: str, lifecycle: str | None) -> None:
-        self._fake.settle()
+        self.fake.settle()
         assert lifecycle_of(self.port, group, instance) == lifecycle
 
 

@@ -6,6 +6,9 @@ import msgspec
 
 Mode = Literal["observe", "act"]
 
+Waiver = Literal["spot"]
+"""Rules of `vagus.group_safety` that an owner may waive: nodes that hold data or vote may be Spot instances."""
+
 
 class ZoneBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Policy of zone_balance.

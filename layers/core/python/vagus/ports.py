@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from vagus.cluster import Cluster
+from vagus.group_safety import GroupFacts
 from vagus.instances import Group
 from vagus.owned import SettingsUpdate
 
@@ -48,6 +49,14 @@ class GroupsRead(Protocol):
 
     def waiting_since(self, group: str, instance: str) -> datetime | None:
         """When its terminating activity began; AWS tells no start of a hook."""
+        ...
+
+
+class GroupFactsRead(Protocol):
+    """Groups as `vagus.group_safety` judges them: a call for each group or more, so it is asked now and then."""
+
+    def of_cluster(self, cluster: str) -> tuple[GroupFacts, ...]:
+        """Every group with the cluster's tag, by name."""
         ...
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from vagus.errors import Refused
+from vagus.group_safety import TERMINATING, GroupFacts, Hook, Machine
 from vagus.instances import TERMINATE_HOOK, Group, Instance
 
 Clock = Callable[[], float]
@@ -138,6 +139,11 @@ class FakeGroups:
         """The groups of these clusters, or of all."""
         self.settle()
         return tuple(_seen(one) for one in self._groups.values() if clusters is None or one.cluster in clusters)
+
+    def of_cluster(self, cluster: str) -> tuple[GroupFacts, ...]:
+        """The groups of one cluster as `vagus.group_safety` judges them: safe, but for hook, time-out and retention."""
+        self.settle()
+        return tuple(_facts(one) for _, one in sorted(self._groups.items()) if one.cluster == cluster)
 
     def waiting_since(self, group: str, instance: str) -> datetime | None:
         """When its terminating activity began."""
@@ -295,4 +301,21 @@ def _seen(group: _Group) -> Group:
         instances=instances,
         retains=group.retains,
         hook=group.hook,
+    )
+
+
+def _facts(group: _Group) -> GroupFacts:
+    hook = Hook(name=group.hook or "", transition=TERMINATING, timeout=int(group.timeout), default_result="ABANDON")
+    made = ("its launch template", *(f"instance {name}" for name in sorted(group.members)))
+    return GroupFacts(
+        name=group.name,
+        zones=(group.zone,),
+        roles=group.roles,
+        health_checks=("EC2",),
+        hooks=(hook,) if group.hook else (),
+        retains=group.retains,
+        healthy=(100, 200),
+        machines=tuple(
+            Machine(what=what, spot=False, tokens_required=True, kept_volumes=("/dev/sdf",)) for what in made
+        ),
     )

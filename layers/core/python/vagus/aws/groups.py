@@ -91,7 +91,7 @@ class AutoScalingGroups:
             roles=tuple(role for role in tags.get("vagus:roles", "").split(",") if role),
             desired=group["DesiredCapacity"],
             instances=tuple(sorted(instances, key=lambda one: one.id)),
-            retains=_retains(group),
+            retains=retains(group),
             hook=self._hook(name) if waits or not declared else TERMINATE_HOOK,
             suspended=tuple(sorted(one["ProcessName"] for one in group.get("SuspendedProcesses", []))),
             mode="declared" if declared else "adopted",
@@ -162,7 +162,7 @@ def _instance(one: InstanceTypeDef) -> Instance:
     )
 
 
-def _retains(group: AutoScalingGroupTypeDef) -> bool:
+def retains(group: AutoScalingGroupTypeDef) -> bool:
     """Whether an ABANDON keeps the instance: the group's own policy says so."""
     triggers = group.get("InstanceLifecyclePolicy", {}).get("RetentionTriggers", {})
     return triggers.get("TerminateHookAbandon") == "retain"
