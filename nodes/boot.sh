@@ -99,6 +99,21 @@ read_managers() { # before the cluster is formed, its managers wait for one anot
 
 # ---------------------------------------------------------------- engine
 
+know_engine() { # what differs between engines' settings: the managers' name, and who brings TLS
+  case "${PARAMETER[engine]}" in
+  opensearch) MANAGER=cluster_manager SECURED=yes ;;
+  elasticsearch) MANAGER=master SECURED="" ;; # without x-pack: it has neither TLS nor users
+  *) refuse engine "${PARAMETER[engine]} is neither opensearch nor elasticsearch" ;;
+  esac
+  local tls="${PARAMETER[tls]:-true}"
+  if [[ $SECURED ]]; then
+    [[ $tls == true ]] || refuse tls "the parameter tls says $tls: ${PARAMETER[engine]} never runs without"
+    return
+  fi
+  [[ $tls == false ]] || refuse tls "${PARAMETER[engine]} has no TLS here, and the parameter tls does not say false"
+  [[ $PRIVATE_IP =~ ^127(\.[0-9]+){3}$ ]] || refuse tls "plain HTTP is for loopback addresses alone, not for $PRIVATE_IP"
+}
+
 manifest() { # a top-level text or number of the engine's manifest
   sed -n -e "s/^ \"$1\": \"\(.*\)\",\{0,1\}$/\1/p" -e "s/^ \"$1\": \([0-9]*\),\{0,1\}$/\1/p" \
     "$ENGINE_HOME/manifest.json"
@@ -124,13 +139,14 @@ bring_engine() { # baked into the image, else from the artifact bucket
 }
 
 find_java() { # the first JDK that is new enough for the engine
-  local home major
+  local home major below
+  below="$(manifest java_below)"
   for home in "${VAGUS_JAVA_HOME:-}" "$ENGINE_HOME/jdk" "${JAVA_HOME:-}" /usr/lib/jvm/*; do
     [[ -x $home/bin/java && -r $home/release ]] || continue
     major="$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$home/release")"
-    ((${major:-0} >= $(manifest java))) && JAVA="$home/bin/java" && return
+    ((${major:-0} >= $(manifest java) && ${major:-0} < ${below:-999})) && JAVA="$home/bin/java" && return
   done
-  refuse java "no JDK $(manifest java) or newer in VAGUS_JAVA_HOME, JAVA_HOME or /usr/lib/jvm"
+  refuse java "no JDK $(manifest java) or newer${below:+, below $below,} in VAGUS_JAVA_HOME, JAVA_HOME or /usr/lib/jvm"
 }
 
 lay_out() { # a home of its own per node; the jars are links where the file system allows it
@@ -142,7 +158,7 @@ lay_out() { # a home of its own per node; the jars are links where the file syst
     cp -a "$ENGINE_HOME/$part" "$SEARCH/"
   done
   rm -rf "$SEARCH/config/opensearch-security"
-  cp -r "$NODES/security" "$SEARCH/config/opensearch-security"
+  [[ ! $SECURED ]] || cp -r "$NODES/security" "$SEARCH/config/opensearch-security"
 }
 
 # ---------------------------------------------------------------- certificate
@@ -163,6 +179,7 @@ certificate_fits() { # prints why not
 }
 
 obtain_certificate() { # the key is born here and never leaves the node
+  [[ $SECURED ]] || return 0
   local folder="$SEARCH/config/certificates"
   mkdir -p "$folder"
   certificate_fits "$folder" >/dev/null && return
@@ -185,7 +202,7 @@ quoted_list() { # a,b -> "a","b"
 }
 
 node_roles() { # a node without any only coordinates
-  [[ $ROLES == coordinating ]] || quoted_list "$ROLES"
+  [[ $ROLES == coordinating ]] || quoted_list "${ROLES//cluster_manager/$MANAGER}"
 }
 
 write_settings() { # one YAML flow mapping: a setting of the parameter that repeats one of ours stops the node
@@ -193,7 +210,7 @@ write_settings() { # one YAML flow mapping: a setting of the parameter that repe
   extra="${extra#*\{}" extra="${extra%\}*}"
   if [[ ${PARAMETER[formed]} == none && $ROLES == *manager* ]]; then
     forming="$(cut -d' ' -f2 <<<"$MANAGERS" | paste -sd,)"
-    forming="\"cluster.initial_cluster_manager_nodes\": [$(quoted_list "$forming")],"
+    forming="\"cluster.initial_${MANAGER}_nodes\": [$(quoted_list "$forming")],"
   fi
   cut -d' ' -f1 <<<"$MANAGERS" >"$SEARCH/config/unicast_hosts.txt"
   cat >"$SEARCH/config/${PARAMETER[engine]}.yml" <<END
@@ -207,12 +224,21 @@ write_settings() { # one YAML flow mapping: a setting of the parameter that repe
 "transport.port": 9300,
 "path.data": "$DATA/search",
 "path.logs": "$SEARCH/logs",
-"discovery.seed_providers": "file",
 $forming
 "cluster.routing.allocation.awareness.attributes": "zone",
 "cluster.routing.allocation.awareness.force.zone.values": [$(quoted_list "${PARAMETER[zones]}")],
-$(tls_settings transport)
-$(tls_settings http)
+$(security_settings)
+"discovery.seed_providers": "file"${extra:+,}
+$extra
+}
+END
+}
+
+security_settings() {
+  [[ $SECURED ]] || return 0
+  tls_settings transport
+  tls_settings http
+  cat <<END
 "plugins.security.ssl.http.enabled": true,
 "plugins.security.ssl.http.clientauth_mode": "OPTIONAL",
 "plugins.security.ssl.transport.enforce_hostname_verification": true,
@@ -220,9 +246,7 @@ $(tls_settings http)
 "plugins.security.ssl.certificates_hot_reload.enabled": true,
 "plugins.security.authcz.admin_dn": ["CN=admin,O=vagus"],
 "plugins.security.nodes_dn": ["CN=node-*,O=vagus"],
-"plugins.security.allow_default_init_securityindex": true${extra:+,}
-$extra
-}
+"plugins.security.allow_default_init_securityindex": true,
 END
 }
 
@@ -264,6 +288,7 @@ check_engine() {
 }
 
 check_certificate() {
+  [[ $SECURED ]] || return 0
   local why
   why="$(certificate_fits "$SEARCH/config/certificates")" || check_failed certificate "$why"
 }
@@ -308,6 +333,7 @@ prepare() {
   PATH="$PATH:$NODES/bin"
   read_facts
   read_parameters
+  know_engine
   rm -f "$SEARCH/command" # what a failed check leaves cannot be started
   DATA="$(mount-data-volume)" || refuse disk "the data volume cannot be mounted"
   bring_engine
@@ -335,6 +361,7 @@ become_search() {
   # a step was decided on a process: what started after that decision is another process (nodes/documents)
   date +%s%3N >"$state/started"
   rm -f "$state/stopped"
+  export LIBFFI_TMPDIR="$SEARCH/tmp" # Elasticsearch doesn't start without it
   exec run-search "${command[@]}"
 }
 

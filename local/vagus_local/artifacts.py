@@ -1,7 +1,7 @@
 """Brings a search engine's jars from Maven Central into the cache, once; packs them as the artifact bucket holds them.
 
 What may not happen here: a half engine under its final name, a version that is not pinned, a download without a word.
-What differs between engines and versions is in the table `ENGINES` and nowhere else.
+What an engine is made of is in `engines.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -20,8 +21,9 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from vagus_local.engines import DEFAULT, Coordinate, Engine, Module, Plugin, engine
 
 DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8"
 Say = Callable[[str], None]
@@ -42,131 +44,6 @@ class JavaMissing(ArtifactError):
 
 class DownloadFailed(ArtifactError):
     """Maven is missing or could not resolve an artifact."""
-
-
-@dataclass(frozen=True)
-class Coordinate:
-    """A Maven artifact with its exact version."""
-
-    group: str
-    artifact: str
-    version: str
-    packaging: str = "jar"
-
-    def __str__(self) -> str:
-        return f"{self.group}:{self.artifact}:{self.version}:{self.packaging}"
-
-    def path(self, repository: Path) -> Path:
-        """Where Maven puts it below its local repository."""
-        folder = repository / self.group.replace(".", "/") / self.artifact / self.version
-        return folder / f"{self.artifact}-{self.version}.{self.packaging}"
-
-
-@dataclass(frozen=True)
-class Module:
-    """A module of the engine: Central serves its jars, the descriptor is ours."""
-
-    name: str
-    main_class: str
-    coordinate: Coordinate
-    policy: str = ""  # text of plugin-security.policy, for engines under Java's security manager
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """A plugin that Central serves as a zip; `extra` are jars that it expects from a module Central does not serve."""
-
-    name: str
-    coordinate: Coordinate
-    extra: tuple[Coordinate, ...] = ()
-
-
-@dataclass(frozen=True)
-class Engine:
-    """One engine version: what it is made of and what it needs to run."""
-
-    name: str
-    version: str
-    java: int
-    libraries: tuple[Coordinate, ...]
-    modules: tuple[Module, ...]
-    plugins: tuple[Plugin, ...]
-    main_class: str
-    properties: str  # prefix of the engine's system properties
-    jvm: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """Its folder's name, for instance opensearch-3.4.0."""
-        return f"{self.name}-{self.version}"
-
-
-ALL_PERMISSIONS = "grant { permission java.security.AllPermission; };\n"
-
-
-def _opensearch(
-    version: str,
-    java: int,
-    classloader: str,
-    log4j: str,
-    netty_class: str,
-    plugin: Plugin,
-    jvm: tuple[str, ...],
-    policy: str = "",
-    agent: bool = False,
-) -> Engine:
-    libraries = [
-        Coordinate("org.opensearch", "opensearch", version),
-        # optional in the server's pom, and must have log4j-api's exact version
-        Coordinate("org.apache.logging.log4j", "log4j-core", log4j),
-        Coordinate("org.opensearch", "opensearch-plugin-classloader", classloader),
-    ]
-    if agent:  # missing in the server's pom: NoClassDefFoundError AgentPolicy without it
-        libraries.append(Coordinate("org.opensearch", "opensearch-agent-bootstrap", version))
-    netty = Coordinate("org.opensearch.plugin", "transport-netty4-client", version)
-    modules = (Module("transport-netty4", f"org.opensearch.transport.{netty_class}", netty, policy),)
-    main = "org.opensearch.bootstrap.OpenSearch"
-    return Engine("opensearch", version, java, tuple(libraries), modules, (plugin,), main, "opensearch", jvm)
-
-
-def _security(version: str, *extra: Coordinate) -> Plugin:
-    coordinate = Coordinate("org.opensearch.plugin", "opensearch-security", version, "zip")
-    return Plugin("opensearch-security", coordinate, extra)
-
-
-ENGINES: tuple[Engine, ...] = (
-    _opensearch(
-        "3.4.0",
-        java=21,
-        classloader="3.4.0",
-        log4j="2.21.0",
-        netty_class="Netty4ModulePlugin",
-        # the plugin expects commons-collections4 from the module rule-framework, which Central does not serve
-        plugin=_security("3.4.0.0", Coordinate("org.apache.commons", "commons-collections4", "4.4")),
-        jvm=("--enable-native-access=ALL-UNNAMED",),
-        agent=True,
-    ),
-    _opensearch(
-        "2.19.4",
-        java=17,
-        classloader="2.19.1",  # the nearest that Central serves
-        log4j="2.21.0",
-        netty_class="Netty4Plugin",
-        plugin=_security("2.19.4.0"),
-        jvm=("-Djava.security.manager=allow",),
-        policy=ALL_PERMISSIONS,
-    ),
-)
-DEFAULT = ENGINES[0]
-
-
-def engine(name: str, version: str) -> Engine:
-    """The table's entry; KeyError names what the table has."""
-    for candidate in ENGINES:
-        if (candidate.name, candidate.version) == (name, version):
-            return candidate
-    known = ", ".join(e.label for e in ENGINES)
-    raise KeyError(f"engine {name}-{version} is not in the table (known: {known})")
 
 
 # ---------------------------------------------------------------- cache
@@ -220,6 +97,7 @@ def _build(wanted: Engine, scratch: Path, target: Path, say: Say) -> None:
     shutil.copytree(poms / "lib" / "target" / "dependency", target / "lib")
     for module in wanted.modules:
         _place_module(wanted, module, poms / module.name / "target" / "dependency", target)
+    (target / "plugins").mkdir()
     for plugin in wanted.plugins:
         say(f"{wanted.label}: {plugin.name} {plugin.coordinate.version}")
         _place_plugin(wanted, plugin, target / "plugins" / plugin.name)
@@ -306,6 +184,7 @@ def manifest(wanted: Engine, folder: Path) -> dict[str, object]:
         "engine": wanted.name,
         "version": wanted.version,
         "java": wanted.java,
+        **({"java_below": wanted.java_below} if wanted.java_below else {}),
         "main_class": wanted.main_class,
         "properties": wanted.properties,
         "jvm": " ".join(wanted.jvm),
@@ -361,13 +240,14 @@ def java_homes() -> list[Path]:
     return [*named, *installed, *([Path(on_path).resolve().parent.parent] if on_path else [])]
 
 
-def find_java(minimum: int) -> Path:
-    """The first JDK that is new enough. Raises JavaMissing with the remedy."""
+def find_java(minimum: int, below: int | None = None) -> Path:
+    """The first JDK that is new enough, and older than `below`. Raises JavaMissing with the remedy."""
     for home in java_homes():
-        if (java_major(home) or 0) >= minimum:
+        if minimum <= (java_major(home) or 0) < (below or math.inf):
             return home
+    wanted = f"{minimum} to {below - 1}" if below else f"{minimum} or newer"
     raise JavaMissing(
-        f"no JDK {minimum} or newer found: install one (Temurin, Corretto, openjdk-{minimum}-jdk) "
+        f"no JDK {wanted} found: install one (Temurin, Corretto, openjdk-{minimum}-jdk) "
         f"or set VAGUS_JAVA_HOME to its folder"
     )
 
@@ -381,7 +261,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         for label in options.labels:
-            wanted = engine(*label.rsplit("-", 1))
+            wanted = engine(label)
             print(pack(wanted, options.pack, jdk=options.jdk) if options.pack else _usable(wanted))
     except (ArtifactError, KeyError) as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
@@ -390,7 +270,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _usable(wanted: Engine) -> Path:
-    find_java(wanted.java)  # a missing JDK is said before a long download
+    find_java(wanted.java, wanted.java_below)  # a missing JDK is said before a long download
     return resolve(wanted)
 
 

@@ -14,18 +14,19 @@ from pathlib import Path
 from vagus_local import artifacts
 from vagus_local.artifacts import Say, cache_folder, locked
 from vagus_local.cluster import ClusterError, LocalCluster, LocalNode
+from vagus_local.engines import DEFAULT, Engine
 
 WRITE_SECONDS = 180.0
 
 
-def path(engine: artifacts.Engine) -> Path:
+def path(engine: Engine) -> Path:
     """Where `run-search` looks for it: in the engine's folder, named by the Java version."""
-    release = (artifacts.find_java(engine.java) / "release").read_text()
+    release = (artifacts.find_java(engine.java, engine.java_below) / "release").read_text()
     version = re.findall(r'^JAVA_VERSION="([^"]+)"', release, re.MULTILINE)[0]
     return artifacts.engines_folder() / engine.label / f"classes-{version}.jsa"
 
 
-def ensure(engine: artifacts.Engine = artifacts.DEFAULT, say: Say = print) -> Path:
+def ensure(engine: Engine = DEFAULT, say: Say = print) -> Path:
     """The archive; trains one node for it if it isn't there (half a minute). Raises ClusterError."""
     artifacts.resolve(engine, say)
     archive = path(engine)
@@ -39,7 +40,7 @@ def ensure(engine: artifacts.Engine = artifacts.DEFAULT, say: Say = print) -> Pa
     return archive
 
 
-def _train(engine: artifacts.Engine, target: Path) -> None:
+def _train(engine: Engine, target: Path) -> None:
     with LocalCluster(1, ("a",), engine=engine, jvm=f"-XX:ArchiveClassesAtExit={target}") as cluster:
         cluster.call("PUT", "/trained/_doc/1?refresh=true", {"a": 1})
         cluster.call("GET", "/trained/_search")

@@ -29,6 +29,7 @@ import urllib3
 from vagus_local import artifacts
 from vagus_local.addresses import Network, claim_network
 from vagus_local.certificates import Authority, ClientCertificate, create_authority
+from vagus_local.engines import DEFAULT, Engine
 
 PACKAGE = Path(__file__).resolve().parent
 BOOT = PACKAGE.parents[1] / "nodes" / "boot.sh"
@@ -38,10 +39,11 @@ FAILURES = ("CHECK FAILED", "Job for vagus-search.service failed", "main process
 SMALL: Mapping[str, object] = {
     # all nodes see the host's one disk: its watermarks would say nothing about a node
     "cluster.routing.allocation.disk.threshold_enabled": False,
-    "discovery.find_peers_interval_during_decommission": "1s",
     "cluster.fault_detection.follower_check.timeout": "5s",
     "cluster.fault_detection.leader_check.timeout": "5s",
 }
+
+SMALL_OPENSEARCH: Mapping[str, object] = {**SMALL, "discovery.find_peers_interval_during_decommission": "1s"}
 
 
 class ClusterError(Exception):
@@ -92,13 +94,13 @@ class LocalCluster:
         name: str = "local",
         roles: str = "data,cluster_manager",
         heap: str = "192m",
-        engine: artifacts.Engine = artifacts.DEFAULT,
+        engine: Engine = DEFAULT,
         settings: Mapping[str, object] | None = None,
         folder: Path | None = None,
         jvm: str = "",
     ) -> None:
         self.name, self.zones, self.roles, self.heap, self.engine = name, zones, roles, heap, engine
-        self.settings = {**SMALL, **(settings or {})}
+        self.settings = {**(SMALL_OPENSEARCH if engine.name == "opensearch" else SMALL), **(settings or {})}
         self._jvm = jvm
         self._given_folder = folder
         self.folder = folder or Path()
@@ -154,6 +156,11 @@ class LocalCluster:
         return {node.id: node.address for node in self.nodes.values() if node.process is not None}
 
     @property
+    def scheme(self) -> str:
+        """How its nodes are spoken to: Elasticsearch has no TLS here, and serves the loopback only."""
+        return "https" if self.engine.secured else "http"
+
+    @property
     def certificates(self) -> Authority:
         """The authority's ca.pem and the clients' certificates (admin, read, write, application)."""
         return Authority(self.folder / "certificates")
@@ -185,7 +192,7 @@ class LocalCluster:
         """Status and answer (JSON, or text). Raises urllib3's errors for a node that doesn't answer."""
         target = node or next(n for n in self.nodes.values() if n.process is not None)
         response = self._pool(client or self.certificates.admin).request(
-            method, f"https://{target.address}:9200{path}", json=body, timeout=30.0, retries=False
+            method, f"{self.scheme}://{target.address}:9200{path}", json=body, timeout=30.0, retries=False
         )
         text = response.data.decode()
         return response.status, json.loads(text) if text.startswith(("{", "[")) else text
@@ -262,7 +269,7 @@ class LocalCluster:
             "VAGUS_LIFELINE": str(self._lifeline[0]),
             "VAGUS_CERTIFICATES": str(self.folder / "certificates"),
             "VAGUS_ENGINES": str(artifacts.engines_folder()),
-            "VAGUS_JAVA_HOME": str(artifacts.find_java(self.engine.java)),
+            "VAGUS_JAVA_HOME": str(artifacts.find_java(self.engine.java, self.engine.java_below)),
             "PATH": f"{PACKAGE / 'node_bin'}:{os.environ['PATH']}",
         }
 
@@ -284,6 +291,7 @@ class LocalCluster:
         parameters = {
             "engine": self.engine.name,
             "version": self.engine.version,
+            "tls": "true" if self.engine.secured else "false",
             "heap": self.heap,
             "artifact-bucket": "artifacts",
             "settings": json.dumps(self.settings),
@@ -312,10 +320,11 @@ class LocalCluster:
         return self._pools[client]
 
     def _green(self, nodes: int) -> bool:
-        health = self.call("GET", "/_cluster/health?timeout=1s&cluster_manager_timeout=1s")
+        manager = "cluster_manager" if self.engine.name == "opensearch" else "master"
+        health = self.call("GET", f"/_cluster/health?timeout=1s&{manager}_timeout=1s")
         if health["status"] != "green" or health["number_of_nodes"] != nodes:
             return False
-        return bool(self.call("GET", "/_plugins/_security/health")["status"] == "UP")
+        return not self.engine.secured or bool(self.call("GET", "/_plugins/_security/health")["status"] == "UP")
 
     def _look_for_failures(self) -> None:
         for node in self.nodes.values():

@@ -10,13 +10,9 @@ import pytest
 
 from vagus_local import artifacts
 from vagus_local.artifacts import (
-    DEFAULT,
-    ENGINES,
     ArtifactError,
-    Coordinate,
     DownloadFailed,
     JavaMissing,
-    engine,
     find_java,
     jar_stem,
     pack,
@@ -24,6 +20,7 @@ from vagus_local.artifacts import (
     sha256,
     write_poms,
 )
+from vagus_local.engines import DEFAULT, ENGINES, Coordinate, engine
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +48,7 @@ def test_every_artifact_is_pinned_and_every_engine_has_security_of_its_own_versi
     for one in ENGINES:
         coordinates = [*one.libraries, *(m.coordinate for m in one.modules), *(p.coordinate for p in one.plugins)]
         assert all(c.version[0].isdigit() and "SNAPSHOT" not in c.version for c in coordinates)
-        assert [p.coordinate.version for p in one.plugins] == [f"{one.version}.0"]
+        assert [p.coordinate.version for p in one.plugins] == ([f"{one.version}.0"] if one.secured else [])
 
 
 def test_an_engine_in_the_cache_is_not_brought_again(cache: Path) -> None:
@@ -160,6 +157,22 @@ def test_the_first_jdk_that_is_new_enough_is_taken(tmp_path: Path, monkeypatch: 
     assert find_java(17) == old
 
 
+def test_a_jdk_without_the_security_manager_is_not_taken_for_an_engine_that_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last, new = fake_jdk(tmp_path / "last", "23.0.2"), fake_jdk(tmp_path / "new", "24.0.1")
+    monkeypatch.setattr(artifacts, "java_homes", lambda: [new, last])
+    assert {one.label: one.java_below for one in ENGINES} == {
+        "opensearch-3.4.0": None,
+        "opensearch-2.19.4": 24,
+        "elasticsearch-7.17.29": 24,
+    }
+    assert find_java(17, 24) == last
+    monkeypatch.setattr(artifacts, "java_homes", lambda: [new])
+    with pytest.raises(JavaMissing, match="JDK 17 to 23"):
+        find_java(17, 24)
+
+
 def test_without_a_jdk_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifacts, "java_homes", list)
     with pytest.raises(JavaMissing, match="VAGUS_JAVA_HOME"):
@@ -169,7 +182,7 @@ def test_without_a_jdk_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatc
 
 def test_an_unknown_version_names_the_known_ones() -> None:
     with pytest.raises(KeyError, match=DEFAULT.label):
-        engine("opensearch", "1.0.0")
+        engine("opensearch-1.0.0")
 
 
 def test_a_packed_engine_is_what_the_bucket_holds(cache: Path, tmp_path: Path) -> None:
