@@ -1,5 +1,7 @@
 """One look for zone_balance: groups, cluster, rows, and the deciders' words when a drain stalls. Reads only."""
 
+import msgspec
+
 from vagus.cluster import Cluster, Unseen
 from vagus.errors import Denied, Throttled, Unreachable, VagusError
 from vagus.fleet import ClusterSpec
@@ -59,12 +61,4 @@ def _explained(observed: Observed, cluster: Cluster, search: SearchRead) -> Obse
         words = search.explain(first.index, first.shard, primary=first.primary, node=first.node)
     except VagusError as error:
         words = f"no explanation: {error}"
-    return Observed(
-        cluster=observed.cluster,
-        groups=observed.groups,
-        intents=observed.intents,
-        identity=observed.identity,
-        sizes=observed.sizes,
-        progress=observed.progress,
-        explanation=f"{first.index}[{first.shard}]: {words}",
-    )
+    return msgspec.structs.replace(observed, explanation=f"{first.index}[{first.shard}]: {words}")

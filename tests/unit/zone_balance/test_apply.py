@@ -1,0 +1,348 @@
+"""Each step looks afresh at its own precondition: what may have changed since the decision, and is then superseded."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND, THIRD, by_hand
+from tests.unit.simulation.world import World, spec
+
+from vagus import owned
+from vagus.intent import ExcludeNode, leave
+from vagus.owned import SettingsUpdate
+from vagus.procedure import rows
+from vagus.procedure.room import Writes
+from vagus.steps import (
+    EndRetainedInstance,
+    ExcludeNodes,
+    HoldInstance,
+    LetEmptyInstanceGo,
+    LetLostInstanceGo,
+    LetReplaceableInstanceGo,
+    NoteIdentity,
+    PutSettingsRight,
+    SetGroupSize,
+    Step,
+)
+from vagus.zone_balance.apply import HANDLERS
+from vagus.zone_balance.decide import decide
+from vagus.zone_balance.observed import Observed
+
+GROUP, HOOK = "claims-data-eu-west-1a", "vagus-terminate"
+TOKEN = 5
+
+
+def _six() -> World:
+    world = World().known()
+    world.engine.create_index("notes", shards=3, replicas=1, size=DRAIN)
+    return world
+
+
+def _leaving() -> World:
+    world = _six()
+    world.groups.scale_in(FIRST)
+    return world
+
+
+def _drained() -> World:
+    world = _leaving()
+    _do(world, _decided(world))
+    world.clock.now += 120
+    return world
+
+
+def _retained() -> World:
+    world = _drained()
+    world.groups.complete(GROUP, HOOK, FIRST, "ABANDON")
+    return world
+
+
+def _lost() -> World:
+    world = _six()
+    world.engine.crash(FIRST)
+    world.groups.scale_in(FIRST)
+    return world
+
+
+def _one_zone() -> World:
+    world = World(spec=spec(per_zone=1, nowhere="one_zone_at_a_time"), replaces="when_gone").known()
+    world.engine.create_index("notes", shards=1, replicas=2, size=DRAIN)
+    world.groups.scale_in(FIRST, decrement=False)
+    return world
+
+
+def _stuck() -> World:
+    world = World(spec=spec(per_zone=1), replaces="when_gone").known()
+    world.engine.create_index("notes", shards=1, replicas=2, size=DRAIN)
+    world.groups.scale_in(FIRST, decrement=False)
+    return world
+
+
+def _over() -> World:
+    world = _leaving()
+    _do(world, _decided(world))
+    world.groups.lose(FIRST)
+    world.sync()
+    return world
+
+
+def _new() -> World:
+    return World()
+
+
+def _writes(world: World) -> Writes:
+    return Writes(
+        spec=world.spec,
+        groups=world.groups,
+        search=world.engine,
+        parameters=world.parameters,
+        table=world.table,
+        now=world.clock.now,
+        iso=world.iso(),
+    )
+
+
+def _decided(world: World) -> Step:
+    """The step that decide would do now."""
+    seen = world.seen()
+    observed = Observed(
+        cluster=world.engine.look(),
+        groups=world.groups.describe(),
+        intents=seen.intents,
+        identity=seen.identity,
+        sizes=seen.sizes,
+    )
+    plan = decide(observed, world.spec, world.clock.now)
+    step: Step = plan.steps[0]  # type: ignore[union-attr]  # a plan without steps is an error here
+    return step
+
+
+def _check(world: World, step: Step, token: int = TOKEN) -> str | None:
+    return HANDLERS[type(step)].check(_writes(world), world.seen(), step, token)
+
+
+def _do(world: World, step: Step) -> None:
+    HANDLERS[type(step)].do(_writes(world), world.seen(), step, TOKEN)
+
+
+DECIDED: dict[str, tuple[Callable[[], World], type[Step]]] = {
+    "exclude": (_leaving, ExcludeNodes),
+    "let the empty one go": (_drained, LetEmptyInstanceGo),
+    "end the retained one": (_retained, EndRetainedInstance),
+    "let the lost one go": (_lost, LetLostInstanceGo),
+    "let one zone go": (_one_zone, LetReplaceableInstanceGo),
+    "hold": (_stuck, HoldInstance),
+    "put right": (_over, PutSettingsRight),
+    "note the identity": (_new, NoteIdentity),
+}
+
+
+@pytest.mark.parametrize(("make", "expected"), DECIDED.values(), ids=DECIDED.keys())
+def test_what_was_decided_just_now_fits(make: Callable[[], World], expected: type[Step]) -> None:
+    world = make()
+    step = _decided(world)
+    assert type(step) is expected
+    assert _check(world, step) is None
+
+
+@pytest.mark.parametrize(("make", "expected"), DECIDED.values(), ids=DECIDED.keys())
+def test_done_twice_it_is_superseded_or_harmless(make: Callable[[], World], expected: type[Step]) -> None:
+    world = make()
+    step = _decided(world)
+    assert type(step) is expected
+    _do(world, step)
+    world.sync()
+    once = msgspec.json.encode(world.summary())
+    if _check(world, step) is None:
+        _do(world, step)
+    assert msgspec.json.encode(world.summary()) == once
+
+
+def _settings(persistent: dict[str, str | None]) -> Callable[[World], None]:
+    return lambda world: world.engine.update_settings(SettingsUpdate(persistent=persistent))
+
+
+def _back_in_service(world: World) -> None:
+    world.groups.lose(FIRST)
+    world.sync()
+
+
+def _red(world: World) -> None:
+    world.engine.create_index("alone", shards=6, replicas=0, size=DRAIN)
+    node = next(copy.node for copy in world.engine.look().copies if copy.index == "alone" and copy.node != FIRST)
+    world.engine.crash(str(node))
+
+
+def _store_left(world: World) -> None:
+    """A copy comes back to the empty node by force and fails there: unassigned, its store on that disk."""
+    _settings({owned.EXCLUDE: None})(world)
+    world.engine.create_index("fresh", shards=6, replicas=0, size=10)
+    shard = next(copy for copy in world.engine.look().copies if copy.index == "fresh" and copy.node == FIRST)
+    world.engine.exhaust("fresh", shard.shard, FIRST)
+    _settings({owned.EXCLUDE: FIRST})(world)
+
+
+def _blind(world: World) -> None:
+    world.engine.hidden.add("notes")
+
+
+def _other_cluster(world: World) -> None:
+    world.engine.uuid = "uuid-2"
+
+
+def _leaves_again(world: World) -> None:
+    """The intent that is to be closed is about an instance that leaves (its closing was decided on an older look)."""
+    opened = msgspec.structs.replace(leave(SECOND, GROUP, world.iso(), "event"), demands=(ExcludeNode(node=SECOND),))
+    world.table.write(rows.partition("claims"), world.seen().put(f"intent#{opened.id}", opened))
+    world.groups.scale_in(SECOND)
+
+
+def _another_goes(world: World) -> None:
+    world.groups.scale_in(THIRD, decrement=False)
+    world.groups.complete("claims-data-eu-west-1c", HOOK, THIRD, "CONTINUE")
+
+
+def _no_longer_retains(world: World) -> None:
+    world.groups.create(GROUP, cluster="claims", zone="eu-west-1a", retains=False)
+
+
+def _noted(world: World) -> None:
+    world.known()
+
+
+def _shard_comes_back(world: World) -> None:
+    _settings({owned.EXCLUDE: None})(world)
+    world.engine.create_index("fresh", shards=6, replicas=0, size=10)
+    _settings({owned.EXCLUDE: FIRST})(world)
+
+
+def _voters_away(world: World) -> None:
+    for name in list(world.engine.machines):
+        if name in world.engine.voters and name != FIRST and len(world.engine.up()) > 4:
+            world.engine.crash(name)
+    world.engine.voters = (*world.engine.voters[:1], FIRST)
+
+
+SUPERSEDED: dict[str, tuple[Callable[[], World], Callable[[World], None], str]] = {
+    "exclude: it no longer leaves": (_leaving, _back_in_service, "no longer leaves"),
+    "exclude: a person excluded another": (_leaving, _settings({owned.EXCLUDE: THIRD}), "have changed"),
+    "exclude: the cluster turned red": (_leaving, _red, "red"),
+    "exclude: another cluster answers": (_leaving, _other_cluster, "instead of"),
+    "exclude: an index is hidden from us": (_leaving, _blind, "visible"),
+    "exclude: a younger writer was here": (_leaving, _settings({owned.TOKEN: "6"}), "younger"),
+    "exclude: the token is no number": (_leaving, _settings({owned.TOKEN: "mine"}), "younger"),
+    "let go: somebody ended it": (_drained, _back_in_service, "no hook waits"),
+    "let go: a person gave it shards again": (_drained, _settings({owned.EXCLUDE: None}), "not proven empty"),
+    "let go: a shard came back": (_drained, _shard_comes_back, "not proven empty"),
+    "let go: a store came back": (_drained, _store_left, "red"),
+    "let go: the cluster turned red": (_drained, _red, "red"),
+    "let go: an index is hidden from us": (_drained, _blind, "visible"),
+    "let go: its vote is needed": (_drained, _voters_away, "voters"),
+    "end: somebody ended it": (_retained, _back_in_service, "not retained"),
+    "end: a shard came back": (_retained, _shard_comes_back, "not proven empty"),
+    "end: the cluster turned red": (_retained, _red, "red"),
+    "lost: it is back": (_lost, lambda world: world.engine.start_node(FIRST, "eu-west-1a"), "in the cluster again"),
+    "lost: the cluster turned red": (_lost, _red, "red"),
+    "one zone: another was let go": (_one_zone, _another_goes, "one zone goes at a time"),
+    "one zone: the cluster turned yellow": (_one_zone, lambda world: world.engine.crash(SECOND), "yellow"),
+    "one zone: its node is lost": (_one_zone, lambda world: world.engine.crash(FIRST), "not in the cluster"),
+    "hold: its group no longer retains": (_stuck, _no_longer_retains, "would not retain"),
+    "hold: somebody ended it": (_stuck, _back_in_service, "no hook waits"),
+    "put right: a person excluded another": (_over, _settings({owned.EXCLUDE: f"{FIRST},{THIRD}"}), "have changed"),
+    "note: it is noted": (_new, _noted, "known as"),
+    "note: another cluster answers": (_new, _other_cluster, "answers"),
+}
+
+
+@pytest.mark.parametrize(("make", "change", "why"), SUPERSEDED.values(), ids=SUPERSEDED.keys())
+def test_superseded(make: Callable[[], World], change: Callable[[World], None], why: str) -> None:
+    world = make()
+    step = _decided(world)
+    change(world)
+    assert why in (_check(world, step) or "it was done")
+
+
+def test_an_intent_of_an_instance_that_leaves_is_not_closed() -> None:
+    world = _six()
+    _leaves_again(world)
+    step = PutSettingsRight(closes=(f"leave-{SECOND}",), update=SettingsUpdate())
+    assert "leaves again" in (_check(world, step) or "")
+
+
+def test_the_policy_may_have_changed() -> None:
+    world = _one_zone()
+    step = _decided(world)
+    world.spec = spec(per_zone=1, nowhere="hold")
+    assert "policy" in (_check(world, step) or "")
+
+
+SIZES: dict[str, tuple[Callable[[World], Any], int, str | None]] = {
+    "one less": (lambda _: None, 1, None),
+    "two less": (lambda _: None, 0, "one at a time"),
+    "one less while another is on its way": (lambda world: world.groups.scale_in(THIRD), 1, "on its way"),
+    "more": (lambda _: None, 3, None),
+}
+
+
+@pytest.mark.parametrize(("change", "desired", "why"), SIZES.values(), ids=SIZES.keys())
+def test_a_group_shrinks_one_at_a_time(change: Callable[[World], Any], desired: int, why: str | None) -> None:
+    world = _six()
+    change(world)
+    found = _check(world, SetGroupSize(group=GROUP, desired=desired, declared=desired))
+    assert (found is None) if why is None else why in (found or "")
+
+
+def test_a_size_is_given_once_per_change() -> None:
+    world = _six()
+    assert "noted" in (_check(world, SetGroupSize(group=GROUP, desired=2, declared=2)) or "")
+    assert "no group" in (_check(world, SetGroupSize(group="gone", desired=2, declared=2)) or "")
+
+
+def test_the_mark_the_token_and_the_exclusion_are_one_write() -> None:
+    world = _leaving()
+    _do(world, _decided(world))
+    assert world.engine.updates[-1].persistent == {
+        owned.EXCLUDE: FIRST,
+        owned.MARK: FIRST,
+        owned.TOKEN: str(TOKEN),
+    }
+
+
+def test_the_token_goes_with_the_last_mark() -> None:
+    world = _over()
+    _do(world, _decided(world))
+    assert not [name for name in world.engine.persistent if name.startswith("cluster.metadata.vagus")]
+
+
+def test_what_a_person_excluded_is_theirs_after_all_is_over() -> None:
+    world = _six()
+    world.engine.update_settings(by_hand(THIRD))
+    world.groups.scale_in(FIRST)
+    _do(world, _decided(world))
+    world.groups.lose(FIRST)
+    world.sync()
+    _do(world, _decided(world))
+    assert world.excluded() == {THIRD}
+
+
+def test_a_closed_intent_stays_for_late_copies_of_its_event_and_not_for_ever() -> None:
+    world = _over()
+    _do(world, _decided(world))
+    assert world.seen().closed == {f"leave-{FIRST}"}
+    expires = world.table.expiries[(rows.partition("claims"), f"intent#leave-{FIRST}")]
+    assert expires == int(world.clock.now) + rows.CLOSED_ROW_DAYS * 86_400
+
+
+def test_shards_are_flushed_before_their_node_goes_by_policy() -> None:
+    world = _one_zone()
+    _do(world, _decided(world))
+    assert world.engine.flushed == [("notes",)]
+    assert world.groups.completed == [(FIRST, "CONTINUE")]
+
+
+def test_a_node_that_boots_after_the_identity_was_noted_can_not_form_another_cluster() -> None:
+    world = _new()
+    _do(world, _decided(world))
+    assert world.parameters.values == {"/vagus/claims/node/formed": "uuid-1"}
+    assert world.seen().identity == "uuid-1"

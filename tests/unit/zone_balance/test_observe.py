@@ -1,0 +1,90 @@
+"""One look for zone_balance: an error is an observation and never empty; a drain that stalls asks for the reason."""
+
+import msgspec
+import pytest
+from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND
+from tests.unit.simulation.world import World
+
+from vagus import owned
+from vagus.cluster import Cluster, Unseen
+from vagus.errors import Denied, Refused, Throttled, Unreachable, VagusError
+from vagus.owned import SettingsUpdate
+from vagus.plan import Progress
+from vagus.procedure.room import Reads
+from vagus.search.fake import FakeEngine
+from vagus.zone_balance.observe import observe, see
+from vagus.zone_balance.observed import Observed
+
+
+class Broken(FakeEngine):
+    """A cluster that can't be looked at; `error` is why."""
+
+    error: VagusError
+
+    def look(self) -> Cluster:
+        raise self.error
+
+
+UNSEEN: dict[str, tuple[VagusError, str]] = {
+    "nobody answers": (Unreachable("time-out"), "UNREACHABLE"),
+    "a permission is missing": (Denied("cluster:monitor/state", "no"), "DENIED"),
+    "it is asked too much": (Throttled("429"), "THROTTLED"),
+}
+
+
+@pytest.mark.parametrize(("error", "reason"), UNSEEN.values(), ids=UNSEEN.keys())
+def test_a_look_that_fails_is_an_observation(error: VagusError, reason: str) -> None:
+    engine = Broken(lambda: 0.0)
+    engine.error = error
+    found = see(engine)
+    assert isinstance(found, Unseen)
+    assert (found.reason, found.message) == (reason, str(error))
+
+
+def test_a_look_that_is_wrong_is_raised() -> None:
+    engine = Broken(lambda: 0.0)
+    engine.error = Refused("400")
+    with pytest.raises(Refused):
+        see(engine)
+
+
+def _observed(world: World, *, silent: float | None) -> Observed:
+    now = world.clock.now
+    progress = None if silent is None else Progress(bytes_left=DRAIN, at=now, changed_at=now - silent)
+    reads = Reads(groups=world.groups, search=lambda _: world.engine)
+    return observe(reads, world.spec, world.seen(), progress, now)
+
+
+def _stuck() -> World:
+    """Its shards may go nowhere: every other node is excluded as well."""
+    world = World().known()
+    world.engine.create_index("notes", shards=3, replicas=1, size=DRAIN)
+    world.groups.scale_in(FIRST)
+    world.engine.update_settings(SettingsUpdate(persistent={owned.EXCLUDE: ",".join(world.engine.machines)}))
+    return world
+
+
+def test_a_drain_that_stalls_is_explained() -> None:
+    found = _observed(_stuck(), silent=120)
+    assert found.explanation.startswith("notes[0]: ")
+    assert SECOND in found.explanation
+    assert "exclude" in found.explanation
+
+
+def test_one_that_does_not_asks_for_nothing() -> None:
+    assert _observed(_stuck(), silent=119).explanation == ""
+    assert _observed(_stuck(), silent=None).explanation == ""
+
+
+def test_an_explanation_that_can_not_be_had_is_no_reason_to_stop() -> None:
+    world = _stuck()
+    world.engine.denied = "cluster:monitor/allocation/explain"
+    assert "no explanation: cluster:monitor/allocation/explain" in _observed(world, silent=120).explanation
+
+
+def test_what_is_explained_changes_nothing_else() -> None:
+    world = _stuck()
+    explained = _observed(world, silent=120)
+    assert msgspec.structs.replace(explained, explanation="") == msgspec.structs.replace(
+        _observed(world, silent=119), progress=explained.progress
+    )
