@@ -56,7 +56,7 @@ def read(folder: Path) -> tuple[dict[str, ClusterSpec], tuple[Problem, ...]]:
         if spec is not None and document is not None and not found:
             fleet[spec.name] = spec
             documents[spec.name] = (file, document)
-    for cluster, fault in fleet_rules.same_group_name(fleet):
+    for cluster, fault in [*fleet_rules.same_group_name(fleet), *fleet_rules.adopted_twice(fleet)]:
         problems.append(_problem(*documents[cluster], fault))
     return fleet, tuple(problems)
 

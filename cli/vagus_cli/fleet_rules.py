@@ -151,6 +151,17 @@ def setting_of_the_node(spec: ClusterSpec) -> Iterator[Fault]:
             yield ("settings", name), "is set by Vagus from the rest of this file: remove it"
 
 
+def adopted_in_some_zones(spec: ClusterSpec) -> Iterator[Fault]:
+    """A kind of nodes is adopted in all of the cluster's zones, or made by Vagus in all of them."""
+    for name, group in spec.groups.items():
+        if group.adopted and set(group.adopted) != set(spec.zones):
+            yield (
+                ("groups", name, "adopted"),
+                f"names groups in {', '.join(sorted(group.adopted))}, and the cluster's zones are "
+                f"{', '.join(spec.zones)}: name one for each of them",
+            )
+
+
 RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     engine_not_supported,
     zone_given_twice,
@@ -165,6 +176,7 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     heap_too_large,
     client_network_not_usable,
     setting_of_the_node,
+    adopted_in_some_zones,
 )
 
 
@@ -181,7 +193,7 @@ def same_group_name(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fau
     """
     owner: dict[str, tuple[str, str]] = {}
     for cluster, spec in fleet.items():
-        for group in spec.groups:
+        for group in (name for name, declared in spec.groups.items() if not declared.adopted):
             first = owner.setdefault(f"{cluster}-{group}", (cluster, group))
             if first != (cluster, group):
                 yield (
@@ -192,6 +204,21 @@ def same_group_name(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fau
                         f"({cluster}-{group}-...): rename one",
                     ),
                 )
+
+
+def adopted_twice(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fault]]:
+    """Auto Scaling groups that two kinds of nodes, or two clusters, adopt. Yields the later cluster."""
+    owner: dict[str, tuple[str, str]] = {}
+    for cluster, spec in fleet.items():
+        for kind, group in spec.groups.items():
+            for zone, name in group.adopted.items():
+                first = owner.setdefault(name, (cluster, kind))
+                if first != (cluster, kind):
+                    where = f"{first[1]} of cluster {first[0]}"
+                    yield (
+                        cluster,
+                        (("groups", kind, "adopted", zone), f"{name} is adopted by {where} too: take it out of one"),
+                    )
 
 
 def _managers(spec: ClusterSpec) -> dict[str, NodeGroup]:

@@ -76,7 +76,8 @@ class ClusterStack(Stack):
         )
         self.groups = [
             NodeGroup(self, f"{kind}-{zone}", nodes, kind, zone, cell.network.subnets[zone].subnet_id)
-            for kind in spec.groups
+            for kind, declared in spec.groups.items()
+            if not declared.adopted  # they exist, under names of their own, and stay as their owners made them
             for zone in spec.zones
         ]
         people = cell.settings.operators

@@ -92,6 +92,12 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
     "an exclusion, which is a person's or ours, never a file's": (
         "settings: {}", "settings: {cluster.routing.allocation.exclude._name: a}", 14,
         "settings.cluster.routing.allocation.exclude._name", "remove it"),
+    "a kind that is adopted in some zones only": (
+        "per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: old-a}", 12, "groups.data.adopted", "name one for each"),
+    "an adopted group without a name": (
+        "per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: ''}", 12, "groups.data.adopted", "length >= 1"),
+    "a rule that can't be waived": (
+        "cell: prod", "cell: prod\nwaived: [hook_lets_go]", 3, "waived[0]", "spot"),
     "a mapping where a list belongs": (
         "zones: [eu-west-1a, eu-west-1b, eu-west-1c]", "zones: {a: b}", 4, "zones", "expected `array`"),
     "a list where a mapping belongs": (
@@ -124,6 +130,23 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     spec = fleet_files.load(_folder(tmp_path, claims=GOOD))["claims"]
     assert spec.group_name("data", "eu-west-1b") == "claims-data-eu-west-1b"
     assert list(spec.sizes().values()) == [1, 1, 1, 2, 2, 2]
+
+
+ADOPTED = GOOD.replace("per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: old, eu-west-1b: old, eu-west-1c: old-c}")
+
+
+def test_adopted_groups_keep_their_names_and_are_not_sized(tmp_path: Path) -> None:
+    spec = fleet_files.load(_folder(tmp_path, claims=ADOPTED))["claims"]
+    assert [spec.group_name("data", zone) for zone in spec.zones] == ["old", "old", "old-c"]
+    assert (spec.sizes()["old"], spec.sizes()["old-c"]) == (4, 2)
+    assert list(spec.sized()) == [f"claims-managers-{zone}" for zone in spec.zones]
+
+
+def test_a_group_is_adopted_once(tmp_path: Path) -> None:
+    other = ADOPTED.replace("name: claims", "name: letters")
+    _, problems = fleet_files.read(_folder(tmp_path, claims=ADOPTED, letters=other))
+    assert {Path(one.file).name for one in problems} == {"letters.yaml"}
+    assert "old is adopted by data of cluster claims too" in problems[0].what
 
 
 @pytest.mark.parametrize("sentence", FAULTS)

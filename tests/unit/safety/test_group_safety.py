@@ -62,7 +62,7 @@ UNBROKEN = {
     "several zones that nobody evens out": but(zones=("a", "b"), suspended=("AZRebalance",)),
     "a hook of somebody else beside ours": but(
         hooks=(Hook(name="notify", transition=TERMINATING, timeout=30, default_result="CONTINUE"), HOOK)
-    ),  # fmt: skip
+    ),
     "a hook of two hours": hook(timeout=7200),
     "room for one more at a time": but(healthy=(100, 110)),
     "one node on an instance": machine(nodes=1),

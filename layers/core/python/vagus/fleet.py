@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from vagus.policy import ZoneBalance
+from vagus.policy import Waiver, ZoneBalance
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$", description="lower case, 3 to 32 long")]
 ZoneName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="such as eu-west-1a")]
@@ -29,6 +29,9 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `per_zone`: the size that each group is given when this number changes; what people or scaling policies set
     later stays. `most_per_zone`: the group's upper bound. Volumes in GiB; `heap` as Java writes it.
+
+    `adopted`: Auto Scaling groups that exist, by zone (one that spans zones stands at each of them). They are looked
+    at and drained under their own names; Vagus neither makes nor sizes them.
     """
 
     roles: Annotated[tuple[Role, ...], msgspec.Meta(min_length=1)]
@@ -38,6 +41,7 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     root_volume: Annotated[int, msgspec.Meta(ge=8, le=1024)] = 20
     data_volume: Annotated[int, msgspec.Meta(ge=10, le=65536)] = 100
     heap: Annotated[str, msgspec.Meta(pattern=r"^\d+[mg]$")] = "8g"
+    adopted: Mapping[ZoneName, Annotated[str, msgspec.Meta(min_length=1, max_length=255)]] = {}
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,15 +62,33 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     network: Network = Network()
     settings: Mapping[str, str | int | bool] = {}
     zone_balance: ZoneBalance = ZoneBalance()
+    waived: tuple[Waiver, ...] = ()
 
     def group_name(self, group: str, zone: str) -> str:
         """The name of the Auto Scaling group that holds `group`'s nodes in `zone`."""
-        return f"{self.name}-{group}-{zone}"
+        return self.groups[group].adopted.get(zone, f"{self.name}-{group}-{zone}")
 
     def sizes(self) -> dict[str, int]:
         """The declared size of each Auto Scaling group; groups with managers first, for a cluster has to form."""
-        managers_first = sorted(self.groups.items(), key=lambda item: "cluster_manager" not in item[1].roles)
-        return {self.group_name(name, zone): group.per_zone for name, group in managers_first for zone in self.zones}
+        sizes: dict[str, int] = {}
+        for name, group in self._managers_first():
+            for zone in self.zones:
+                named = self.group_name(name, zone)
+                sizes[named] = sizes.get(named, 0) + group.per_zone  # an adopted group may span zones
+        return sizes
+
+    def sized(self) -> dict[str, int]:
+        """The sizes that Vagus gives: those of adopted groups are left to whoever has set them so far."""
+        ours = {
+            self.group_name(name, zone)
+            for name, group in self.groups.items()
+            if not group.adopted
+            for zone in self.zones
+        }
+        return {name: size for name, size in self.sizes().items() if name in ours}
+
+    def _managers_first(self) -> list[tuple[str, NodeGroup]]:
+        return sorted(self.groups.items(), key=lambda item: "cluster_manager" not in item[1].roles)
 
 
 Fleet = Mapping[str, ClusterSpec]

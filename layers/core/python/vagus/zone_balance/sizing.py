@@ -29,7 +29,7 @@ def sizes(observed: Observed, spec: ClusterSpec, *, green: bool) -> Plan | None:
 def _due(observed: Observed, spec: ClusterSpec, *, green: bool) -> Iterator[SetGroupSize]:
     groups = {group.name: group for group in observed.groups}
     still = green and all(settled(group) for group in observed.groups)
-    for name, declared in spec.sizes().items():
+    for name, declared in spec.sized().items():
         if name not in groups or observed.sizes.get(name) == declared:
             continue
         if declared >= groups[name].desired:
