@@ -15,8 +15,10 @@ from benchmarks._stack import demo
 from benchmarks.figure import Figure, percentile
 from vagus_local.scene import Scene
 from vagus_local.stack import wait_green
+from vagus_local.waiting import until
 
 ROUNDS = 6
+QUIET_SECONDS = 3
 GROUPS = ("demo-data-us-east-1a", "demo-data-us-east-1b", "demo-data-us-east-1c")
 SETTING = "cluster.routing.allocation.exclude._name"
 
@@ -76,8 +78,11 @@ def one_round(scene: Scene) -> list[Sample]:
 
 def one(scene: Scene, group: str) -> Sample:
     """One scale-in, followed by the records and by the execution's own history."""
-    instance, asked = scene.scale_in(group)
-    scene.wait_until_settled(instance)
+    instance = scene.group(group)["Instances"][0]["InstanceId"]
+    asked = time.time()
+    scene.set_size(group, 0)
+    until(lambda: time.time() - asked > QUIET_SECONDS, 10, "nobody looks, so that looking costs nothing", 0.5)
+    scene.wait_until_settled(instance, pause=1.0)
     written = next(record for record in scene.records() if record.step == "ExcludeNodes" and record.subject == instance)
     done = next(record for record in scene.records() if record.id == written.id and record.phase == "outcome")
     started, decided = points(scene, written.execution)

@@ -68,10 +68,12 @@ class Scene:
         """Ask Auto Scaling for fewer instances. Returns one that must leave, and when it was asked (epoch seconds)."""
         before = self.group(group)
         asked = time.time()
-        self.stack.client("autoscaling").set_desired_capacity(
-            AutoScalingGroupName=group, DesiredCapacity=before["DesiredCapacity"] - by
-        )
+        self.set_size(group, before["DesiredCapacity"] - by)
         return self.leaving(group), asked
+
+    def set_size(self, group: str, desired: int) -> None:
+        """Give an Auto Scaling group a size, as a scaling policy does."""
+        self.stack.client("autoscaling").set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=desired)
 
     def leaving(self, group: str) -> str:
         """The instance of a group that waits in its terminate hook."""
@@ -94,7 +96,7 @@ class Scene:
     def restore_sizes(self) -> None:
         """Give every group its declared size, as a person would after a test."""
         for group, size in self.spec().sizes().items():
-            self.stack.client("autoscaling").set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=size)
+            self.set_size(group, size)
 
     @contextmanager
     def events_lost(self) -> Iterator[None]:
@@ -205,7 +207,9 @@ class Scene:
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
-    def wait_until_settled(self, *gone: str, seconds: float = 240, on_look: Callable[[], None] | None = None) -> None:
+    def wait_until_settled(
+        self, *gone: str, seconds: float = 240, pause: float = 0.25, on_look: Callable[[], None] | None = None
+    ) -> None:
         """Until these instances are gone and nothing of ours is left: no intent, no setting, no run."""
 
         def settled() -> bool:
@@ -213,7 +217,7 @@ class Scene:
                 on_look()
             return self.settled(*gone)
 
-        until(settled, seconds, f"{', '.join(gone)} gone and everything tidy (now: {self.plan_in_words()})", 0.25)
+        until(settled, seconds, f"{', '.join(gone)} gone and everything tidy (now: {self.plan_in_words()})", pause)
 
     def wait_until_gone(self, *gone: str, seconds: float = 240) -> None:
         """Until these instances are gone and no intent of ours is open."""
