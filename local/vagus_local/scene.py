@@ -231,6 +231,10 @@ class Scene:
         """Until such a step has been recorded since then."""
         until(lambda: step in [r.step for r in self.records_since(asked)], seconds, f"a step {step} is recorded")
 
+    def await_reason(self, reason: str, seconds: float = 120) -> None:
+        """Until the last plan that was decided carries this reason."""
+        until(lambda: self.plan_in_words().startswith(reason), seconds, f"a plan {reason} is decided")
+
     def settled(self, *gone: str) -> bool:
         """Whether these instances are gone, and no intent, run or setting of ours is left."""
         if set(gone) & (set(self.instances()) | set(self.names())):

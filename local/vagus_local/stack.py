@@ -130,7 +130,7 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
         cdk(emulator, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
         assembly = synthesized.result()
     say("cdk deploy")
-    cdk(emulator, "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "2")
+    _deploy(emulator, assembly)
     stack = _described(emulator, fleet, cell, run)
     hand_over_certificates(stack)
     subscribe_inbox(stack)
@@ -143,10 +143,22 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     return stack
 
 
-def synthesize(fleet: Path, cell: str, out: Path) -> Path:
-    """`cdk synth` for this machine's architecture, cdk-nag included; returns the assembly."""
+def redeploy(stack: Stack, folder: Path) -> None:
+    """`cdk deploy` of the fleet as its files are now, while everything runs."""
+    emulator = emulator_process.found(Path(stack.run))
+    if emulator is None:
+        raise StackError("no emulator runs for this stack")
+    _deploy(emulator, synthesize(Path(stack.fleet), stack.cell, folder / "cdk.out"))
+
+
+def _deploy(emulator: Emulator, assembly: Path) -> None:
+    cdk(emulator, "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "2")
+
+
+def synthesize(fleet: Path, cell: str, out: Path, *more: str) -> Path:
+    """`cdk synth` for this machine's architecture, cdk-nag included, `more` as context (`name=value`); the assembly."""
     machine = "arm64" if os.uname().machine in ("aarch64", "arm64") else "x86_64"
-    context = [f"cell={cell}", f"fleet={fleet}", f"architecture={machine}"]
+    context = [f"cell={cell}", f"fleet={fleet}", f"architecture={machine}", *more]
     arguments = [word for pair in context for word in ("-c", pair)]
     _run([str(ROOT / "node_modules/.bin/cdk"), "synth", "-q", "--output", str(out), *arguments], _cdk_environment())
     return out

@@ -1,7 +1,9 @@
 """The main job on real nodes: shards leave before their instance does, with an application at work all the while."""
 
+from pathlib import Path
+
 from vagus_local.scene import Scene
-from vagus_local.stack import wait_green
+from vagus_local.stack import redeploy, wait_green
 from vagus_local.workload import Result, at_work, create_indices
 
 
@@ -94,3 +96,36 @@ def test_with_nowhere_to_go_the_instance_is_held_until_its_replacement_has_joine
     assert steps.index("ExcludeNodes") < steps.index("EndRetainedInstance")
     assert trio.green()
     assert any("REPLACEMENT_AWAITED" in message for message in trio.pages())
+
+
+def test_where_the_policy_allows_it_one_zone_goes_at_a_time(trio: Scene, fleet: Path, folder: Path) -> None:
+    """The policy comes by a deploy, while the cluster runs. Two zones are to be replaced at once; one waits."""
+    file = fleet / "trio.yaml"
+    file.write_text(file.read_text().replace("nowhere_to_go: hold", "nowhere_to_go: one_zone_at_a_time"))
+    redeploy(trio.stack, folder)
+    names = indices(trio, "zonal", shards=2, replicas=2)
+    with at_work(trio.stack.application("trio"), names) as work:
+        trio.await_writes(work, 100)
+        first, asked = trio.replace("trio-core-us-east-1a")
+        second, _ = trio.replace("trio-core-us-east-1c")
+        trio.wait_until_settled(first, second, seconds=400)
+        held(work.stop())
+    let_go = [record for record in trio.records_since(asked) if record.step == "LetReplaceableInstanceGo"]
+    assert {record.subject for record in let_go} == {first, second}
+    assert trio.green()
+
+
+def test_an_exclusion_of_ours_that_a_person_took_away_is_not_set_again(ward: Scene) -> None:
+    """Vagus stops there and calls a person; the instance waits; when the person sets it again, the drain goes on."""
+    indices(ward, "taken-away", shards=6)
+    ward.slow_recovery("64kb")
+    leaving, asked = ward.scale_in("ward-data-us-east-1b")
+    ward.await_step("ExcludeNodes", asked)
+    ward.exclude_by_hand(None)
+    ward.await_reason("REMOVED_BY_HAND")
+    ward.slow_recovery(None)
+    assert ward.instances()[leaving][1] == "Terminating:Wait"
+    assert "cluster.routing.allocation.exclude._name" not in ward.settings()
+    ward.exclude_by_hand(leaving)
+    ward.wait_until_gone(leaving)
+    assert [record.step for record in ward.records_since(asked)].count("ExcludeNodes") == 1
