@@ -21,6 +21,8 @@ from vagus_cdk.queue import dead_letter_queue
 
 SECONDS = 15
 TRIES = 3
+AT_ONCE = 10
+"""Batches at once. The queue's poller is held to it too: what is throttled counts as a try of each message."""
 
 
 def statements(scope: grants.Scope) -> list[Statement]:
@@ -89,7 +91,7 @@ class Intake(Construct):
             handler="intake.handler.lambda_handler",
             description="writes what an event wants, and wakes the procedure",
             seconds=SECONDS,
-            reserved=10,
+            reserved=AT_ONCE,
         )
         made = Function(self, "Function", cell, spec, [*statements(scope), *receives])
         lambda_.EventSourceMapping(
@@ -98,6 +100,7 @@ class Intake(Construct):
             target=made.function,
             event_source_arn=self.queue.queue_arn,
             batch_size=10,
+            max_concurrency=AT_ONCE,
             report_batch_item_failures=True,
         )
         return made

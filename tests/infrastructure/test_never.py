@@ -292,6 +292,13 @@ def test_key_policies_that_fail_silently_when_missing(
     assert statement["Condition"] if sid != "AutoScalingUsesVolumes" else True
 
 
+def test_the_poller_never_asks_for_more_than_intake_may_do_at_once(templates: Templates) -> None:
+    """What is throttled counts as a try of each message: a burst of events would end in the dead letters."""
+    (mapping,) = templates.resources(MESSAGES)
+    reserved = templates.function("vagus-prod-intake").properties["ReservedConcurrentExecutions"]
+    assert mapping.properties["ScalingConfig"]["MaximumConcurrency"] <= reserved
+
+
 def test_the_keeper_and_the_sweep_raise_an_alarm_when_nothing_calls_them(templates: Templates) -> None:
     silent = {
         one.properties["AlarmName"]: one.properties["TreatMissingData"]

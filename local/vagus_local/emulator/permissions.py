@@ -1,16 +1,19 @@
 """AUTH=true: what an action of ours is checked against, so that a policy for one cluster does not open another.
 
 Plain ministack enforces the roles' policies, but knows neither the ARN nor the tags of our groups, takes a document for
-a parameter, and lets SendCommand reach instances that the policy does not name.
+a parameter, lets SendCommand reach instances that the policy does not name, takes a role's session for its
+`aws:PrincipalArn` (a policy that denies all but some roles denies these too), and has no `dynamodb:LeadingKeys` (a role
+may write every partition).
 """
 
 import json
+import re
 import uuid
 from typing import Any
 
 import ministack.app as app
 from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import ec2, ssm
+from ministack.services import dynamodb, ec2, iam, ssm
 
 from vagus_local.emulator.autoscaling import model
 from vagus_local.emulator.eventbridge import region_arn
@@ -79,9 +82,45 @@ def _context(service: str, tags: dict[str, str]) -> dict[str, str]:
 
 def _conditions(old: Any) -> Any:
     def context(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {**old(service, action, body, parameters), **_context(service, _tags(service, parameters))}
+        found = {**old(service, action, body, parameters), **_context(service, _tags(service, parameters))}
+        return found | (_leading_keys(_json(body)) if service == "dynamodb" else {})
 
     return context
+
+
+def _leading_keys(data: dict[str, Any]) -> dict[str, Any]:
+    """The partitions that a request names: by item, key, each item of a transaction, or a query's condition."""
+    asked = [next(iter(one.values())) for one in data.get("TransactItems", [])] or [data]
+    keys = [_leading_key(one) for one in asked if isinstance(one, dict)]
+    return {"dynamodb:leadingkeys": [key for key in keys if key]} if any(keys) else {}
+
+
+def _leading_key(asked: dict[str, Any]) -> str:
+    hash_key = _hash_key(str(asked.get("TableName", "")))
+    item = asked.get("Item") or asked.get("Key") or {}
+    if hash_key in item:
+        return str(next(iter(item[hash_key].values())))
+    equals = re.search(rf"(?:^|\W){re.escape(hash_key)}\s*=\s*(:\w+)", str(asked.get("KeyConditionExpression", "")))
+    value = asked.get("ExpressionAttributeValues", {}).get(equals[1], {}) if equals else {}
+    return str(next(iter(value.values()), ""))
+
+
+def _hash_key(table: str) -> str:
+    schema = (dynamodb._tables.get(table.rpartition("/")[2]) or {}).get("KeySchema", [])
+    return next((str(one["AttributeName"]) for one in schema if one["KeyType"] == "HASH"), "")
+
+
+def _who(old: Any) -> Any:
+    """aws:PrincipalArn: of a role's session, the role's own ARN, not that of the session."""
+
+    def value(key: str, context: Any) -> Any:
+        found = old(key, context)
+        if key.lower() != "aws:principalarn" or ":assumed-role/" not in str(found):
+            return found
+        name = iam_evaluator._role_name_from_assumed_arn(found)
+        return (iam._roles.get_scoped(context.principal_account, None, name) or {}).get("Arn", found)
+
+    return value
 
 
 def _instances_too(old: Any) -> Any:
@@ -113,5 +152,6 @@ def _refusal(headers: dict[str, str], query: dict[str, Any], instance: str) -> A
 
 def install() -> None:
     replace(iam_actions, "extract_resource_arn", _arns(iam_actions.extract_resource_arn))
+    replace(iam_evaluator, "_resolve_condition_key", _who(iam_evaluator._resolve_condition_key))
     replace(iam_actions, "request_tag_context", _conditions(iam_actions.request_tag_context))
     extend(app.SERVICE_HANDLERS, "ssm", _instances_too)
