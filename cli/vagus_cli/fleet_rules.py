@@ -15,6 +15,8 @@ SUPPORTED = {
     "opensearch": (re.compile(r"2\.19\.\d+|3\.\d+\.\d+"), "2.19.x or 3.x"),
     "elasticsearch": (re.compile(r"7\.17\.\d+"), "7.17.x"),
 }
+LOCAL_CELL = "local"
+"""The cell of the local stack: its nodes have loopback addresses."""
 LARGEST_HEAP = 31 * 1024
 """MiB: from 32 GiB on, Java's object pointers double in size, and more heap holds less."""
 
@@ -42,6 +44,33 @@ def engine_not_supported(spec: ClusterSpec) -> Iterator[Fault]:
         yield (
             ("engine", "version"),
             f"{spec.engine.name} {spec.engine.version} is not supported: use {words}",
+        )
+
+
+def plain_http(spec: ClusterSpec) -> Iterator[Fault]:
+    """Without TLS there are no users either: whoever reaches a node reads and writes everything."""
+    if spec.engine.tls:
+        return
+    if spec.engine.name == "opensearch":
+        yield ("engine", "tls"), "is false, but OpenSearch never runs without TLS: leave it out"
+    elif spec.cell != LOCAL_CELL:
+        yield (
+            ("engine", "tls"),
+            f"is false in cell {spec.cell}: whoever reaches a node would read all data; leave it out "
+            f"(only the local stack's cell, {LOCAL_CELL}, may: its nodes serve the loopback alone)",
+        )
+
+
+def nodes_without_tls(spec: ClusterSpec) -> Iterator[Fault]:
+    """The Elasticsearch that Vagus installs is without x-pack, so that its boot script refuses to start it with TLS."""
+    if spec.engine.name == "opensearch" or not spec.engine.tls or any(engine_not_supported(spec)):
+        return
+    made = [name for name, group in spec.groups.items() if not group.adopted]
+    if made:
+        yield (
+            ("engine", "name"),
+            f"is elasticsearch, which Vagus installs without TLS, and {' and '.join(made)} would be made by Vagus: "
+            "name groups that exist (`adopted`), whose nodes bring TLS, or use opensearch",
         )
 
 
@@ -164,6 +193,8 @@ def adopted_in_some_zones(spec: ClusterSpec) -> Iterator[Fault]:
 
 RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     engine_not_supported,
+    plain_http,
+    nodes_without_tls,
     zone_given_twice,
     zones_of_several_regions,
     no_managers,

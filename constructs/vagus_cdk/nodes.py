@@ -90,6 +90,7 @@ class Parameters(Construct):
         return {
             "engine": spec.engine.name,
             "version": spec.engine.version,
+            **({} if spec.engine.tls else {"tls": "false"}),
             "settings": json.dumps(dict(spec.settings), sort_keys=True),
             "zones": ",".join(spec.zones),
             "artifact-bucket": bucket,

@@ -10,7 +10,7 @@ from vagus.aws.clients import CONNECT_SECONDS, Clients
 from vagus.aws.executions import Machine
 from vagus.aws.wiring import Wiring
 from vagus.errors import Malformed
-from vagus.fleet import ClusterSpec
+from vagus.fleet import ClusterSpec, Engine
 
 SPEC = msgspec.convert(
     {
@@ -57,6 +57,15 @@ def test_a_cluster_is_opened_once_per_role() -> None:
     assert wiring.search(SPEC, "write") is wiring.writes(SPEC).search
     assert wiring.search(SPEC, "read") is not wiring.search(SPEC, "write")
     assert wiring.reads().groups is wiring.reads().groups
+
+
+def test_a_cluster_without_tls_needs_no_certificate_and_is_met_on_the_loopback_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vagus.aws.wiring.addresses", lambda *_: ("10.0.0.7",))
+    plain = msgspec.structs.replace(SPEC, engine=Engine(name="elasticsearch", version="7.17.29", tls=False))
+    with pytest.raises(Malformed, match=r"10\.0\.0\.7"):
+        Wiring(TOLD).search(plain, "read").look()
 
 
 def test_machines_are_told_by_capability() -> None:

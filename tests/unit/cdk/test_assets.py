@@ -6,6 +6,7 @@ import hashlib
 import tarfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from vagus import fleet
@@ -86,3 +87,11 @@ def test_heap_and_managers_as_the_fleet_file_says() -> None:
     assert values["initial-managers"] == "3"
     assert values["formed-at-first"] == "none"
     assert "formed" not in values
+    assert "tls" not in values
+
+
+def test_a_node_is_told_only_where_there_is_no_tls() -> None:
+    spec = read(EXAMPLES).clusters["claims"]
+    engine = fleet.Engine(name="elasticsearch", version="7.17.29", tls=False)
+    plain = msgspec.structs.replace(spec, engine=engine)
+    assert nodes.Parameters.values(plain, "bucket", "nodes/x.tar.gz")["tls"] == "false"

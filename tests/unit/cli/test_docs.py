@@ -1,5 +1,6 @@
 """The pages that say what code says: each is held against the code, so that it can't grow stale."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,12 +60,16 @@ def test_the_page_has_every_field_of_a_fleet_file_and_no_other() -> None:
 def test_defaults_and_bounds_are_as_the_page_says(path: str) -> None:
     own, required = _typed()[path]
     kind, default = _documented()[path]
-    wanted = "" if required else f"`{own['default']}`" if own["default"] not in ((), {}) else "none"
+    wanted = "" if required else f"`{_as_yaml(own['default'])}`" if own["default"] not in ((), {}) else "none"
     assert default == wanted
     for bound in ("minimum", "maximum", "minItems", "maxItems"):
         assert bound not in own or str(own[bound]) in re.findall(r"\d+", kind), bound
     choices = own.get("enum") or own.get("items", {}).get("enum", ())
     assert re.findall(r"`(\w+)`", kind) == list(choices) or kind.count("`") == 0 == len(choices)
+
+
+def _as_yaml(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def test_every_rule_stands_on_the_page() -> None:

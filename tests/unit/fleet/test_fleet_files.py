@@ -46,6 +46,13 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "version: 3.4.0", "version: 1.3.20", 3, "engine.version", "use 2.19.x or 3.x"),
     "a version of the other engine": (
         "name: opensearch, version: 3.4.0", "name: elasticsearch, version: 8.1.0", 3, "engine.version", "use 7.17.x"),
+    "nodes of ours that would have no TLS": (
+        "name: opensearch, version: 3.4.0", "name: elasticsearch, version: 7.17.29", 3, "engine.name", "`adopted`"),
+    "no TLS where the engine has it": (
+        "version: 3.4.0", "version: 3.4.0, tls: false", 3, "engine.tls", "OpenSearch never runs without TLS"),
+    "no TLS in a cell that is not the local one": (
+        "name: opensearch, version: 3.4.0", "name: elasticsearch, version: 7.17.29, tls: false",
+        3, "engine.tls", "whoever reaches a node would read all data"),
     "a number that is no number": (
         "per_zone: 2", "per_zone: two", 11, "groups.data.per_zone", "expected `int`"),
     "a number beyond its bound": (
@@ -103,7 +110,7 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
     "a list where a mapping belongs": (
         "zone_balance: {mode: observe}", "zone_balance: [act]", 15, "zone_balance", "must be a mapping"),
     "a mode that there is not": (
-        "mode: observe", "mode: dryrun", 15, "zone_balance.mode", "one of observe, act"),
+        "mode: observe", "mode: dryrun", 15, "zone_balance.mode", "one of observe, approve, act"),
     "no group at all": (
         GOOD[GOOD.index("groups:"):GOOD.index("network:")], "groups: {}\n", 5, "groups", "length >= 1"),
     "a key given twice, of which YAML keeps the last": (
@@ -130,6 +137,21 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     spec = fleet_files.load(_folder(tmp_path, claims=GOOD))["claims"]
     assert spec.group_name("data", "eu-west-1b") == "claims-data-eu-west-1b"
     assert list(spec.sizes().values()) == [1, 1, 1, 2, 2, 2]
+
+
+ELASTIC = GOOD.replace("name: opensearch, version: 3.4.0", "name: elasticsearch, version: 7.17.29")
+
+
+def test_elasticsearch_on_the_loopback_may_say_that_it_has_no_tls(tmp_path: Path) -> None:
+    said = ELASTIC.replace("7.17.29", "7.17.29, tls: false").replace("cell: prod", "cell: local")
+    assert fleet_files.load(_folder(tmp_path, claims=said))["claims"].engine.tls is False
+
+
+def test_elasticsearch_elsewhere_has_tls_on_nodes_that_bring_it(tmp_path: Path) -> None:
+    groups = "adopted: {eu-west-1a: %s, eu-west-1b: %s, eu-west-1c: %s}"
+    said = ELASTIC.replace("per_zone: 1", "per_zone: 1\n    " + groups % ("m", "m", "m"))
+    said = said.replace("per_zone: 2", "per_zone: 2\n    " + groups % ("d", "d", "d"))
+    assert fleet_files.load(_folder(tmp_path, claims=said))["claims"].engine.tls is True
 
 
 ADOPTED = GOOD.replace("per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: old, eu-west-1b: old, eu-west-1c: old-c}")

@@ -30,19 +30,23 @@ Reply = tuple[int, str] | None
 
 
 class PlayedNode:
-    """One server; `asked` holds what reached it, `reply` what it answers."""
+    """One server, of plain HTTP without a context; `asked` holds what reached it, `reply` what it answers."""
 
-    def __init__(self, address: str, port: int, context: ssl.SSLContext, reply: Callable[[Asked], Reply]) -> None:
+    def __init__(
+        self, address: str, port: int, context: ssl.SSLContext | None, reply: Callable[[Asked], Reply]
+    ) -> None:
         self.address = address
         self.asked: list[Asked] = []
         self.reply = reply
         self._server = ThreadingHTTPServer((address, port), self._handler(), bind_and_activate=False)
         self._server.daemon_threads = True
-        self._context = context
         self._server.server_bind()
         self._server.server_activate()
         self.port: int = self._server.server_address[1]
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        if context is not None:
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.search.conftest import FIRST, SECOND, Bench, certificate, fine
 from tests.unit.search.nodes import PlayedNode, node_context, played
 
-from vagus.errors import Denied, Refused, Throttled, Unreachable
+from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable
 from vagus.search.tls import context
 from vagus.search.transport import NotReady, NotSent, Transport, Untrusted
 from vagus_local.certificates import Authority, create_authority
@@ -116,6 +116,31 @@ def test_a_node_of_a_foreign_authority_gets_no_request(bench: Bench, authority: 
         assert untrusted.value.sent is False
     assert bench.first.asked == []
     transport.close()
+
+
+PLAIN = '{"plain": true}'
+
+
+def test_without_a_context_a_loopback_node_is_asked_in_plain_http() -> None:
+    with played(PlayedNode(FIRST, 0, None, lambda _: (200, PLAIN))) as (node,):
+        transport = Transport([FIRST], None, node.port)
+        assert transport.read("GET", "/a") == PLAIN.encode()
+        transport.close()
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "localhost", "127.0.0.1.example.org", "::ffff:10.0.0.7", ""])
+def test_without_a_context_nothing_leaves_this_machine(address: str) -> None:
+    with pytest.raises(Malformed, match="loopback addresses alone"):
+        Transport([FIRST, address], None)
+
+
+def test_a_node_in_plain_http_is_never_taken_where_tls_is_wanted(authority: Authority) -> None:
+    with played(PlayedNode(FIRST, 0, None, lambda _: (200, PLAIN))) as (node,):
+        transport = Transport([FIRST], context(certificate(authority)), node.port)
+        with pytest.raises(Untrusted):
+            transport.read("GET", "/a")
+        assert node.asked == []
+        transport.close()
 
 
 def test_a_certificate_for_another_address_is_not_trusted(authority: Authority, tmp_path: Path) -> None:

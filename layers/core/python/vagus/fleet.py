@@ -18,10 +18,14 @@ Role = Literal["cluster_manager", "data", "ingest", "remote_cluster_client"]
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What runs on the nodes."""
+    """What runs on the nodes.
+
+    `tls`: only Elasticsearch on the loopback of the local stack may say no. Then there are no users either.
+    """
 
     name: Literal["opensearch", "elasticsearch"] = "opensearch"
     version: Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+\.\d+$")]
+    tls: bool = True
 
 
 class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

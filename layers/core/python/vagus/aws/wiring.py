@@ -91,7 +91,7 @@ class Wiring:
         )
 
     def _open(self, spec: ClusterSpec, role: Role) -> SearchClient:
-        certificate = client_certificate(self._clients, spec.name, role)
+        certificate = client_certificate(self._clients, spec.name, role) if spec.engine.tls else None
         return SearchClient(addresses(self._clients, spec.name), certificate, dialect=dialect(spec.engine))
 
     def _told(self, name: str) -> str:

@@ -57,12 +57,15 @@ SETTINGS_FIELDS = "persistent,transient," + ",".join(
 class SearchClient:
     """One cluster, through one client certificate.
 
-    `addresses`: nodes in the order in which they are asked. It remembers the roles and version of each node's
-    process, and keeps its connections and threads for as long as the function is warm.
+    `addresses`: nodes in the order in which they are asked. `tls=None`: plain HTTP, to nodes on the loopback alone. It
+    remembers the roles and version of each node's process, and keeps its connections and threads for as long as the
+    function is warm.
     """
 
-    def __init__(self, addresses: Sequence[str], tls: Tls, port: int = 9200, dialect: Dialect = OPENSEARCH) -> None:
-        self._transport = Transport(addresses, context(tls), port)
+    def __init__(
+        self, addresses: Sequence[str], tls: Tls | None, port: int = 9200, dialect: Dialect = OPENSEARCH
+    ) -> None:
+        self._transport = Transport(addresses, None if tls is None else context(tls), port)
         self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="look")
         self._dialect = dialect
         self._bounded = f"{dialect.manager_timeout}=10s"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Sequence
+from ipaddress import ip_address
 from time import monotonic
 
 import msgspec
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
-from vagus.errors import Denied, Refused, Throttled, Transient, Unreachable, VagusError
+from vagus.errors import Denied, Malformed, Refused, Throttled, Transient, Unreachable, VagusError
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 12.0
@@ -45,9 +46,16 @@ class NotReady(Throttled):
 
 
 class Transport:
-    """Connections to the nodes, kept alive; the node that answered last is asked first. Threads may share it."""
+    """Connections to the nodes, kept alive; the node that answered last is asked first. Threads may share it.
 
-    def __init__(self, addresses: Sequence[str], context: ssl.SSLContext, port: int = 9200) -> None:
+    Without a `context` they are plain HTTP, which never leaves this machine: raises `Malformed` for any address that is
+    not a loopback one.
+    """
+
+    def __init__(self, addresses: Sequence[str], context: ssl.SSLContext | None, port: int = 9200) -> None:
+        if context is None and (others := [address for address in addresses if not _loopback(address)]):
+            raise Malformed(f"plain HTTP is for loopback addresses alone, not for {others[0]}: leave out `tls: false`")
+        self._scheme = "http" if context is None else "https"
         self._order = list(addresses)
         self._port = port
         self._timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
@@ -91,7 +99,7 @@ class Transport:
         try:
             reply = self._pools.request(
                 method,
-                f"https://{host}:{self._port}{path}",
+                f"{self._scheme}://{host}:{self._port}{path}",
                 body=None if body is None else msgspec.json.encode(body),
                 headers={"Content-Type": "application/json", "Accept": "application/json"},
                 timeout=self._timeout,
@@ -107,6 +115,14 @@ class Transport:
     def _ask_first(self, address: str) -> None:
         if self._order[0] != address:
             self._order = [address, *(other for other in self._order if other != address)]
+
+
+def _loopback(address: str) -> bool:
+    """A name is none: what it resolves to is not ours to say."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _of_connection(address: str, error: Exception) -> Unreachable:
