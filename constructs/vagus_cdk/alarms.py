@@ -44,6 +44,20 @@ class Alarms(Construct):
         for function, short in zip(functions, name.split(","), strict=True):
             self._above(f"{short}-fails", function.metric_errors(period=FIVE_MINUTES), meaning)
 
+    def watch_groups(self, cluster: str) -> None:
+        """A cluster whose groups break a rule of `vagus.group_safety`. They are examined once an hour, and between two
+        examinations the alarm stays as it is: a person is called once."""
+        metric = cloudwatch.Metric(
+            namespace="Vagus",
+            metric_name="BrokenGroupRules",
+            dimensions_map={"Cell": self._cell.settings.cell, "Cluster": cluster},
+            period=Duration.hours(1),
+            statistic="Maximum",
+        )
+        meaning = f"groups of {cluster} may end nodes with their data: see `vagus status {cluster}`"
+        above = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+        self._alarm(f"{cluster}-groups-unsafe", metric, meaning, above, cloudwatch.TreatMissingData.IGNORE)
+
     def watch_machine(self, name: str, machine: sfn.IStateMachine) -> None:
         """Runs that ended without success: blocked, broken, timed out, or stopped by a person."""
         ends = {

@@ -44,6 +44,8 @@ class CellStack(Stack):
         )
         alarms.watch_schedule("sweep", self.sweep.function, "lost events are not found any more")
         alarms.watch_errors("intake", [self.intake.function.function], "events are taken late")
+        for cluster in settings.clusters:
+            alarms.watch_groups(cluster)
         for name, procedure in self.procedures.items():
             alarms.watch_machine(name, procedure.machine)
         self._outputs()

@@ -97,6 +97,11 @@ def looks() -> Statement:
     return allow("Looks", LOOKS, ["*"])
 
 
+def examines() -> Statement:
+    """To hold groups against GroupSafety: their launch templates too."""
+    return allow("Examines", ["ec2:DescribeLaunchTemplateVersions"], ["*"])
+
+
 def reads_rows(scope: Scope) -> list[Statement]:
     """To read the state table."""
     reads = allow("ReadRows", ["dynamodb:GetItem", "dynamodb:Query"], [scope.state_table])

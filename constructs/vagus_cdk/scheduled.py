@@ -16,9 +16,10 @@ MINUTE = Duration.minutes(1)
 
 
 def sweep_statements(scope: grants.Scope) -> list[Statement]:
-    """It looks as decide does, keeps heads and plans, and starts executions."""
+    """It looks as decide does, examines groups, keeps heads and plans, and starts executions."""
     return [
         grants.looks(),
+        grants.examines(),
         *grants.reads_rows(scope),
         *grants.writes_rows(scope, "cluster#*", "plan#*"),
         *grants.runs(scope),

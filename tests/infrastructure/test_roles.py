@@ -108,6 +108,7 @@ EVERYTHING_READ = {
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:DescribeScalingActivities",
     "ec2:DescribeInstances",
+    "ec2:DescribeLaunchTemplateVersions",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
 } | INTERFACES

@@ -10,7 +10,7 @@ import pytest
 
 from vagus.aws.fake import FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.fleet import ClusterSpec
-from vagus.ports import Executions, GroupsWrite, Put, SearchRead, Table
+from vagus.ports import Executions, GroupFactsRead, GroupsWrite, Put, SearchRead, Table
 from vagus.procedure import rows
 from vagus.procedure.records import Book, iso
 from vagus.procedure.room import Reads, Writes
@@ -54,6 +54,9 @@ class FakeParts:
         return {"zone_balance": self.machine}
 
     def groups(self) -> GroupsWrite:
+        return self.auto_scaling
+
+    def group_facts(self) -> GroupFactsRead:
         return self.auto_scaling
 
     def search(self, _spec: ClusterSpec) -> SearchRead:

@@ -1,6 +1,7 @@
 """What functions do around their capability: calls in, plain JSON out, errors by their class."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.unit.runtime.conftest import FakeParts
 from vagus import runtime
 from vagus.errors import Malformed, Throttled, Unreachable
 from vagus.ports import Put, Row
-from vagus.procedure import records, rows
+from vagus.procedure import records, rows, safety
 
 EVENTS = Path(__file__).parents[3] / "events" / "zone_balance"
 GROUP = "demo-data-us-east-1a"
@@ -149,6 +150,28 @@ def test_the_sweep_finds_what_no_event_told(parts: FakeParts) -> None:
     (found,) = runtime.sweep(parts)["swept"]
     assert (found["cluster"], found["result"]) == ("demo", "started")
     assert list(parts.machine.started) == ["demo-zone_balance-1"]
+
+
+def test_once_an_hour_the_groups_are_examined_and_an_alarm_can_count(
+    parts: FakeParts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.auto_scaling.create("demo-extra", cluster="demo", zone="us-east-1a", retains=False)
+    start = time.time()
+    turn = next(start + 60 * minute for minute in range(60) if safety.due("demo", start + 60 * minute))
+    for now in (turn, turn + 60):
+        monkeypatch.setattr(runtime.time, "time", lambda now=now: now)
+        runtime.sweep(parts)
+    written = [json.loads(runtime.logger.registered_formatter.format(one)) for one in caplog.records]
+    told = [line for line in written if "BrokenGroupRules" in line]
+    assert [(one["BrokenGroupRules"], one["Cluster"], one["Cell"], one["level"]) for one in told] == [
+        (1, "demo", "local", "ERROR")
+    ]
+    (figure,) = told[0]["_aws"]["CloudWatchMetrics"]
+    assert all(name in told[0] for name in [*figure["Dimensions"][0], figure["Metrics"][0]["Name"]])
+    assert told[0]["_aws"]["Timestamp"] == int(turn * 1000)
+    found = safety.noted(parts.rows, "demo")
+    assert found is not None
+    assert [(one.group, one.rule) for one in found.violations] == [("demo-extra", "abandoned_is_not_retained")]
 
 
 def test_the_keeper_keeps_and_notes_it_afterwards(parts: FakeParts) -> None:

@@ -17,8 +17,8 @@ from vagus.aws import wiring
 from vagus.errors import Conflict, Malformed, VagusError
 from vagus.events import Ignored
 from vagus.fleet import ClusterSpec, Fleet
-from vagus.ports import Executions, GroupsWrite, Table
-from vagus.procedure import intake, keeper, loop, rows
+from vagus.ports import Executions, GroupFactsRead, GroupsWrite, Table
+from vagus.procedure import intake, keeper, loop, rows, safety
 from vagus.procedure.loop import Call
 from vagus.procedure.records import Book, Record, iso
 from vagus.procedure.room import Reads, Room, Writes
@@ -41,6 +41,8 @@ class Parts(Protocol):
     def executions(self) -> Mapping[str, Executions]: ...
 
     def groups(self) -> GroupsWrite: ...
+
+    def group_facts(self) -> GroupFactsRead: ...
 
     def reads(self) -> Reads: ...
 
@@ -135,7 +137,23 @@ def sweep(parts: Parts = wiring) -> JsonObject:
     swept = every.run(now, iso(now))
     for one in swept:
         (logger.error if one.result == "failed" else logger.info)("swept", extra={"found": _plain(one)})
+    for found in safety.examine(parts.group_facts(), parts.table(), fleet.deployed(), now, iso(now)):
+        _tell(found, now)
     return {"swept": [_plain(one) for one in swept]}
+
+
+def _tell(found: safety.Examined, now: float) -> None:
+    """Log what was found of a cluster's groups, with the figure that its alarm watches, in the form that CloudWatch
+    reads figures from logs by. An examination that failed counts as one broken rule: safe is only what was seen."""
+    broken = [str(one) for one in found.violations] + ([found.fault] if found.fault else [])
+    figure = {
+        "Namespace": "Vagus",
+        "Dimensions": [["Cell", "Cluster"]],
+        "Metrics": [{"Name": "BrokenGroupRules", "Unit": "Count"}],
+    }
+    about = {"Cell": fleet.deployed()[found.cluster].cell, "Cluster": found.cluster, "BrokenGroupRules": len(broken)}
+    told = {"_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [figure]}, "broken": broken, **about}
+    (logger.error if broken else logger.info)("groups examined", extra=told)
 
 
 def keep(parts: Parts = wiring) -> JsonObject:

@@ -17,6 +17,7 @@ import msgspec
 
 from vagus.aws.clients import Clients
 from vagus.aws.executions import Machine
+from vagus.aws.group_facts import GroupFactsReader
 from vagus.aws.groups import AutoScalingGroups
 from vagus.aws.nodes import addresses
 from vagus.aws.parameters import SsmParameters
@@ -24,7 +25,7 @@ from vagus.aws.secrets import client_certificate
 from vagus.aws.tables import DynamoTable
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
-from vagus.ports import Executions, SearchWrite, Table
+from vagus.ports import Executions, GroupFactsRead, SearchWrite, Table
 from vagus.procedure.records import Book, iso
 from vagus.procedure.room import Reads, Writes
 from vagus.search.client import Renewing, SearchClient
@@ -65,6 +66,10 @@ class Wiring:
     def groups(self) -> AutoScalingGroups:
         """The groups of this cell; of the whole account and Region where no cell is told."""
         return AutoScalingGroups(self._clients, self._environment.get("VAGUS_CELL"))
+
+    def group_facts(self) -> GroupFactsRead:
+        """The groups as GroupSafety judges them."""
+        return GroupFactsReader(self._clients)
 
     def search(self, spec: ClusterSpec, role: Role) -> SearchWrite:
         """A cluster through the certificate of a role; nothing is called before it is used."""
@@ -124,6 +129,11 @@ def executions() -> Mapping[str, Executions]:
 def groups() -> AutoScalingGroups:
     """The cell's groups: for functions that need nothing else, such as the keeper."""
     return here().groups
+
+
+def group_facts() -> GroupFactsRead:
+    """The groups as GroupSafety judges them."""
+    return here().group_facts()
 
 
 def reads() -> Reads:
