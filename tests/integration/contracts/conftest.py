@@ -1,4 +1,8 @@
-"""Each port twice: the adapter on real parts (local AWS, real search nodes), and the fake that lies beside it."""
+"""Each port twice: the adapter on real parts (local AWS, real search nodes), and the fake that lies beside it.
+
+The search port also once for each engine that is supported. One cluster of an engine serves all of its tests, and ends
+before the next engine's begins.
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -16,7 +20,10 @@ from vagus.aws.parameters import SsmParameters
 from vagus.aws.tables import DynamoTable
 from vagus.ports import Executions, Parameters, Table
 from vagus_local.cluster import LocalCluster
+from vagus_local.engines import DEFAULT, engine
 
+OTHER_ENGINES = ("elasticsearch-7.17.29", "opensearch-2.19.4")
+ENGINES = (*OTHER_ENGINES, DEFAULT.label)
 _accounts = itertools.count(200000000001)
 
 
@@ -86,9 +93,23 @@ def real_search(real_cluster: LocalCluster) -> Iterator[RealSearch]:
     world.close()
 
 
-@pytest.fixture(params=["fake", "opensearch"])
-def search(request: pytest.FixtureRequest) -> SearchWorld:
+@pytest.fixture(scope="session", params=["fake", *ENGINES])
+def engine_cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster | None]:
+    """Three real nodes of an engine; none for the fake."""
     if request.param == "fake":
-        return FakeSearch()
-    world: RealSearch = request.getfixturevalue("real_search")
-    return world
+        yield None
+    elif request.param in OTHER_ENGINES:
+        with LocalCluster(1, ("a", "b", "c"), name="contracts", engine=engine(request.param)) as running:
+            yield running
+    else:
+        yield request.getfixturevalue("real_cluster")
+
+
+@pytest.fixture
+def search(engine_cluster: LocalCluster | None) -> Iterator[SearchWorld]:
+    if engine_cluster is None:
+        yield FakeSearch()
+        return
+    world = RealSearch(engine_cluster)
+    yield world
+    world.close()

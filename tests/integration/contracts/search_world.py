@@ -3,8 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
+from vagus.fleet import Engine
 from vagus.ports import SearchWrite
 from vagus.search.client import SearchClient
+from vagus.search.engines import dialect
 from vagus.search.fake import FakeEngine
 from vagus.search.tls import Tls
 from vagus_local.certificates import Authority
@@ -18,6 +22,7 @@ class SearchWorld(Protocol):
     """Three nodes in three zones, awareness of zones forced: each manager-eligible and with data."""
 
     port: SearchWrite
+    version: str
 
     def create_index(self, name: str, *, shards: int = 1, replicas: int = 1) -> None:
         """An index, all its copies started."""
@@ -34,6 +39,8 @@ class SearchWorld(Protocol):
 
 class FakeSearch:
     """The simulated engine, its clock moved by the test."""
+
+    version = "3.4.0"
 
     def __init__(self) -> None:
         self._now = 1_700_000_000.0
@@ -63,10 +70,13 @@ class FakeSearch:
 
 
 class RealSearch:
-    """Three real nodes, through the write certificate."""
+    """Three real nodes of any engine, through the write certificate where there are certificates."""
 
     def __init__(self, cluster: LocalCluster) -> None:
         self.cluster = cluster
+        told = {"name": cluster.engine.name, "version": cluster.engine.version, "tls": cluster.engine.secured}
+        self.engine = msgspec.convert(told, Engine)
+        self.version = self.engine.version
         self._made: list[str] = []
         self._open: list[SearchClient] = []
         self.port: SearchWrite = self.client()
@@ -75,7 +85,9 @@ class RealSearch:
         self, role: str = "vagus-write", addresses: Sequence[str] | None = None, tls: Tls | None = None
     ) -> SearchClient:
         """A client of its own, closed with the world."""
-        made = SearchClient(addresses or list(self.cluster.addresses.values()), tls or self.tls(role))
+        known = addresses or list(self.cluster.addresses.values())
+        trust = tls or (self.tls(role) if self.engine.tls else None)
+        made = SearchClient(known, trust, dialect=dialect(self.engine))
         self._open.append(made)
         return made
 
