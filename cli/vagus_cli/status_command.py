@@ -17,7 +17,8 @@ from vagus.procedure import rows
 from vagus.procedure.room import Room
 from vagus.procedure.rows import Rows
 from vagus.rooms import ROOMS
-from vagus_cli import options, output
+from vagus_cli import options, output, safety_shown
+from vagus_cli.safety_shown import SafetyShown
 from vagus_cli.world import World
 
 
@@ -67,6 +68,7 @@ class ClusterShown(msgspec.Struct, frozen=True, kw_only=True):
     uuid: str = ""
     health: Health = Health()
     groups: tuple[GroupShown, ...] = ()
+    safety: SafetyShown = SafetyShown()
     intents: tuple[str, ...] = ()
     capabilities: tuple[CapabilityShown, ...] = ()
     fault: str = ""
@@ -104,6 +106,7 @@ def observed(world: World, spec: ClusterSpec) -> ClusterShown:
     try:
         seen = rows.read_shown(world.state(spec), spec.name)
         groups = world.reads.groups.describe([spec.name])
+        safety = safety_shown.found(world.state(spec), spec.name)
     except VagusError as error:
         return msgspec.structs.replace(bare, fault=f"{type(error).__name__}: {error}")
     return msgspec.structs.replace(
@@ -111,6 +114,7 @@ def observed(world: World, spec: ClusterSpec) -> ClusterShown:
         uuid=seen.identity or "",
         health=_health(world, spec),
         groups=tuple(_group(spec, group) for group in sorted(groups, key=lambda group: group.name)),
+        safety=safety,
         intents=tuple(sorted(intent.id for intent in seen.intents)),
         capabilities=tuple(_capability(spec, seen, room) for room in ROOMS.values()),
     )
@@ -163,7 +167,7 @@ def _capability(spec: ClusterSpec, seen: Rows, room: Room) -> CapabilityShown:
 
 def _needs_a_person(shown: ClusterShown) -> bool:
     stopped = any(one.state == "paused" or one.plan.get("kind") == "Blocked" for one in shown.capabilities)
-    return bool(shown.fault or shown.health.unseen) or stopped
+    return bool(shown.fault or shown.health.unseen or shown.safety.violations) or stopped
 
 
 # -- for people ------------------------------------------------------------------------------------------------------
@@ -206,7 +210,8 @@ def _details(many: list[ClusterShown]) -> RenderableType:
     (shown,) = many
     if shown.fault:
         return Text(f"{shown.cluster}: {shown.fault}", style="red")
-    return Together(_headline(shown), _groups_grid(shown), *(_capability_text(one) for one in shown.capabilities))
+    parts: list[RenderableType] = [_headline(shown), _groups_grid(shown), safety_shown.text(shown.safety)]
+    return Together(*parts, *(_capability_text(one) for one in shown.capabilities))
 
 
 def _headline(shown: ClusterShown) -> Text:

@@ -77,7 +77,7 @@ class Scene:
 
     def write(self, key: str, value: Any) -> None:
         """Put a row of the demo cluster, whatever stood there."""
-        partition = rows.plan_partition("demo") if key.startswith("plan#") else rows.partition("demo")
+        partition = rows.plan_partition("demo") if key.startswith(("plan#", "safety")) else rows.partition("demo")
         found = self.table.read(partition).get(key)
         put = Put(key=key, data=msgspec.to_builtins(value), expected=found.version if found else 0)
         self.table.write(partition, put)

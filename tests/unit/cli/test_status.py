@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from vagus.group_safety import Violation
 from vagus.intent import leave
 from vagus.procedure.rows import Head
+from vagus.procedure.safety import Examined
 
 Scene = Any
 
@@ -73,3 +75,18 @@ def test_a_cluster_that_can_not_be_read_hides_no_other(scene: Scene) -> None:
     assert demo["fault"].startswith("Malformed: state row head#zone_balance")
     assert (other["cluster"], other["fault"]) == ("other", "")
     assert scene.run("status").exit_code == 4
+
+
+def test_a_broken_rule_of_a_group_wants_a_person(scene: Scene) -> None:
+    assert "not examined yet" in scene.run("status", "demo").stdout
+    broken = Violation(group=DATA, rule="kept_in_a_warm_pool", sentence="a warm pool", remedy="delete it")
+    scene.write("safety", Examined(cluster="demo", at="2026-03-02T11:00:00Z", violations=(broken,)))
+    said = scene.run("status", "demo")
+    assert said.exit_code == 4
+    assert f"{DATA}: a warm pool (kept_in_a_warm_pool): delete it" in said.stdout
+    (shown,) = scene.json("status")
+    assert [one["rule"] for one in shown["safety"]["violations"]] == ["kept_in_a_warm_pool"]
+    scene.write("safety", Examined(cluster="demo", at="2026-03-02T12:00:00Z"))
+    said = scene.run("status", "demo")
+    assert said.exit_code == 0
+    assert "no rule is broken (2026-03-02T12:00:00Z)" in said.stdout

@@ -1,5 +1,8 @@
 """GroupSafety: each rule trips on its violation, and on nothing else. A table keyed by sentence."""
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -103,3 +106,8 @@ def test_whoever_holds_data_or_votes_is_needed(role: str) -> None:
 def test_spot_may_be_waived_and_nothing_else_goes_with_it() -> None:
     both = msgspec.structs.replace(machine(spot=True), retains=False)
     assert [found.rule for found in violations([both], waived=("spot",))] == ["abandoned_is_not_retained"]
+
+
+def test_the_page_has_every_rule_in_order() -> None:
+    page = (Path(__file__).parents[3] / "docs/adopt.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [rule.__name__ for rule in RULES]
