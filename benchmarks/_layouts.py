@@ -7,7 +7,7 @@ from vagus.cluster import Copy
 from vagus.zone_balance.planner import Layout, Node, Settings
 
 ZONES = ("a", "b", "c")
-TB = 1 << 40
+DISK = 32 << 40
 
 
 def layout(nodes: int, indices: int, primaries: int, sigma: float, seed: int = 7) -> Layout:
@@ -60,4 +60,4 @@ def _used(names: list[str], copies: list[Copy]) -> dict[str, int]:
 
 
 def _node(name: str, zone: str, used: int) -> Node:
-    return Node(name=name, zone=zone, disk_total=8 * TB, disk_free=8 * TB - used, version="3.4.0")
+    return Node(name=name, zone=zone, disk_total=DISK, disk_free=DISK - used, version="3.4.0")

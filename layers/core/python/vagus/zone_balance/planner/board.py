@@ -148,8 +148,12 @@ class Board:
     # -- questions -----------------------------------------------------------------------------------------------
 
     def key(self, copy: int) -> tuple[int, int, int, int]:
-        """Orders copies by size, and the same way whatever the order of the input."""
+        """Orders the copies of a node by size, and the same way whatever the order of the input."""
         return (self.size[copy], self.index[copy], self.number[copy], copy)
+
+    def key_anywhere(self, copy: int) -> tuple[int, ...]:
+        """Orders copies of several nodes, twins included, by size and the same way whatever the order of the input."""
+        return (self.size[copy], self.index[copy], self.number[copy], self.at[copy], copy)
 
     def ranked(self, node: int) -> list[tuple[int, int, int, int]]:
         """The copies on a node as keys, smallest first."""

@@ -15,6 +15,15 @@ CALM: frozenset[Purpose] = frozenset({"bytes", "primaries"})
 """Purposes whose units may never make the engine stir. The others do what it would do itself."""
 
 
+PATIENCE = 20_000_000
+LEAST_PATIENCE = 50
+"""How many units may be judged by the exact rule, times nodes times indices: a second or two, however odd the layout.
+
+Where the bands hold (an engine at rest, a thousand nodes or not) none has to be. A plan that ends for lack of
+patience is legal and at rest like any other; the next look goes on from there.
+"""
+
+
 class Desk:
     """`share`: each node's fair part of its group's bytes, by capacity; `cap`: the most that the policy lets it hold.
 
@@ -30,6 +39,7 @@ class Desk:
         self.units: list[Unit] = []
         self.stuck: list[int] = []
         self.needed = 0.0
+        self.patience = max(LEAST_PATIENCE, PATIENCE // max(1, len(self.board.nodes) * len(self.board.names)))
         self._shares()
 
     def _shares(self) -> None:
@@ -73,17 +83,23 @@ class Desk:
 
     def attempt(self, purpose: Purpose, *legs: Leg, calm: bool = False) -> bool:
         """Take a unit if every decider allows it and, where it has to be calm, the engine stays at rest."""
-        harmless = not (calm or purpose in CALM) or self.harmless(legs)
-        if not harmless and self.banded(legs):
+        calm = calm or purpose in CALM
+        harmless = not calm or self.harmless(legs)
+        if not harmless and (self.banded(legs) or not self.patience):
             return False  # where bands hold they are kept, and nothing dearer is asked
         if not self.legal(legs) or not fits(self, legs, Counter()):
             return False
-        if harmless:
-            self.take(legs)
-        elif not self._endured(legs):
+        self.patience -= not harmless
+        spreads = {} if harmless else {index: self.engine.spread(index) for index in self._indices(legs)}
+        self.take(legs)
+        if calm and ((spreads and self.engine.disturbed(legs, spreads)) or self.freed(legs)):
+            self.untake(legs)
             return False
         self.units.append((purpose, legs))
         return True
+
+    def _indices(self, legs: tuple[Leg, ...]) -> set[int]:
+        return {self.board.index[copy] for copy, _, _ in legs}
 
     def legal(self, legs: tuple[Leg, ...]) -> bool:
         """Whether the engine would accept the legs one after the other in one request."""
@@ -99,7 +115,7 @@ class Desk:
 
     def harmless(self, legs: tuple[Leg, ...]) -> bool:
         """Whether the bands alone say that the engine stays at rest: cheap, and often enough."""
-        if self.stuck or self.engine.loose or self.engine.weighs_primaries:
+        if self.engine.loose or self.engine.weighs_primaries:
             return False
         if len(legs) == 2 and self.board.index[legs[0][0]] == self.board.index[legs[1][0]]:
             return True  # no count changes
@@ -107,7 +123,7 @@ class Desk:
 
     def banded(self, legs: tuple[Leg, ...]) -> bool:
         """Whether bands alone can say that the engine is at rest where the legs are."""
-        return not self.stuck and not self.engine.loose and self.engine.touches_banded(legs)
+        return not self.engine.loose and self.engine.touches_banded(legs)
 
     def take(self, legs: Iterable[Leg]) -> None:
         """Move, and tell the engine's model."""
@@ -120,25 +136,25 @@ class Desk:
         self.board.unapply(legs)
         self.engine.follow(legs)
 
-    def _endured(self, legs: tuple[Leg, ...]) -> bool:
-        """Take the legs if the engine stays at rest by the exact rule; undo them else."""
-        spreads = {index: self.engine.spread(index) for index in {self.board.index[copy] for copy, _, _ in legs}}
-        self.take(legs)
-        if not self.engine.disturbed(legs, spreads) and not self.freed():
-            return True
-        self.untake(legs)
+    def freed(self, legs: tuple[Leg, ...] = ()) -> bool:
+        """Whether a copy that is stuck has somewhere to go, so that the engine would move it: after these legs, or now.
+
+        Legs change what the deciders say of their own nodes only, or of all for the twins of what they move.
+        """
+        touched = {node for _, source, target in legs for node in (source, target)}
+        shards = {self.board.shard[copy] for copy, _, _ in legs}
+        for copy in self.stuck:
+            near = legs and self.board.shard[copy] not in shards
+            if self.way_out(copy, touched if near else None):
+                return True
         return False
 
-    def freed(self) -> bool:
-        """Whether a copy that is stuck has somewhere to go now, so that the engine would move it."""
-        return any(self.way_out(copy) for copy in self.stuck)
-
-    def way_out(self, copy: int) -> list[int]:
-        """The nodes to which a copy that must leave may go."""
+    def way_out(self, copy: int, nodes: set[int] | None = None) -> list[int]:
+        """The nodes, of those given or of all, to which a copy that must leave may go."""
         if not self.deciders.may_move(copy) or not self.deciders.must_leave(copy):
             return []
-        nodes = sorted(self.deciders.eligible[self.board.index[copy]])
-        return [node for node in nodes if self.deciders.allows(copy, node)]
+        eligible = self.deciders.eligible[self.board.index[copy]]
+        return [node for node in sorted(eligible & nodes if nodes else eligible) if self.deciders.allows(copy, node)]
 
 
 def fits(desk: Desk, legs: tuple[Leg, ...], traffic: Counter[tuple[str, int]]) -> bool:

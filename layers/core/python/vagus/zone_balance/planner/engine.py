@@ -16,6 +16,7 @@ where awareness denies every move between zones whatever is done within them. Mo
 nothing in it can be tipped.
 """
 
+import math
 import struct
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -24,6 +25,9 @@ from vagus.zone_balance.planner.board import Board, Leg
 from vagus.zone_balance.planner.deciders import Deciders
 
 EPSILON = 0.001
+NOISE = 1e-6
+"""The engine's own epsilon; and what 32-bit floats can't tell apart."""
+
 BREACHED = 1_000_000.0
 
 RESERVED = 3
@@ -61,16 +65,21 @@ class Region:
 
 
 class Engine:
-    """Follows the board: `follow` has to be told of every change. `threshold` is `balance.threshold` to plan with."""
+    """Follows the board: `follow` has to be told of every change. `threshold` is `balance.threshold` to plan with.
+
+    `loose`: the indices that are at rest only by what the deciders say. While `watches` is off it isn't kept: for the
+    phases before the engine is at rest at all.
+    """
 
     def __init__(self, board: Board, deciders: Deciders, threshold: float, spare: int) -> None:
         settings = board.layout.settings
         total = settings.balance_shard + settings.balance_index
         self.board, self.deciders, self.settings = board, deciders, settings
         self.t0, self.t1 = settings.balance_shard / total, settings.balance_index / total
-        self.limit = max(threshold + EPSILON, 1.0)
-        self.widest = int((self.limit - self.t0 * spare) / self.t1) if self.t1 else 1 << 30
+        self.limit = max(threshold + EPSILON, 1.0) + NOISE
+        self.widest = math.floor((self.limit - self.t0 * spare) / self.t1) if self.t1 else 1 << 30
         self.weighs_primaries = settings.prefer_primary or settings.rebalance_primary
+        self.watches = True
         self._means()
         self._regions()
         self._survey()
@@ -141,6 +150,10 @@ class Engine:
         self.bounds: list[dict[int, tuple[int, int]]] = [{} for _ in self.board.names]
         for index in range(len(self.board.names)):
             self._respread(index)
+        self.watch()
+
+    def watch(self) -> None:
+        """Look for loose indices anew."""
         self.loose: set[int] = set()
         if not all(self.banded(region) for region in self.every):
             self.loose = {index for index in range(len(self.board.names)) if self.span(index) > self.limit}
@@ -170,6 +183,8 @@ class Engine:
         changed = {self.board.index[copy] for copy, _, _ in legs}
         for index in changed:
             self._respread(index)
+        if not self.watches:
+            return
         if self.weighs_primaries or self.loose or not all(self.banded(region) for region in self._touched(legs)):
             self._loosen(range(len(self.board.names)) if counted or self.weighs_primaries else changed)
 

@@ -41,7 +41,7 @@ def _name(desk: Desk, copy: int) -> str:
 
 
 def _stuck(desk: Desk) -> Iterator[Finding]:
-    for copy in sorted(desk.stuck, key=desk.board.key, reverse=True):
+    for copy in sorted(desk.stuck, key=desk.board.key_anywhere, reverse=True):
         if not (why := desk.deciders.must_leave(copy)):
             continue
         words = _denials(desk, copy, list(range(len(desk.board.nodes))))

@@ -10,14 +10,16 @@ def leave(desk: Desk) -> None:
     board = desk.board
     before = len(desk.units)
     leaving = suspects(desk)
-    for copy in sorted(leaving, key=board.key, reverse=True):
+    desk.engine.watches = False
+    for copy in sorted(leaving, key=board.key_anywhere, reverse=True):
         if targets := desk.way_out(copy):
             target = min(targets, key=lambda node: (_fullness(desk, copy, node), node))
             desk.attempt("leave", (copy, board.at[copy], target))
+    desk.engine.watches = True
     if len(desk.units) > before:
         desk.survey()
         leaving = suspects(desk)
-    desk.stuck = sorted(leaving, key=board.key)
+    desk.stuck = sorted(leaving, key=board.key_anywhere)
 
 
 def _fullness(desk: Desk, copy: int, node: int) -> float:

@@ -30,8 +30,8 @@ PAIRS = 16
 Key = tuple[int, int, int, int]
 """(bytes, index, shard number, copy): sorted, the smallest first."""
 
-Pair = tuple[float, int, int, int]
-"""(price, the giver's copy, the receiver's copy, receiver)."""
+Pair = tuple[float, int, Key, Key]
+"""(price, receiver, the giver's copy, the receiver's copy)."""
 
 
 def level(desk: Desk) -> None:
@@ -96,8 +96,8 @@ class Levelling:
         receivers = self._receivers(giver)
         for some in (receivers[:FIRST], receivers[FIRST:]):
             found = sorted(pair for node in some for pair in self._pairs(giver, node, room(node)))
-            for _, copy, back, receiver in found[:PAIRS]:
-                there, again = (copy, giver, receiver), (back, receiver, giver)
+            for _, receiver, large, small in found[:PAIRS]:
+                there, again = (large[3], giver, receiver), (small[3], receiver, giver)
                 if self._take(there, again) or self._take(again, there):
                     return True
         return False
@@ -108,7 +108,7 @@ class Levelling:
         for large, small in chain(self._of_one_index(giver, receiver), self._for_the_smallest(giver, receiver, room)):
             net, sent = large[0] - small[0], large[0] + small[0]
             if 0 < net <= room and sent <= costliest * net and self._plausible(giver, receiver, large[1], small[1]):
-                yield (sent + LATER * max(0, amount - net), large[3], small[3], receiver)
+                yield (sent + LATER * max(0, amount - net), receiver, large, small)
 
     def _of_one_index(self, giver: int, receiver: int) -> Iterator[tuple[Key, Key]]:
         """Copies of the same index: no count changes, so that the engine doesn't mind."""
@@ -193,8 +193,8 @@ def best_pair(copies: list[Key], amount: int, tolerance: float) -> Key | None:
     return found
 
 
-def best_first(copies: list[Key], size: int, many: int) -> list[Key]:
-    """The `many` copies nearest to a size, nearest first; `copies` is sorted."""
+def best_first(copies: list[tuple[int, ...]], size: int, many: int) -> list[tuple[int, ...]]:
+    """The `many` copies nearest to a size, nearest first; `copies` are keys that start with the size, sorted."""
     at = bisect_left(copies, (size,))
     around = copies[max(0, at - many) : at + many]
     return sorted(around, key=lambda key: (abs(key[0] - size), key))[:many]

@@ -59,11 +59,11 @@ def uneven(desk: Desk, zones: Zones) -> tuple[str, str] | None:
 
 def _exchange(desk: Desk, rich: list[int], poor: list[int]) -> bool:
     board = desk.board
-    giving = sorted(board.key(copy) for node in rich for copy in board.on[node] if board.primary[copy])
-    replicas = sorted(board.key(copy) for node in poor for copy in board.on[node] if not board.primary[copy])
+    giving = sorted(board.key_anywhere(copy) for node in rich for copy in board.on[node] if board.primary[copy])
+    replicas = sorted(board.key_anywhere(copy) for node in poor for copy in board.on[node] if not board.primary[copy])
     for key in giving[:PRIMARIES]:
         for partner in best_first(replicas, key[0], PARTNERS):
-            there, back = _legs(desk, key[3], partner[3])
+            there, back = _legs(desk, key[-1], partner[-1])
             if not desk.keeps_bytes(there, back):
                 continue
             if desk.attempt("primaries", there, back) or desk.attempt("primaries", back, there):

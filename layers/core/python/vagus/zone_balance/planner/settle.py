@@ -14,8 +14,10 @@ def settle(desk: Desk) -> None:
     """Move copies until the engine is at rest; of those it might move, the one that evens the bytes best."""
     before = len(desk.units)
     moved = True
+    desk.engine.watches = False
     while moved and desk.engine.stirs():
         moved = sum(_settle_index(desk, index) for index in range(len(desk.board.names))) > 0
+    desk.engine.watches = True
     if len(desk.units) > before:
         desk.survey()
 
@@ -61,8 +63,8 @@ def _exchange(desk: Desk, index: int) -> bool:
         ranked = sorted(region.nodes, key=lambda node: (held.get(node, 0), node))
         for heavy in reversed(ranked):
             for light in ranked:
-                if held.get(heavy, 0) - held.get(light, 0) <= desk.engine.widest:
-                    break
+                if held.get(heavy, 0) - held.get(light, 0) <= max(desk.engine.widest, 1):
+                    break  # one copy more on a node than on another can't be helped
                 ours = sorted((copy for copy in board.on[heavy] if board.index[copy] == index), key=board.key)
                 if any(_for_another(desk, copy, heavy, light) for copy in ours):
                     return True

@@ -1,8 +1,8 @@
 """Which units may be under way at the same time.
 
 A move command ignores the engine's throttles, so that the waves keep them: recoveries in and out per node, and in
-all. Within a wave the sources keep their bytes, so that every disk must hold what it has and what comes. After every
-wave the engine has to be at rest, from the first wave on that owes it nothing.
+all, and never two copies of one shard at once. Within a wave the sources keep their bytes, so that every disk must
+hold what it has and what comes. After every wave the engine has to be at rest, from the first that owes it nothing.
 """
 
 from collections import Counter
@@ -16,11 +16,14 @@ Waves = list[list[Unit]]
 def waves(desk: Desk) -> Waves:
     """The desk's units as waves: the large together, if that can be done, else strictly in the order of planning."""
     units = list(desk.units)
+    desk.engine.watches = False
     for _, legs in reversed(units):
         desk.untake(legs)
     owed = max((at for at, (purpose, _) in enumerate(units, 1) if purpose not in CALM), default=0)
     calm = sorted(units[owed:], key=lambda unit: -_size(desk, unit))
     packed = _pack(desk, units[:owed], passing=False) or []
+    desk.engine.watches = True
+    desk.engine.watch()
     desk.needed = desk.engine.needs()
     free = _pack(desk, calm, passing=True)
     if free is not None:
@@ -55,16 +58,18 @@ def _pack(desk: Desk, units: list[Unit], *, passing: bool) -> Waves | None:
 def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit], list[Unit]]:
     board = desk.board
     traffic: Counter[tuple[str, int]] = Counter()
+    moving: set[int] = set()
     wave: list[Unit] = []
     later: list[Unit] = []
     for at, unit in enumerate(pending):
         _, legs = unit
-        where = all(board.at[copy] == source for copy, source, _ in legs)
+        where = all(board.at[copy] == source and board.shard[copy] not in moving for copy, source, _ in legs)
         ready = where and fits(desk, legs, traffic) and (not passing or _calm(desk, legs)) and desk.legal(legs)
         if ready:
             traffic.update(count_traffic(board, legs))
             for copy, _, target in legs:
                 board.move(copy, target)
+                moving.add(board.shard[copy])
             desk.engine.follow(legs)
             wave.append(unit)
         elif passing:
