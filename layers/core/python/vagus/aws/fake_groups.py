@@ -67,13 +67,21 @@ _ON_THE_WAY = ("Terminating:Wait", "Terminating:Proceed")
 
 class FakeGroups:
     """Groups by name. `launch_seconds` and `end_seconds`: how long EC2 takes. `events`: what EventBridge was given.
+    `name`: the id of the n-th instance, for a test whose nodes have ids already.
 
     `replaces` (of a group): whether a replacement is launched as soon as an instance begins to leave, or when it is
     gone or retained. AWS does the one or the other by policy and by cause, so that both have to be lived with.
     """
 
-    def __init__(self, clock: Clock, launch_seconds: float = 0.0, end_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        launch_seconds: float = 0.0,
+        end_seconds: float = 0.0,
+        name: Callable[[int], str] = "i-{:017x}".format,
+    ) -> None:
         self._clock = clock
+        self._name = name
         self._launch_seconds = launch_seconds
         self._end_seconds = end_seconds
         self._groups: dict[str, _Group] = {}
@@ -225,7 +233,7 @@ class FakeGroups:
 
     def _launch(self, group: _Group, now: float) -> None:
         self._launched += 1
-        name = f"i-{self._launched:017x}"
+        name = self._name(self._launched)
         group.members[name] = _Member(name, launched=now, changes_at=now + self._launch_seconds)
 
     def _leave(self, group: _Group, member: _Member, now: float) -> None:

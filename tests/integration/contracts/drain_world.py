@@ -1,0 +1,165 @@
+"""zone_balance on real nodes without AWS: groups, rows and executions are the fakes, the search engine is real."""
+
+import time
+from typing import Any, Literal
+
+from tests.integration.contracts.search_world import ZONES, RealSearch
+from tests.unit.simulation.execution import Execution
+
+from vagus.aws.fake import FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.cluster import Cluster, Copy
+from vagus.fleet import ClusterSpec, NodeGroup
+from vagus.owned import SettingsUpdate
+from vagus.policy import ZoneBalance
+from vagus.procedure import intake, loop, records, rows
+from vagus.procedure.loop import Answer, Call, Outcome
+from vagus.procedure.records import Book
+from vagus.procedure.room import Reads, Writes
+from vagus.procedure.sweep import Sweep
+from vagus.rooms import ROOMS
+from vagus.steps import AnyStep
+from vagus.zone_balance.room import ZONE_BALANCE
+
+DRAIN_SECONDS = 90.0
+
+
+class Watched:
+    """The search port, with every look noted."""
+
+    def __init__(self, world: RealSearch) -> None:
+        self._port = world.port
+        self.looks: list[Cluster] = []
+
+    def look(self) -> Cluster:
+        self.looks.append(self._port.look())
+        return self.looks[-1]
+
+    def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
+        return self._port.explain(index, shard, primary=primary, node=node)
+
+    def update_settings(self, update: SettingsUpdate) -> None:
+        self._port.update_settings(update)
+
+    def flush(self, indices: Any) -> None:
+        self._port.flush(indices)
+
+
+class EndingGroups(FakeGroups):
+    """Groups whose instances are the cluster's nodes: whose hook is let go, that node is stopped, as EC2 does.
+
+    `left_with`: what the engine listed on each at that moment.
+    """
+
+    def __init__(self, world: RealSearch) -> None:
+        ids = list(world.cluster.nodes)  # declared zone by zone, as the groups are created
+        super().__init__(time.time, name=lambda number: ids[number - 1])
+        self._world = world
+        self.left_with: dict[str, tuple[Copy, ...]] = {}
+
+    def complete(self, group: str, hook: str, instance: str, result: Literal["CONTINUE", "ABANDON"]) -> bool:
+        self.left_with[instance] = self._world.port.look().on(instance)
+        done = super().complete(group, hook, instance, result)
+        if done and result == "CONTINUE":
+            self._world.cluster.stop(self._world.cluster.nodes[instance])
+        return done
+
+
+class Ward:
+    """One cluster, its groups, and Vagus: a sweep, intake, and executions that look again as soon as they may."""
+
+    def __init__(self, world: RealSearch) -> None:
+        self.world = world
+        self.search = Watched(world)
+        self.groups = EndingGroups(world)
+        self.table, self.recorded = FakeTable(), FakeTable()
+        self.machines, self.parameters = FakeExecutions(), FakeParameters()
+        self.executions: dict[str, Execution] = {}
+        self.spec = ClusterSpec(
+            name="ward",
+            cell="local",
+            engine=world.engine,
+            zones=ZONES,
+            groups={"core": NodeGroup(roles=("cluster_manager", "data"), per_zone=1)},
+            zone_balance=ZoneBalance(mode="act"),
+        )
+        for zone in ZONES:
+            self.groups.create(self.spec.group_name("core", zone), cluster="ward", zone=zone, desired=1)
+        self.groups.events.clear()
+
+    def sweep(self) -> None:
+        """One minute's sweep, and whatever it starts, to its end."""
+        now = time.time()
+        Sweep(
+            reads=self._reads(),
+            table=self.table,
+            fleet={"ward": self.spec},
+            rooms=ROOMS,
+            executions={"zone_balance": self.machines},
+        ).run(now, records.iso(now))
+        self._run()
+
+    def take_events(self) -> None:
+        """Intake takes what EventBridge was given; then whatever that starts, to its end."""
+        now = time.time()
+        for event in self.groups.events:
+            intake.take(event, {"ward": self.spec}, self.table, {"zone_balance": self.machines}, now, records.iso(now))
+        self.groups.events.clear()
+        self._run()
+
+    def close(self) -> None:
+        """The nodes that were ended are started again, for the next test."""
+        for node in self.world.cluster.nodes.values():
+            if node.process is None:
+                self.world.cluster.start(node)
+        self.world.cluster.wait_green(3)
+
+    def steps(self) -> list[str]:
+        """The kinds of the steps that were done, in order."""
+        found = [
+            row.data
+            for partition in self.recorded.partitions()
+            for row in self.recorded.read(partition).values()
+            if row.data["phase"] == "intended"
+        ]
+        return [str(one["step"]) for one in sorted(found, key=lambda one: (one["at"], one["id"]))]
+
+    def rows(self) -> rows.Rows:
+        """All rows of the cluster."""
+        return rows.read_shown(self.table, "ward")
+
+    # -- the two functions -----------------------------------------------------------------------------------------
+
+    def decide(self, call: Call) -> Answer:
+        """The function that decides."""
+        return loop.look(ZONE_BALANCE, self._reads(), self.spec, rows.read(self.table, "ward"), call, time.time())
+
+    def apply(self, call: Call, step: AnyStep) -> Outcome:
+        """The function that writes."""
+        now = time.time()
+        writes = Writes(
+            spec=self.spec,
+            groups=self.groups,
+            search=self.search,
+            parameters=self.parameters,
+            table=self.table,
+            now=now,
+            iso=records.iso(now),
+        )
+        book = Book(table=self.recorded, clock=time.time, new_id=lambda: f"{time.monotonic_ns():020}")
+        return loop.act(ZONE_BALANCE, writes, self.machines, book, call, step)
+
+    def _reads(self) -> Reads:
+        return Reads(groups=self.groups, search=lambda _: self.search)
+
+    def _run(self) -> None:
+        self.world.cluster.wait_until(self._ended, "at the end of its run", DRAIN_SECONDS)
+
+    def _ended(self) -> bool:
+        """One turn of each execution; whether all have ended. A planned wait is cut short, a back-off is not."""
+        for name, payload in self.machines.started.items():
+            one = self.executions.setdefault(name, Execution(name, payload, self))
+            if not one.ended and (one.wakes <= time.time() or not one.retries):
+                one.go_on(time.time())
+            if one.ended:
+                self.machines.end(name, one.ended)
+        return all(one.ended for one in self.executions.values())
