@@ -8,22 +8,33 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from ssl import SSLError
 from typing import TYPE_CHECKING
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import read, translated
+from vagus.aws.secrets import client_certificate
 from vagus.aws.tables import DynamoTable
 from vagus.aws.wiring import Wiring
+from vagus.cluster import Cluster
+from vagus.errors import Refused
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.ports import Table
+from vagus.search.client import SearchClient
+from vagus.search.engines import ELASTICSEARCH, OPENSEARCH, Dialect
+from vagus.search.tls import Tls
 from vagus_cdk import names
-from vagus_cli import fleet_files
+from vagus_cli import account, fleet_files
+from vagus_cli.account import Account, Door
 from vagus_cli.world import Choice, UsageFault, World
 
 if TYPE_CHECKING:
     import boto3
 
+    from vagus_local.stack import Stack
+
 INTAKE_QUEUE = "events"
+WAY_OUT = "bring it up (`vagus local up`), or say --target aws (or VAGUS_TARGET=aws)"
 
 
 def open_world(choice: Choice, folder: Path | None = None) -> World:
@@ -36,8 +47,7 @@ def open_world(choice: Choice, folder: Path | None = None) -> World:
     world = _local(choice, folder)
     if world is not None:
         return world
-    way_out = "bring it up (`vagus local up`), or say --target aws (or VAGUS_TARGET=aws)"
-    raise UsageFault(f"no local stack is up: {way_out}")
+    raise UsageFault(f"no local stack is up: {WAY_OUT}")
 
 
 def _aws(choice: Choice) -> World:
@@ -45,6 +55,45 @@ def _aws(choice: Choice) -> World:
     who = f"profile {session.profile_name}, Region {session.region_name}"
     fleet = fleet_files.load(choice.fleet or Path("fleet"))
     return _world(f"target: AWS, {who}", session, fleet)
+
+
+def open_account(choice: Choice, folder: Path | None = None) -> Account:
+    """An account to adopt from: AWS, or the local stack if that is said or up. It needs no fleet and no tables."""
+    if choice.target == "aws":
+        session = _session(choice)
+        where = f"target: AWS, profile {session.profile_name}, Region {session.region_name}"
+    else:
+        stack = _stack(folder)
+        if stack is None:
+            raise UsageFault(f"no local stack is up: {WAY_OUT}")
+        session, where = stack.session, f"target: the local stack, {stack.endpoint}"
+    clients = Clients(session)
+    return Account(
+        where=where,
+        region=session.region_name,
+        groups=lambda cluster, names: account.groups(clients, cluster, names),
+        look=lambda cluster, door: _look(clients, cluster, door),
+    )
+
+
+def _look(clients: Clients, cluster: str, door: Door) -> Cluster:
+    """One look at a cluster whose engine isn't known yet: each calls the manager by another name."""
+    tls = door.tls or client_certificate(clients, cluster, "read")
+    try:
+        return _looked(door, tls, OPENSEARCH)
+    except Refused:
+        return _looked(door, tls, ELASTICSEARCH)
+
+
+def _looked(door: Door, tls: Tls, dialect: Dialect) -> Cluster:
+    try:
+        client = SearchClient(door.addresses, tls, door.port, dialect)
+    except SSLError as error:
+        raise UsageFault(f"certificate, key and CA don't fit together: {error}") from error
+    try:
+        return client.look()
+    finally:
+        client.close()
 
 
 def _session(choice: Choice) -> boto3.Session:
@@ -63,16 +112,20 @@ def _session(choice: Choice) -> boto3.Session:
     return session
 
 
-def _local(choice: Choice, folder: Path | None) -> World | None:
+def _stack(folder: Path | None) -> Stack | None:
     """The stack that is up. Raises `UsageFault` for one that is half dead."""
     try:
         from vagus_local import stack as local
     except ImportError:
         return None  # a machine that only talks to AWS need not have the emulator installed
     try:
-        stack = local.current(folder or Path(os.environ.get("VAGUS_STACK") or local.LOCAL))
+        return local.current(folder or Path(os.environ.get("VAGUS_STACK") or local.LOCAL))
     except local.StackError as error:
         raise UsageFault(str(error)) from error
+
+
+def _local(choice: Choice, folder: Path | None) -> World | None:
+    stack = _stack(folder)
     if stack is None:
         return None
     fleet = fleet_files.load(choice.fleet or Path(stack.fleet))
