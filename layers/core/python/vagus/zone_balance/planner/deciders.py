@@ -108,14 +108,14 @@ def holds_a_copy(deciders: Deciders, copy: int, node: int) -> bool:
     board = deciders.board
     shard = board.shard[copy]
     at = board.at
-    return any(at[twin] == node for twin in board.siblings[shard]) or board.is_leaving(shard, node)
+    return any(at[twin] == node for twin in board.copies_of(shard)) or board.is_leaving(shard, node)
 
 
 def host_holds_a_copy(deciders: Deciders, copy: int, node: int) -> bool:
     """same_shard.host: another node of the same host has a copy of this shard."""
     board = deciders.board
     host = board.nodes[node].address
-    twins = (twin for twin in board.siblings[board.shard[copy]] if twin != copy and board.at[twin] >= 0)
+    twins = (twin for twin in board.copies_of(board.shard[copy]) if twin != copy and board.at[twin] >= 0)
     return any(board.nodes[board.at[twin]].address == host for twin in twins)
 
 
@@ -134,7 +134,7 @@ def zone_has_its_share(deciders: Deciders, copy: int, node: int) -> bool:
     """awareness: with this copy the target's zone would hold more than copies / zones, rounded up."""
     board = deciders.board
     at = board.at
-    twins = board.siblings[board.shard[copy]]
+    twins = board.copies_of(board.shard[copy])
     for values, many in deciders.awareness:
         value = values[node]
         if value is None:
@@ -157,7 +157,7 @@ def version_is_older(deciders: Deciders, copy: int, node: int) -> bool:
         return True
     if not deciders.rules[board.index[copy]].segment_replication or not board.primary[copy]:
         return False
-    replicas = (twin for twin in board.siblings[shard] if twin != copy and board.at[twin] >= 0)
+    replicas = (twin for twin in board.copies_of(shard) if twin != copy and board.at[twin] >= 0)
     return any(versions[node] > versions[board.at[replica]] for replica in replicas)
 
 

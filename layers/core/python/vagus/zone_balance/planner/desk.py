@@ -1,6 +1,5 @@
 """Where moves are tried: the board, the deciders and the engine together, and the units taken so far."""
 
-from collections import Counter
 from collections.abc import Iterable
 
 from vagus.zone_balance.planner.board import Board, Leg
@@ -11,7 +10,7 @@ from vagus.zone_balance.planner.model import Layout, Policy, Purpose
 Unit = tuple[Purpose, tuple[Leg, ...]]
 """What it is for, and one leg, or the two of an exchange."""
 
-CALM: frozenset[Purpose] = frozenset({"bytes", "primaries"})
+CALM: frozenset[Purpose] = frozenset({"robust", "bytes", "primaries"})
 """Purposes whose units may never make the engine stir. The others do what it would do itself."""
 
 
@@ -81,13 +80,13 @@ class Desk:
 
     # -- trying --------------------------------------------------------------------------------------------------
 
-    def attempt(self, purpose: Purpose, *legs: Leg, calm: bool = False) -> bool:
-        """Take a unit if every decider allows it and, where it has to be calm, the engine stays at rest."""
-        calm = calm or purpose in CALM
+    def attempt(self, purpose: Purpose, *legs: Leg) -> bool:
+        """Take a unit if every decider allows it and, for a calm purpose, the engine stays at rest."""
+        calm = purpose in CALM
         harmless = not calm or self.harmless(legs)
         if not harmless and (self.banded(legs) or not self.patience):
             return False  # where bands hold they are kept, and nothing dearer is asked
-        if not self.legal(legs) or not fits(self, legs, Counter()):
+        if not self.legal(legs) or not Traffic(self).takes(legs):
             return False
         self.patience -= not harmless
         spreads = {} if harmless else {index: self.engine.spread(index) for index in self._indices(legs)}
@@ -157,29 +156,40 @@ class Desk:
         return [node for node in sorted(eligible & nodes if nodes else eligible) if self.deciders.allows(copy, node)]
 
 
-def fits(desk: Desk, legs: tuple[Leg, ...], traffic: Counter[tuple[str, int]]) -> bool:
-    """Whether the recovery limits allow the legs beside the traffic of the same wave.
+class Traffic:
+    """The recoveries of one wave against the engine's limits, which a move command would ignore.
 
     The engine counts an incoming recovery at the target and an outgoing one at the node of the shard's *primary*.
     A limit of 0 would allow nothing at all, so that the least is 1.
     """
-    settings, policy, board = desk.layout.settings, desk.policy, desk.board
-    limits = [limit for limit in (settings.cluster_recoveries, policy.moves_at_once or -1) if limit >= 0]
-    if traffic["all", 0] + len(legs) > min(limits, default=1 << 30):
-        return False
-    more = count_traffic(board, legs)
-    return all(
-        traffic[key] + many <= max(1, settings.incoming_recoveries if key[0] == "in" else settings.outgoing_recoveries)
-        for key, many in more.items()
-        if key[0] != "all"
-    )
 
+    def __init__(self, desk: Desk) -> None:
+        settings, policy = desk.layout.settings, desk.policy
+        self.board = desk.board
+        self.incoming: dict[int, int] = {}
+        self.outgoing: dict[int, int] = {}
+        self.all = 0
+        self.most_incoming = max(1, settings.incoming_recoveries)
+        self.most_outgoing = max(1, settings.outgoing_recoveries)
+        limits = [limit for limit in (settings.cluster_recoveries, policy.moves_at_once or -1) if limit >= 0]
+        self.most = max(1, min(limits, default=1 << 30))
 
-def count_traffic(board: Board, legs: tuple[Leg, ...]) -> Counter[tuple[str, int]]:
-    """The recoveries that the legs cause, by node."""
-    more: Counter[tuple[str, int]] = Counter()
-    for copy, source, target in legs:
-        more["in", target] += 1
-        more["out", source if board.primary[copy] else board.primary_at(board.shard[copy])] += 1
-        more["all", 0] += 1
-    return more
+    def takes(self, legs: tuple[Leg, ...]) -> bool:
+        """Whether the legs fit beside what is under way; they are counted if they do."""
+        taken: list[tuple[int, int]] = []
+        for copy, source, target in legs:
+            sender = source if self.board.primary[copy] else self.board.primary_at(self.board.shard[copy])
+            incoming, outgoing = self.incoming.get(target, 0), self.outgoing.get(sender, 0)
+            if incoming >= self.most_incoming or outgoing >= self.most_outgoing or self.all >= self.most:
+                self._give_back(taken)
+                return False
+            self.incoming[target], self.outgoing[sender] = incoming + 1, outgoing + 1
+            self.all += 1
+            taken.append((sender, target))
+        return True
+
+    def _give_back(self, taken: list[tuple[int, int]]) -> None:
+        for sender, target in taken:
+            self.outgoing[sender] -= 1
+            self.incoming[target] -= 1
+            self.all -= 1

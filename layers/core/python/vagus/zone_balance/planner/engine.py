@@ -129,10 +129,9 @@ class Engine:
         live = len({self.cell[node] for node, data in enumerate(board.data) if data})
         confined = [True] * len(board.names)
         at, cell = board.at, self.cell
-        for copies in board.siblings:
-            index = board.index[copies[0]]
-            if not confined[index]:
-                continue
+        for shard in (copy for copy, shard in enumerate(board.shard) if copy == shard and confined[board.index[copy]]):
+            index = board.index[shard]
+            copies = board.copies_of(shard)
             share = -(-len(copies) // zones)
             if share * live != len(copies):
                 confined[index] = False
@@ -169,6 +168,16 @@ class Engine:
             self.bounds[index][cell] = (least, most)
             region.spread = max(region.spread, most - least)
 
+    def _widen(self, index: int, node: int) -> None:
+        """Let the bounds and the spread take in what a node has now; only a new survey narrows them."""
+        cell = self._cell(index, node)
+        least, most = self.bounds[index].get(cell, (0, 0))
+        many = self.board.holders[index].get(node, 0)
+        if not least <= many <= most:
+            least, most = self.bounds[index][cell] = (min(least, many), max(most, many))
+            region = self.table[index][self.cell[node]]
+            region.spread = max(region.spread, most - least)
+
     def follow(self, legs: Iterable[Leg]) -> None:
         """The board was changed by these legs."""
         legs = tuple(legs)
@@ -181,8 +190,9 @@ class Engine:
                 for region in self.of_node[node]:
                     region.recount(old, new)
         changed = {self.board.index[copy] for copy, _, _ in legs}
-        for index in changed:
-            self._respread(index)
+        for copy, source, target in legs:
+            self._widen(self.board.index[copy], source)
+            self._widen(self.board.index[copy], target)
         if not self.watches:
             return
         if self.weighs_primaries or self.loose or not all(self.banded(region) for region in self._touched(legs)):

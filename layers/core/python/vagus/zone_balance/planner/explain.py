@@ -64,7 +64,9 @@ def _crowded(desk: Desk) -> Iterator[Finding]:
         return
     zones = desk.deciders.awareness[0][1]
     board = desk.board
-    crowded = {board.index[copies[0]]: len(copies) for copies in board.siblings if len(copies) > zones}
+    shards = dict(zip(board.index, board.shard, strict=True))  # one of each index will do
+    many = {index: len(board.copies_of(shard)) for index, shard in shards.items()}
+    crowded = {index: copies for index, copies in many.items() if copies > zones}
     for index, copies in sorted(crowded.items()):
         yield Finding(
             reason="MoreCopiesThanZones",

@@ -45,15 +45,17 @@ def suspects(desk: Desk) -> set[int]:
 
 def _crowded(desk: Desk) -> Iterable[int]:
     """The copies of shards that may have too many in one zone."""
-    at = desk.board.at
+    board = desk.board
+    at, twin = board.at, board.twin
     for values, many in desk.deciders.awareness:
         zones = [*values, ""]  # the last is where -1 leads: a copy that stands nowhere
-        for copies in desk.board.siblings:
-            if len(copies) == 2:
-                one, other = copies
-                if zones[at[one]] == zones[at[other]] or many < 2:
+        for copy, shard in enumerate(board.shard):
+            if copy != shard and twin[twin[copy]] == copy:
+                if zones[at[copy]] == zones[at[shard]] or many < 2:
+                    yield from (copy, shard)
+            elif copy == shard and twin[twin[copy]] != copy:
+                copies = board.copies_of(shard)
+                if len({zones[at[one]] for one in copies}) < len(copies):
                     yield from copies
-            elif len({zones[at[copy]] for copy in copies}) < len(copies):
-                yield from copies
         if None in values:
-            yield from (copy for node, value in enumerate(values) if value is None for copy in desk.board.on[node])
+            yield from (copy for node, value in enumerate(values) if value is None for copy in board.on[node])

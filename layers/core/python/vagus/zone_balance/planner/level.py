@@ -119,7 +119,7 @@ class Levelling:
 
     def _for_the_smallest(self, giver: int, receiver: int, room: int) -> Iterator[tuple[Key, Key]]:
         for small in self._copies(receiver)[:SMALLEST]:
-            for large in self._near(giver, small[0] - self.room[giver], small[0] + room):
+            for large in self._near(giver, small[0] - self.room[giver], small[0] + room, pairs=False):
                 yield large, small
 
     def _plausible(self, giver: int, receiver: int, index: int, other: int) -> bool:
@@ -148,15 +148,15 @@ class Levelling:
             self.ranked[node] = self.board.ranked(node)
         return self.ranked[node]
 
-    def _near(self, giver: int, amount: int, most: int) -> Iterator[Key]:
-        """Copies of a giver by how well they shed `amount`; none larger than `most`."""
+    def _near(self, giver: int, amount: int, most: int, *, pairs: bool = True) -> Iterator[Key]:
+        """Copies of a giver by how well they, or `pairs` of them, shed `amount`; none larger than `most`."""
         copies = self._copies(giver)
         tolerance = EXACT * self.desk.share[giver]
         at = bisect_left(copies, (amount,))
         end = bisect_left(copies, (most + 1,))
         if at < end and copies[at][0] <= amount + tolerance:
             yield copies[at]
-        elif (pair := best_pair(copies[: min(at, end)], amount, tolerance)) is not None:
+        elif pairs and (pair := best_pair(copies[: min(at, end)], amount, tolerance)) is not None:
             yield pair
         below = min(at, end)
         yield from reversed(copies[max(0, below - NEAR) : below])

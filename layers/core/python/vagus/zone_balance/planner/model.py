@@ -109,11 +109,12 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: frozenset[tuple[str, int]] = frozenset()
 
 
-Purpose = Literal["leave", "count", "bytes", "primaries"]
+Purpose = Literal["leave", "count", "robust", "bytes", "primaries"]
 
 WORDS: Mapping[str, str] = {
     "leave": "it may not stay where it is",
     "count": "the engine wants the counts even",
+    "robust": "one index more or less should not wake the engine",
     "bytes": "the bytes are uneven",
     "primaries": "one zone has more primaries than another",
 }

@@ -9,6 +9,9 @@ from vagus.zone_balance.planner.primaries import even_primaries
 from vagus.zone_balance.planner.settle import mend, settle
 from vagus.zone_balance.planner.waves import waves
 
+ROUNDS = 8
+"""Two are usual: one that does it, one that finds nothing more."""
+
 
 def plan(layout: Layout, policy: Policy) -> Plan:
     """Ordered waves of moves; the same for the same look, and none for a look at its own result."""
@@ -18,10 +21,7 @@ def plan(layout: Layout, policy: Policy) -> Plan:
         return _nothing(desk, before, refused)
     leave(desk)
     settle(desk)
-    mend(desk)
-    level(desk)
-    while policy.even_primaries and even_primaries(desk):
-        level(desk)
+    _even(desk)
     packed = waves(desk)
     return Plan(
         waves=tuple(Wave(units=tuple(_unit(desk, unit) for unit in wave)) for wave in packed),
@@ -32,6 +32,19 @@ def plan(layout: Layout, policy: Policy) -> Plan:
         at_rest=desk.engine.stirs() is None and not desk.freed(),
         robust=not desk.engine.leaning(),
     )
+
+
+def _even(desk: Desk) -> None:
+    """Everything that keeps the engine at rest, until a fresh look at the result finds no more of it."""
+    for _ in range(ROUNDS):
+        before = len(desk.units)
+        mend(desk)
+        level(desk)
+        if desk.policy.even_primaries:
+            even_primaries(desk)
+        if len(desk.units) == before:
+            return
+        desk.survey()
 
 
 def _nothing(desk: Desk, before: tuple[Load, ...], findings: tuple[Finding, ...]) -> Plan:

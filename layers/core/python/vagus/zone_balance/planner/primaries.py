@@ -17,16 +17,11 @@ PARTNERS = 8
 Zones = dict[str, list[int]]
 
 
-def even_primaries(desk: Desk) -> bool:
-    """Exchange until no zone has too many primaries, or none can give any; whether anything was exchanged."""
-    before = len(desk.units)
+def even_primaries(desk: Desk) -> None:
+    """Exchange until no zone has too many primaries, or none can give any."""
     for zones in tiers(desk):
         while (pair := uneven(desk, zones)) and _exchange(desk, zones[pair[0]], zones[pair[1]]):
             pass
-    if len(desk.units) == before:
-        return False
-    desk.survey()
-    return True
 
 
 def tiers(desk: Desk) -> list[Zones]:

@@ -84,7 +84,7 @@ def _for_another(desk: Desk, copy: int, heavy: int, light: int) -> bool:
     for twin in partners[:TRIES]:
         there, back = (copy, heavy, light), (twin, light, heavy)
         if desk.keeps_bytes(there, back) and (
-            desk.attempt("count", there, back, calm=True) or desk.attempt("count", back, there, calm=True)
+            desk.attempt("robust", there, back) or desk.attempt("robust", back, there)
         ):
             return True
     return False

@@ -5,10 +5,8 @@ all, and never two copies of one shard at once. Within a wave the sources keep t
 hold what it has and what comes. After every wave the engine has to be at rest, from the first that owes it nothing.
 """
 
-from collections import Counter
-
 from vagus.zone_balance.planner.board import Leg
-from vagus.zone_balance.planner.desk import CALM, Desk, Unit, count_traffic, fits
+from vagus.zone_balance.planner.desk import CALM, Desk, Traffic, Unit
 
 Waves = list[list[Unit]]
 
@@ -57,16 +55,14 @@ def _pack(desk: Desk, units: list[Unit], *, passing: bool) -> Waves | None:
 
 def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit], list[Unit]]:
     board = desk.board
-    traffic: Counter[tuple[str, int]] = Counter()
+    traffic = Traffic(desk)
     moving: set[int] = set()
     wave: list[Unit] = []
     later: list[Unit] = []
     for at, unit in enumerate(pending):
         _, legs = unit
-        where = all(board.at[copy] == source and board.shard[copy] not in moving for copy, source, _ in legs)
-        ready = where and fits(desk, legs, traffic) and (not passing or _calm(desk, legs)) and desk.legal(legs)
-        if ready:
-            traffic.update(count_traffic(board, legs))
+        here = all(board.at[copy] == source and board.shard[copy] not in moving for copy, source, _ in legs)
+        if here and (not passing or _calm(desk, legs)) and desk.legal(legs) and traffic.takes(legs):
             for copy, _, target in legs:
                 board.move(copy, target)
                 moving.add(board.shard[copy])
@@ -89,4 +85,4 @@ def _at_rest(desk: Desk) -> bool:
 
 def _calm(desk: Desk, legs: tuple[Leg, ...]) -> bool:
     """Whether a unit is harmless in another order too; where no band can say so, the wave is judged at its end."""
-    return not desk.banded(legs) or desk.harmless(legs)
+    return desk.harmless(legs) or not desk.banded(legs)
