@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from vagus.fleet import ClusterSpec
-from vagus.plan import Done, Plan, Steps, Wait
+from vagus.plan import Ask, Done, Plan, Steps, Wait
 from vagus.procedure import lease as leases
 from vagus.procedure import loop, rows
 from vagus.procedure.room import Room
@@ -31,7 +31,8 @@ class ShownStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """The plan of one capability. `next`: what would be done now; `foreseen`: what is likely to follow, never trusted.
+    """The plan of one capability. `next`: what would be done now, or what a person is asked for; `foreseen`:
+    what is likely to follow, never trusted.
 
     `held_back`: why a run would not do it at this moment; empty if it would. `way_out`: what a person does about it.
     """
@@ -86,7 +87,7 @@ def _of_room(world: World, spec: ClusterSpec, seen: Rows, room: Room) -> Shown:
         message=decided.message,
         next=now,
         foreseen=later,
-        wait_seconds=decided.seconds if isinstance(decided, Wait) else 0,
+        wait_seconds=decided.seconds if isinstance(decided, Wait | Ask) else 0,
         held_back=_held_back(seen, room, decided, world.now()),
         way_out=WAYS_OUT.get(decided.reason, ""),
     )
@@ -94,7 +95,7 @@ def _of_room(world: World, spec: ClusterSpec, seen: Rows, room: Room) -> Shown:
 
 def _steps(decided: Plan) -> tuple[tuple[ShownStep, ...], tuple[ShownStep, ...]]:
     """Only the first step is ever done; then the cluster is looked at again."""
-    if isinstance(decided, Steps):
+    if isinstance(decided, Steps | Ask):
         first, *others = decided.steps
         return (_shown(first),), tuple(_shown(step) for step in (*others, *decided.foreseen))
     return (), tuple(_shown(step) for step in decided.foreseen)
@@ -114,8 +115,6 @@ def _held_back(seen: Rows, room: Room, decided: Plan, now: float) -> str:
     head, lease = seen.head(room.name), seen.lease(room.concern)
     if isinstance(decided, Done):
         return ""
-    if head.state == "paused":
-        return f"{room.name} is stopped by {head.paused_by or 'a person'}: the keeper alone goes on"
     if leases.held_by_other(lease, head.execution, now):
         return f"{lease.holder} writes to this cluster's {room.concern} for {lease.expires - now:.0f} s more"
     if head.state == "idle" and now < head.not_before:
@@ -124,12 +123,12 @@ def _held_back(seen: Rows, room: Room, decided: Plan, now: float) -> str:
 
 
 def _exit_code(shown: Shown) -> int:
-    return {"Done": NOTHING_DUE, "Steps": DUE, "Wait": DUE, "Blocked": PERSON_NEEDED}[shown.plan]
+    return {"Done": NOTHING_DUE, "Steps": DUE, "Wait": DUE, "Ask": PERSON_NEEDED, "Blocked": PERSON_NEEDED}[shown.plan]
 
 
 # -- for people ------------------------------------------------------------------------------------------------------
 
-COLOURS = {"Done": "green", "Steps": "yellow", "Wait": "yellow", "Blocked": "red"}
+COLOURS = {"Done": "green", "Steps": "yellow", "Wait": "yellow", "Ask": "magenta", "Blocked": "red"}
 
 
 def _for_people(many: list[Shown]) -> RenderableType:
@@ -149,7 +148,7 @@ def _one(shown: Shown) -> Text:
     if shown.wait_seconds:
         text.append(f"\n  it would look again in {shown.wait_seconds} s")
     for step in shown.next:
-        text.append(f"\n  now      {step.sentence}", style="bold")
+        text.append(f"\n  {'asks for' if shown.plan == 'Ask' else 'now     '} {step.sentence}", style="bold")
         text.append(f"  ({step.nature})", style="dim")
     for step in shown.foreseen:
         text.append(f"\n  foreseen {step.sentence}", style="dim")

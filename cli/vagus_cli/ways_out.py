@@ -14,7 +14,8 @@ WAYS_OUT: Mapping[Reason, str] = {
     Reason.UNREACHABLE: "Look whether the nodes run, whether their certificate is valid, and whether the functions' "
     "security group may reach port 9200. Waiting instances are kept meanwhile.",
     Reason.FORMING: "If it lasts, read the boot log of the managers: more than half of them have to join.",
-    Reason.OBSERVING: "Set `mode: act` in the fleet file and deploy, once the plans shown are what you want.",
+    Reason.OBSERVING: "Set `mode: approve` (or `act`) in the fleet file and deploy, once the plans shown are what "
+    "you want.",
     Reason.CANNOT_SEE_ALL: "Give the read role the missing privilege on all indices, hidden ones included.",
     Reason.WRONG_CLUSTER: "Stop, and find out which cluster answers: a second one has formed under this name, or "
     "its nodes are tagged wrongly. Nothing is written to it.",
@@ -34,5 +35,7 @@ WAYS_OUT: Mapping[Reason, str] = {
     Reason.DENIED: "Give the function or the certificate's role the permission that the message names: deploy, if it "
     "is one of ours; else see which policy of the account or the key denies it.",
     Reason.PAUSED_BY_RULE: "Put right what the message names; the drain then goes on by itself.",
-    Reason.PAUSED: "The keeper goes on. `vagus status` says who stopped it; what is set on the cluster stays.",
+    Reason.PAUSED: "`vagus resume CLUSTER`, once the cause of the stop is gone. Until then the keeper goes on, and "
+    "what is set on the cluster stays.",
+    Reason.APPROVAL_NEEDED: "Read the steps, then `vagus approve CLUSTER`, or do nothing: the instance is kept.",
 }

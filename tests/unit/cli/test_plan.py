@@ -29,6 +29,11 @@ def _leaves_observed(scene: Scene) -> None:
     scene.mode("observe")
 
 
+def _leaves_to_be_approved(scene: Scene) -> None:
+    _leaves(scene)
+    scene.mode("approve")
+
+
 def _leaves_unreachable(scene: Scene) -> None:
     _leaves(scene)
     scene.engine.unreachable = True
@@ -49,11 +54,12 @@ CASES: dict[str, tuple[Callable[[Scene], None], int, str, str]] = {
     "nothing leaves": (lambda _: None, 0, "Done NOTHING_LEAVES", "no instance leaves"),
     "one leaves": (_leaves, 3, "Steps DRAINING", "now      exclude i-"),
     "one leaves, the mode is observe": (_leaves_observed, 0, "Done OBSERVING", "foreseen exclude i-"),
+    "one leaves, the mode is approve": (_leaves_to_be_approved, 4, "Ask APPROVAL_NEEDED", "asks for exclude i-"),
     "one leaves, a person stopped it": (
         _leaves_while("head#zone_balance", Head(state="paused", paused_by="anna")),
-        3,
-        "Steps DRAINING",
-        "held back: zone_balance is stopped by anna: the keeper alone goes on",
+        4,
+        "Blocked PAUSED",
+        "stopped by anna; held back: exclude i-",
     ),
     "one leaves, another writes": (
         _leaves_while("lease#topology", Lease(holder="other-run", token=4, expires=NOON + 30)),

@@ -155,12 +155,6 @@ THEIRS = Lease(holder="claims-rolling_upgrade-7", token=4, expires=NOW + 30)
 DENIED = {"Error": "Denied", "Cause": "autoscaling:CompleteLifecycleAction"}
 
 FIRST: dict[str, tuple[Call, dict[str, Any], str, Reason]] = {
-    "a person stopped it": (
-        CALL,
-        {"head__zone_balance": msgspec.structs.replace(RUNS, state="paused")},
-        "EndRun",
-        Reason.PAUSED,
-    ),
     "a younger generation runs": (_call(generation=0), {}, "EndRun", Reason.HANDED_OVER),
     "the last step was denied": (_call(failures=1, error=DENIED), {}, "Wait", Reason.DENIED),
     "too many failures in a row": (

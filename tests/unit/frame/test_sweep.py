@@ -113,14 +113,15 @@ def test_a_run_that_was_never_started_is() -> None:
     assert world.machines.status(RAN.execution) == "RUNNING"
 
 
-def test_a_stop_in_the_console_is_a_pause_that_no_sweep_ends() -> None:
-    world = World().known()
-    world.groups.scale_in(FIRST)
-    _swept(world)
-    world.machines.end("claims-zone_balance-1", "ABORTED")
-    assert [_swept(world).result for _ in range(3)] == ["paused"] * 3
+def test_a_stop_in_the_console_is_a_pause_of_which_a_person_is_told_once() -> None:
+    world = World().known().when("scale in", lambda _: True, lambda world: world.groups.scale_in(FIRST))
+    world.when("stop", lambda world: FIRST in world.excluded(), lambda world: world.stop("claims-zone_balance-1"))
+    world.run(hours=1)
     assert "Stop" in world.head().paused_by
-    assert list(world.machines.started) == ["claims-zone_balance-1"]
+    assert world.pages == ["claims: PAUSED"]
+    assert [_swept(world).result for _ in range(3)] == ["paused"] * 3
+    assert list(world.machines.started) == ["claims-zone_balance-1", "claims-zone_balance-2"]
+    assert world.instances("Terminating:Wait") == [FIRST]
 
 
 def test_failed_runs_are_started_again_three_times() -> None:
@@ -130,9 +131,9 @@ def test_failed_runs_are_started_again_three_times() -> None:
         assert _swept(world).result == "started"
         world.machines.end(f"claims-zone_balance-{generation}", "FAILED")
         assert _swept(world).result == ("failed" if generation <= len(BACK_OFF) else "paused")
-        assert _swept(world).result == ("idle" if generation <= len(BACK_OFF) else "paused")
+        assert _swept(world).result == ("idle" if generation <= len(BACK_OFF) else "started")
         world.clock.now += BACK_OFF[min(generation, len(BACK_OFF)) - 1]
-    assert len(world.machines.started) == 1 + len(BACK_OFF)
+    assert len(world.machines.started) == 2 + len(BACK_OFF), "the last one tells a person, and does nothing"
 
 
 def test_a_cluster_that_fails_keeps_no_other_from_being_looked_at() -> None:

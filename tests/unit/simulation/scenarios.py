@@ -7,6 +7,7 @@ from tests.unit.simulation.world import World, spec
 
 from vagus import owned
 from vagus.owned import SettingsUpdate
+from vagus.plan import Ask
 from vagus.ports import Put
 from vagus.procedure import rows
 from vagus.procedure.rows import Lease
@@ -257,6 +258,69 @@ def a_cluster_that_nobody_noted_yet(**options: Any) -> World:
     return World(**options)
 
 
+# -- people ----------------------------------------------------------------------------------------------------------
+
+
+def stopped(world: World) -> bool:
+    return world.head().paused
+
+
+def asked(world: World) -> bool:
+    return isinstance(world.shown(), Ask)
+
+
+def noticed() -> Callable[[World], bool]:
+    """A person has seen that something is to be approved, and it still is."""
+    since_a_while = later(90, asked)
+    return lambda world: since_a_while(world) and asked(world)
+
+
+def to_be_approved(**options: Any) -> World:
+    world = World(spec=spec(mode="approve"), **options).known()
+    world.engine.create_index("notes", shards=3, replicas=1, size=DRAIN)
+    return world.when("scale in", always, leave(FIRST))
+
+
+def a_person_approves(**options: Any) -> World:
+    return to_be_approved(**options).when("approved", noticed(), lambda world: world.approve(4 * 3600))
+
+
+def an_approval_expires_before_the_instance_is_let_go(**options: Any) -> World:
+    world = a_short_approval(**options)
+    return world.when("approved again", noticed(), lambda world: world.approve(4 * 3600))
+
+
+def a_short_approval(**options: Any) -> World:
+    """Long enough to begin, too short to end."""
+    return to_be_approved(**options).when("approved", noticed(), lambda world: world.approve(18))
+
+
+def another_leaves_than_was_approved(**options: Any) -> World:
+    world = a_person_approves(**options)
+    world.when("scale in", excluded_is(FIRST), leave(FOURTH))
+    return world.when("approved too", noticed(), lambda world: world.approve(4 * 3600))
+
+
+def a_person_stops_and_resumes_halfway(**options: Any) -> World:
+    world = one_leaves(**options).when("stop", excluded_is(FIRST), World.halt)
+    return world.when("resume", later(400, stopped), World.resume)
+
+
+def _runs(world: World) -> list[str]:
+    return [name for name, one in world.executions.items() if not one.ended]
+
+
+def _abort(world: World) -> None:
+    for name in _runs(world):
+        world.stop(name)
+
+
+def a_stop_in_the_console_and_a_resume(**options: Any) -> World:
+    world = one_leaves(**options)
+    world.when("abort", lambda world: excluded_is(FIRST)(world) and bool(_runs(world)), _abort)
+    return world.when("resume", later(400, stopped), World.resume)
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     make.__name__: make
     for make in (
@@ -284,5 +348,10 @@ SCENARIOS: Mapping[str, Scenario] = {
         an_event_of_an_instance_that_nobody_knows,
         stale_exclusions_of_an_earlier_life,
         a_cluster_that_nobody_noted_yet,
+        a_person_approves,
+        an_approval_expires_before_the_instance_is_let_go,
+        another_leaves_than_was_approved,
+        a_person_stops_and_resumes_halfway,
+        a_stop_in_the_console_and_a_resume,
     )
 }

@@ -22,9 +22,11 @@ from vagus.aws.fake import FakeExecutions, FakeParameters, FakeTable
 from vagus.errors import Conflict, Malformed
 from vagus.fleet import ClusterSpec, Engine, NodeGroup
 from vagus.owned import SettingsUpdate
-from vagus.policy import ZoneBalance
+from vagus.plan import Ask, Plan
+from vagus.policy import Mode, ZoneBalance
 from vagus.ports import Put
-from vagus.procedure import intake, keeper, loop, records, rows
+from vagus.procedure import head as heads
+from vagus.procedure import intake, keeper, loop, people, records, rows
 from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
@@ -69,6 +71,7 @@ def spec(
     name: str = "claims",
     nowhere: Literal["hold", "one_zone_at_a_time"] = "hold",
     managers: int = 0,
+    mode: Mode = "act",
 ) -> ClusterSpec:
     """A declared cluster: nodes of one kind, or `managers` of their own in each zone beside data nodes."""
     groups = {"data": NodeGroup(roles=("data",) if managers else ("cluster_manager", "data"), per_zone=per_zone)}
@@ -80,7 +83,7 @@ def spec(
         engine=Engine(version="3.4.0"),
         zones=zones,
         groups=groups,
-        zone_balance=ZoneBalance(mode="act", nowhere_to_go=nowhere),
+        zone_balance=ZoneBalance(mode=mode, nowhere_to_go=nowhere),
     )
 
 
@@ -300,6 +303,30 @@ class World:
         """A person presses Stop in the console: no Catch runs."""
         self.executions[name].ended = "ABORTED"
         self.machines.end(name, "ABORTED")
+
+    # -- people --------------------------------------------------------------------------------------------------
+
+    def shown(self) -> Plan:
+        """What a person who asks for a dry run is shown."""
+        reads = Reads(groups=self.groups, search=lambda _: self.engine)
+        return loop.plan_for(ZONE_BALANCE, reads, self.spec, self.seen(), None, self.clock.now)
+
+    def approve(self, seconds: float) -> None:
+        """A person approves what is asked for."""
+        plan = self.shown()
+        assert isinstance(plan, Ask)
+        steps = (*plan.steps, *plan.foreseen)
+        given = people.approved("zone_balance", steps, person="ada", now=self.clock.now, seconds=seconds)
+        people.approve(self.table, self.spec.name, given)
+
+    def halt(self) -> None:
+        """`vagus stop`."""
+        people.stop(self.table, self.spec.name, "zone_balance", person="ada", why="an audit", now=self.clock.now)
+
+    def resume(self) -> None:
+        """`vagus resume`."""
+        people.resume(self.table, self.spec.name, "zone_balance")
+        heads.ensure_running(self.table, self.machines, self.spec.name, "zone_balance", self.clock.now, self.iso())
 
     def decide(self, call: Call) -> Answer:
         """The function that decides."""

@@ -42,6 +42,13 @@ class Wait(_Plan, frozen=True, kw_only=True):
     page: bool = False
 
 
+class Ask(_Plan, frozen=True, kw_only=True):
+    """`steps[0]` needs a person's approval: look again in `seconds` whether there is one. A person is told once."""
+
+    steps: tuple[AnyStep, ...]
+    seconds: int
+
+
 class Done(_Plan, frozen=True, kw_only=True):
     """Nothing is to be done."""
 
@@ -55,11 +62,11 @@ class Blocked(_Plan, frozen=True, kw_only=True):
     open_deadline: bool = False
 
 
-Plan = Steps | Wait | Done | Blocked
+Plan = Steps | Wait | Ask | Done | Blocked
 
-PlanKind = Literal["Steps", "Wait", "Done", "Blocked"]
+PlanKind = Literal["Steps", "Wait", "Ask", "Done", "Blocked"]
 
 
 def pages(plan: Plan) -> bool:
     """Whether a person has to know of this plan."""
-    return isinstance(plan, Blocked) or (isinstance(plan, Wait) and plan.page)
+    return isinstance(plan, Ask | Blocked) or (isinstance(plan, Wait) and plan.page)

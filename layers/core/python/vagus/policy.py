@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Mode = Literal["observe", "act"]
+Mode = Literal["observe", "approve", "act"]
 
 Waiver = Literal["spot"]
 """Rules of `vagus.group_safety` that an owner may waive: nodes that hold data or vote may be Spot instances."""

@@ -38,6 +38,9 @@ class Reason(StrEnum):
     FORMING = "FORMING"
     """The cluster has not formed yet."""
 
+    APPROVAL_NEEDED = "APPROVAL_NEEDED"
+    """The mode is `approve`, and no approval covers the next step."""
+
     # end
     NOTHING_LEAVES = "NOTHING_LEAVES"
     """No instance leaves and nothing of ours is left behind."""

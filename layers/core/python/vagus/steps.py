@@ -42,6 +42,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True
         """What it is done to: the node, instance or cluster that a record names."""
         return ""
 
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """What an approval of this step has to name: each node, instance or group that it touches."""
+        return tuple(self.subject.split(",")) if self.subject else ()
+
 
 # -- cluster settings ------------------------------------------------------------------------------------------------
 
@@ -187,6 +192,10 @@ class SetGroupSize(Step, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         return self.group
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        return (f"{self.group} to {self.declared}",)
 
 
 class Heartbeat(Step, frozen=True, kw_only=True):

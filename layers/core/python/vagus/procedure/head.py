@@ -41,15 +41,27 @@ def open_intent(table: Table, cluster: str, intent: Intent) -> bool:
     raise Conflict(f"{cluster}: intent {intent.id} lost {ATTEMPTS} races for the head row")
 
 
-def ensure_running(table: Table, executions: Executions, cluster: str, capability: str, now: float, iso: str) -> bool:
-    """Start the capability's execution unless one runs, or it is paused or backing off. `True` if it now runs."""
+def ensure_running(
+    table: Table,
+    executions: Executions,
+    cluster: str,
+    capability: str,
+    now: float,
+    iso: str,
+    *,
+    although_paused: bool = False,
+) -> bool:
+    """Start the capability's execution unless one runs, or it is paused or backing off. `True` if it now runs.
+
+    `although_paused`: for a run that gives back what is ours, or tells a person what the stop holds back.
+    """
     for _ in range(ATTEMPTS):
         seen = rows.read(table, cluster)
         head = seen.head(capability)
-        if head.state == "paused" or (head.state == "idle" and now < head.not_before):
-            return False
         if head.state == "running":
             return _restart_if_never_started(executions, cluster, capability, head)
+        if (head.paused and not although_paused) or now < head.not_before:
+            return False
         try:
             started = _next_generation(table, seen, cluster, capability, iso)
         except Conflict:

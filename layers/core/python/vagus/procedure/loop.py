@@ -7,11 +7,11 @@ import msgspec
 
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
-from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait, pages
+from vagus.plan import Ask, Blocked, Done, Plan, Progress, Steps, Wait, pages
 from vagus.ports import Executions, Put, Table
+from vagus.procedure import consent, rows
 from vagus.procedure import head as heads
 from vagus.procedure import lease as leases
-from vagus.procedure import rows
 from vagus.procedure.records import Book, Record
 from vagus.procedure.room import Reads, Room, Writes
 from vagus.procedure.rows import Rows
@@ -27,8 +27,8 @@ BLOCKED_SECONDS = 60
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What the state machine carries from look to look.
 
-    `failures`: applies that failed in a row; `error` the last one's name and cause. `paged`: reasons that a person
-    was told of in this run.
+    `failures`: applies that failed in a row; `error` the last one's name and cause. `paged`: what a person was
+    told of in this run.
     """
 
     cluster: str
@@ -83,17 +83,9 @@ def look(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, no
 
 
 def plan_for(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Plan:
-    """What the room would do now, within its mode. The same call serves run, sweep and dry run."""
+    """What the room would do now, as far as people let it. The same call serves run, sweep and dry run."""
     observed = room.observe(reads, spec, seen, progress, now)
-    return in_mode(room.decide(observed, spec, now), room.mode(spec))
-
-
-def in_mode(plan: Plan, mode: str) -> Plan:
-    """`observe` shows and does nothing: neither a step, nor a page."""
-    if mode == "act" or isinstance(plan, Done):
-        return plan
-    steps = plan.steps if isinstance(plan, Steps) else plan.foreseen
-    return Done(reason=Reason.OBSERVING, message=f"mode observe: {plan.message}", foreseen=steps)
+    return consent.within(room.decide(observed, spec, now), room, spec, seen, now)
 
 
 def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Plan | None:
@@ -101,8 +93,6 @@ def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: fl
     head = seen.head(room.name)
     if head.generation != call.generation:
         return Done(reason=Reason.HANDED_OVER, message=f"{head.execution or 'another execution'} goes on")
-    if head.state == "paused":
-        return Blocked(reason=Reason.PAUSED, message=f"stopped by {head.paused_by or 'a person'}")
     if call.error and call.error.get("Error") == "Denied":
         return Blocked(reason=Reason.DENIED, message=call.error.get("Cause", "")[:500], open_deadline=True)
     if call.failures >= room.failures_in_a_row(spec):
@@ -126,14 +116,17 @@ def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: fl
 
 def _answer(plan: Plan, seen: Rows, call: Call) -> Answer:
     carried = msgspec.structs.replace(call, rounds=call.rounds + 1, progress=plan.progress, error=None)
-    page = pages(plan) and plan.reason not in call.paged
+    page = pages(plan) and _told_as(plan) not in call.paged
     if page:
-        carried = msgspec.structs.replace(carried, paged=(*call.paged, plan.reason))
+        carried = msgspec.structs.replace(carried, paged=(*call.paged, _told_as(plan)))
     subject = f"{call.cluster}: {plan.reason}"[:100]
     match plan:
         case Steps(steps=(first, *_)):
             return Answer(next=kind(first), plan=plan, seconds=0, page=page, subject=subject, step=first, call=carried)
         case Wait(seconds=seconds):
+            return Answer(next="Wait", plan=plan, seconds=seconds, page=page, subject=subject, step=None, call=carried)
+        case Ask(seconds=most):
+            seconds = min(most, 5 + call.rounds)
             return Answer(next="Wait", plan=plan, seconds=seconds, page=page, subject=subject, step=None, call=carried)
         case Blocked(open_deadline=True):
             carried = msgspec.structs.replace(carried, failures=0)
@@ -143,6 +136,13 @@ def _answer(plan: Plan, seen: Rows, call: Call) -> Answer:
     end = EndRun(seq=seen.head(call.capability).seq, reason=plan.reason, message=plan.message)
     ends: Literal["Done", "Blocked"] = "Done" if isinstance(plan, Done) else "Blocked"
     return Answer(next="EndRun", plan=plan, seconds=0, page=page, subject=subject, step=end, call=carried, ends=ends)
+
+
+def _told_as(plan: Plan) -> str:
+    """What a page is known by. A person is asked once for each step, and told of anything else once per reason."""
+    if isinstance(plan, Ask):
+        return f"{plan.reason}: {kind(plan.steps[0])} {', '.join(plan.steps[0].scope)}"
+    return plan.reason
 
 
 # -- act -------------------------------------------------------------------------------------------------------------
@@ -166,6 +166,8 @@ def act(room: Room, writes: Writes, executions: Executions, book: Book, call: Ca
 def _one_step(room: Room, writes: Writes, seen: Rows, book: Book, call: Call, step: AnyStep) -> Outcome:
     if type(step) not in room.handlers:
         raise Malformed(f"{room.name} has no handler for step {kind(step)}; deploy the version that decided it")
+    if why := consent.why_not(step, room, writes.spec, seen, writes.now):
+        return _superseded(call, why)
     lease = leases.renew(writes.table, seen, room.concern, call.execution, writes.now)
     handler = room.handlers[type(step)]
     if why := handler.check(writes, seen, step, lease.token):
@@ -211,8 +213,9 @@ def _end(room: Room, table: Table, seen: Rows, call: Call, step: EndRun) -> Outc
     if head.state == "running":
         if head.seq != step.seq:
             return _superseded(call, "a new intent came: look again")
+        state = "paused" if head.paused else "idle"
         ended = msgspec.structs.replace(
-            head, state="idle", execution="", reason=step.reason, message=step.message, failures=0, not_before=0.0
+            head, state=state, execution="", reason=step.reason, message=step.message, failures=0, not_before=0.0
         )
         puts.append(seen.put(f"head#{room.name}", ended))
     if puts:

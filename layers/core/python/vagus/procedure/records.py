@@ -45,6 +45,11 @@ def iso(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def epoch(at: str) -> float:
+    """Seconds since the epoch of what `iso` wrote."""
+    return datetime.fromisoformat(at).timestamp()
+
+
 class Book(msgspec.Struct, frozen=True, kw_only=True):
     """Where one function's records go."""
 

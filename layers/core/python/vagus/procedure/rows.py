@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from vagus.approval import Approval
 from vagus.errors import Malformed
 from vagus.intent import Intent
 from vagus.ports import Put, Row, Table
@@ -21,7 +22,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     `seq` grows with each intent; a run ends only if it saw the newest. `generation` names the execution
     `<cluster>-<capability>-<generation>`. `reason` and `message` are those of the last end. `failures` counts failed
-    executions in a row; `not_before` (epoch seconds) holds the next start back. `paused_by` says who stopped it.
+    executions in a row; `not_before` (epoch seconds) holds the next start back. `paused_by`, `paused_at` (ISO 8601) and
+    `paused_why` say who stopped it: state `paused` is that with no run under way.
     """
 
     seq: int = 0
@@ -34,6 +36,13 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     not_before: float = 0.0
     since: str = ""
     paused_by: str = ""
+    paused_at: str = ""
+    paused_why: str = ""
+
+    @property
+    def paused(self) -> bool:
+        """Whether disturbing steps are held back."""
+        return self.state == "paused" or bool(self.paused_by)
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +62,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     intents: tuple[Intent, ...] = ()
     closed: frozenset[str] = frozenset()
     leases: Mapping[str, Lease] = {}
+    approvals: tuple[Approval, ...] = ()
     identity: str | None = None
     sizes: Mapping[str, int] = {}
     plans: Mapping[str, Any] = {}
@@ -91,6 +101,7 @@ def read(table: Table, cluster: str) -> Rows:
         intents=tuple(intent for intent in intents if intent.closed is None),
         closed=frozenset(intent.id for intent in intents if intent.closed is not None),
         leases={key.removeprefix("lease#"): _decoded(row, Lease) for key, row in _of(rows, "lease#")},
+        approvals=tuple(_decoded(row, Approval) for _, row in _of(rows, "approval#")),
         identity=rows["identity"].data["uuid"] if "identity" in rows else None,
         sizes=rows["sizes"].data if "sizes" in rows else {},
         versions={key: row.version for key, row in rows.items()},

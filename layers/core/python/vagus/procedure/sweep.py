@@ -14,10 +14,11 @@ import msgspec
 from vagus.errors import Conflict
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.instances import Group
-from vagus.plan import Blocked, Done, Plan, Steps, Wait
+from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.ports import Executions, GroupsRead, Table
 from vagus.procedure import head as heads
 from vagus.procedure import loop, rows
+from vagus.procedure.records import iso
 from vagus.procedure.room import Reads, Room
 from vagus.procedure.rows import Head, Rows
 
@@ -77,17 +78,16 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
         head = seen.head(room.name)
         if head.state == "running":
             return self._held_against_truth(seen, spec, room, head, now, iso)
-        if head.state == "paused":
-            return Swept(cluster=spec.name, capability=room.name, result="paused", message=head.paused_by)
         if _quiet(reads, spec, seen, now):
             return Swept(cluster=spec.name, capability=room.name, result="quiet")
         plan = loop.plan_for(room, reads, spec, seen, None, now)
         note_plan(self.table, seen, room.name, plan, iso)
-        if not wants_run(plan, head):
-            return Swept(cluster=spec.name, capability=room.name, result="idle", message=plan.message)
-        started = heads.ensure_running(self.table, self.executions[room.name], spec.name, room.name, now, iso)
+        started = wants_run(plan, head) and heads.ensure_running(
+            self.table, self.executions[room.name], spec.name, room.name, now, iso, although_paused=True
+        )
+        without: Literal["paused", "idle"] = "paused" if head.paused else "idle"
         return Swept(
-            cluster=spec.name, capability=room.name, result="started" if started else "idle", message=plan.message
+            cluster=spec.name, capability=room.name, result="started" if started else without, message=plan.message
         )
 
     def _held_against_truth(self, seen: Rows, spec: ClusterSpec, room: Room, head: Head, now: float, iso: str) -> Swept:
@@ -108,25 +108,35 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
 def after_end(head: Head, status: str, now: float) -> Head:
     """The head row of a run whose execution ended without noting it.
 
-    A person's Stop in the console is a pause. A failed or timed-out one is tried again after a back-off, three times.
+    A person's Stop in the console is a pause, of which the next sweep has a person told. A failed or timed-out one is
+    tried again after a back-off, three times. One that was paused stays so.
     """
-    ended = msgspec.structs.replace(head, state="idle", execution="", message=f"{head.execution}: {status}")
-    if status == "ABORTED":
-        return msgspec.structs.replace(ended, state="paused", paused_by="a Stop in the Step Functions console")
+    state: Literal["paused", "idle"] = "paused" if head.paused else "idle"
+    ended = msgspec.structs.replace(head, state=state, execution="", message=f"{head.execution}: {status}")
     if status == "SUCCEEDED":
         return ended
+    if head.paused:
+        return msgspec.structs.replace(ended, not_before=now + BACK_OFF[-1])
+    if status == "ABORTED":
+        return _paused(ended, "a Stop in the Step Functions console", now)
     if head.failures >= len(BACK_OFF):
-        return msgspec.structs.replace(ended, state="paused", paused_by=f"{head.failures + 1} failed executions")
+        return _paused(ended, f"{head.failures + 1} failed executions", now)
     return msgspec.structs.replace(
         ended, failures=head.failures + 1, not_before=now + BACK_OFF[head.failures], reason=status
     )
 
 
+def _paused(head: Head, by: str, now: float) -> Head:
+    return msgspec.structs.replace(head, state="paused", paused_by=by, paused_at=iso(now), paused_why=head.message)
+
+
 def wants_run(plan: Plan, head: Head) -> bool:
     """Whether a plan is worth an execution: it does something, or a person has not been told yet."""
     match plan:
-        case Steps() | Wait() | Blocked(open_deadline=True):
+        case Steps() | Wait() | Ask() | Blocked(open_deadline=True):
             return True
+        case Blocked() if head.paused:
+            return (head.reason, head.message) != (plan.reason, plan.message)
         case Done():
             return bool(head.reason) and head.reason != plan.reason
         case _:

@@ -1,0 +1,80 @@
+"""Who lets a plan go on: the mode, a stop, an approval. Asked after each decision, and again before each step.
+
+- `observe`  shows, and writes nothing
+- a stop     holds back all but protective steps; the run ends with a page, the keeper goes on
+- `approve`  asks before a disturbing step that no approval in force covers
+
+Nothing here withdraws what is set.
+"""
+
+from vagus import approval
+from vagus.fleet import ClusterSpec
+from vagus.plan import Ask, Blocked, Done, Plan, Steps
+from vagus.procedure.room import Room
+from vagus.procedure.rows import Head, Rows
+from vagus.reasons import Reason
+from vagus.steps import AnyStep, Step
+
+ASK_SECONDS = 60
+"""The longest time between two looks for an approval; the first are sooner."""
+
+
+def within(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> Plan:
+    """The plan, as far as people let it. `now`: epoch seconds."""
+    if room.mode(spec) == "observe":
+        return _observed(plan)
+    plan = _unless_stopped(plan, seen.head(room.name))
+    return _if_approved(plan, room, spec, seen, now) if room.mode(spec) == "approve" else plan
+
+
+def why_not(step: Step, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> str | None:
+    """Why a step may not be done now, after all; `None` if it may. For the function that writes, with fresh rows."""
+    mode, head = room.mode(spec), seen.head(room.name)
+    if mode == "observe":
+        return "the mode is observe: nothing is written"
+    if step.protective:
+        return None
+    if head.paused:
+        return stopped(head)
+    approvals = approval.in_force(seen.approvals, room.name, now)
+    return "no approval in force covers it" if mode == "approve" and not approval.covers(approvals, step) else None
+
+
+def stopped(head: Head) -> str:
+    """By whom, since when and why a capability is stopped, for a person."""
+    since = f" at {head.paused_at}" if head.paused_at else ""
+    why = f" ({head.paused_why})" if head.paused_why else ""
+    return f"stopped by {head.paused_by or 'a person'}{since}{why}"
+
+
+def _observed(plan: Plan) -> Plan:
+    """Neither a step, nor a page."""
+    if isinstance(plan, Done):
+        return plan
+    return Done(reason=Reason.OBSERVING, message=f"mode observe: {plan.message}", foreseen=_foreseen(plan))
+
+
+def _unless_stopped(plan: Plan, head: Head) -> Plan:
+    """The message holds no number that changes from look to look: a person is told again when it changes."""
+    if not head.paused or isinstance(plan, Done) or (isinstance(plan, Steps) and plan.steps[0].protective):
+        return plan
+    held = f"held back: {plan.steps[0].sentence}" if isinstance(plan, Steps) else f"meanwhile: {plan.reason}"
+    return Blocked(reason=Reason.PAUSED, message=f"{stopped(head)}; {held}", foreseen=_foreseen(plan))
+
+
+def _if_approved(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> Plan:
+    approvals = approval.in_force(seen.approvals, room.name, now)
+    if not isinstance(plan, Steps) or approval.covers(approvals, plan.steps[0]):
+        return plan
+    return Ask(
+        reason=Reason.APPROVAL_NEEDED,
+        message=f"{plan.message}. Approve it with `vagus approve {spec.name}`; until then nothing is disturbed",
+        steps=plan.steps,
+        foreseen=plan.foreseen,
+        seconds=ASK_SECONDS,
+        progress=plan.progress,
+    )
+
+
+def _foreseen(plan: Plan) -> tuple[AnyStep, ...]:
+    return (*plan.steps, *plan.foreseen) if isinstance(plan, Steps) else plan.foreseen

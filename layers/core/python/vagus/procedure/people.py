@@ -1,0 +1,75 @@
+"""What people say to a capability on a cluster: stop, resume, approve. Each is one write of one row.
+
+A stop holds from the next step on. It kills no data: the keeper reads no row.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from vagus import approval
+from vagus.approval import Approval
+from vagus.errors import Conflict
+from vagus.ports import Table
+from vagus.procedure import rows
+from vagus.procedure.head import ATTEMPTS
+from vagus.procedure.records import iso
+from vagus.procedure.rows import Head
+from vagus.steps import Step
+
+HOUR = 3600.0
+DAY = 86_400
+LONGEST_APPROVAL = 7.0 * DAY
+"""An approval is for what is known now: a longer one would be mode `act` by another name."""
+
+
+def stop(table: Table, cluster: str, capability: str, *, person: str, why: str, now: float) -> Head:
+    """Hold back disturbing steps. A run ends by itself at its next look. The head row as it then is."""
+
+    def stopped(head: Head) -> Head:
+        state = "running" if head.state == "running" else "paused"
+        return msgspec.structs.replace(head, state=state, paused_by=person, paused_at=iso(now), paused_why=why)
+
+    return _changed(table, cluster, capability, stopped)
+
+
+def resume(table: Table, cluster: str, capability: str) -> Head:
+    """End a stop, whoever made it, and any back-off. The caller starts the run (`head.ensure_running`)."""
+
+    def resumed(head: Head) -> Head:
+        state = "running" if head.state == "running" else "idle"
+        cleared = msgspec.structs.replace(head, state=state, paused_by="", paused_at="", paused_why="")
+        return msgspec.structs.replace(cleared, failures=0, not_before=0.0)
+
+    return _changed(table, cluster, capability, resumed)
+
+
+def approved(capability: str, steps: Iterable[Step], *, person: str, now: float, seconds: float) -> Approval:
+    """The approval of these steps: what it would allow is in it, to be shown before it is written."""
+    return Approval(
+        capability=capability,
+        person=person,
+        given=iso(now),
+        expires=now + min(seconds, LONGEST_APPROVAL),
+        acts=approval.scope(steps),
+    )
+
+
+def approve(table: Table, cluster: str, given: Approval) -> None:
+    """Write an approval. Its row outlives it for a while, so that who allowed what can be read."""
+    seen = rows.read(table, cluster)
+    kept_until = int(given.expires) + rows.CLOSED_ROW_DAYS * DAY
+    key = f"approval#{given.capability}#{given.given}"
+    table.write(rows.partition(cluster), seen.put(key, given, kept_until))
+
+
+def _changed(table: Table, cluster: str, capability: str, change: Callable[[Head], Head]) -> Head:
+    for _ in range(ATTEMPTS):
+        seen = rows.read(table, cluster)
+        changed = change(seen.head(capability))
+        try:
+            table.write(rows.partition(cluster), seen.put(f"head#{capability}", changed))
+            return changed
+        except Conflict:
+            continue
+    raise Conflict(f"{cluster}: {ATTEMPTS} races for the head row of {capability} were lost; try again")

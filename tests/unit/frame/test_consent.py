@@ -1,0 +1,172 @@
+"""Who lets a plan go on: modes, a stop, approvals; and what people's words leave in the rows."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, put, seen
+from tests.unit.frame.test_loop import Bench
+from tests.unit.simulation.world import spec
+
+from vagus import approval
+from vagus.approval import Act, Approval
+from vagus.aws.fake import FakeTable
+from vagus.owned import SettingsUpdate
+from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
+from vagus.policy import Mode
+from vagus.procedure import consent, people
+from vagus.procedure.rows import Head, Rows
+from vagus.reasons import Reason
+from vagus.steps import ExcludeNodes, LetEmptyInstanceGo, PutSettingsRight, SetGroupSize, Step
+
+EXCLUDE = ExcludeNodes(intents=(), nodes=("i-1", "i-2"), update=SettingsUpdate())
+LET_GO = LetEmptyInstanceGo(instance="i-1", group="g", hook="h")
+TIDY = PutSettingsRight(closes=("leave-i-1",), update=SettingsUpdate())
+GROW = SetGroupSize(group="g", desired=2, declared=3)
+
+
+def _approval(*acts: Act, expires: float = NOW + 1, capability: str = "zone_balance") -> Approval:
+    return Approval(capability=capability, person="ada", given=ISO, expires=expires, acts=acts)
+
+
+FIRST, SECOND = Act("ExcludeNodes", "i-1"), Act("ExcludeNodes", "i-2")
+
+COVERED: dict[str, tuple[Step, tuple[Approval, ...], bool]] = {
+    "nothing is approved": (EXCLUDE, (), False),
+    "both nodes are": (EXCLUDE, (_approval(FIRST, SECOND),), True),
+    "one of two nodes is": (EXCLUDE, (_approval(FIRST),), False),
+    "each by another person": (EXCLUDE, (_approval(FIRST), _approval(SECOND)), True),
+    "it has run out": (EXCLUDE, (_approval(FIRST, SECOND, expires=NOW),), False),
+    "it is for another capability": (EXCLUDE, (_approval(FIRST, SECOND, capability="rolling_upgrade"),), False),
+    "the same node, another act": (LET_GO, (_approval(FIRST, SECOND),), False),
+    "a protective step needs none": (TIDY, (), True),
+    "a size on the way to the one approved": (GROW, (_approval(Act("SetGroupSize", "g to 3")),), True),
+    "another size than was approved": (GROW, (_approval(Act("SetGroupSize", "g to 4")),), False),
+}
+
+
+@pytest.mark.parametrize(("step", "approvals", "covered"), COVERED.values(), ids=COVERED.keys())
+def test_whether_approvals_cover_a_step(step: Step, approvals: tuple[Approval, ...], covered: bool) -> None:
+    assert approval.covers(approval.in_force(approvals, "zone_balance", NOW), step) is covered
+
+
+def test_what_is_approved_is_every_disturbing_step_that_is_foreseen() -> None:
+    assert approval.scope((EXCLUDE, LET_GO, TIDY)) == (FIRST, SECOND, Act("LetEmptyInstanceGo", "i-1"))
+
+
+def _steps(step: Any) -> Steps:
+    return Steps(steps=(step,), reason=Reason.DRAINING, message="because")
+
+
+WAIT = Wait(seconds=7, reason=Reason.SHARDS_MOVING, message="12 bytes left")
+DONE = Done(reason=Reason.NOTHING_LEAVES, message="x")
+STOPPED = Head(state="running", paused_by="ada", paused_at=ISO, paused_why="an audit")
+ALLOWED = Rows(cluster=CLUSTER, approvals=(_approval(FIRST, SECOND),))
+
+LET: dict[str, tuple[Plan, Mode, Rows, type[Plan], str]] = {
+    "observe shows": (_steps(EXCLUDE), "observe", ALLOWED, Done, "mode observe: because"),
+    "observe gives nothing back either": (_steps(TIDY), "observe", ALLOWED, Done, "mode observe"),
+    "act acts": (_steps(EXCLUDE), "act", Rows(cluster=CLUSTER), Steps, "because"),
+    "approve asks": (_steps(EXCLUDE), "approve", Rows(cluster=CLUSTER), Ask, "`vagus approve claims`"),
+    "approve goes on inside what was approved": (_steps(EXCLUDE), "approve", ALLOWED, Steps, "because"),
+    "approve asks outside of it": (_steps(LET_GO), "approve", ALLOWED, Ask, "because"),
+    "approve gives back without asking": (_steps(TIDY), "approve", Rows(cluster=CLUSTER), Steps, "because"),
+    "approve waits as before": (WAIT, "approve", Rows(cluster=CLUSTER), Wait, "12 bytes"),
+}
+
+
+@pytest.mark.parametrize(("plan", "mode", "rows", "kind", "words"), LET.values(), ids=LET.keys())
+def test_as_far_as_the_mode_lets_it(plan: Plan, mode: Mode, rows: Rows, kind: type[Plan], words: str) -> None:
+    bench = Bench(mode=mode)
+    found = consent.within(plan, bench.room(), spec(), rows, NOW)
+    assert isinstance(found, kind)
+    assert words in found.message
+
+
+HELD: dict[str, tuple[Plan, type[Plan], str]] = {
+    "a disturbing step": (_steps(EXCLUDE), Blocked, f"stopped by ada at {ISO} (an audit); held back: exclude i-1, i-2"),
+    "a protective step is not": (_steps(TIDY), Steps, "because"),
+    "a wait, without its numbers": (WAIT, Blocked, f"stopped by ada at {ISO} (an audit); meanwhile: SHARDS_MOVING"),
+    "an end is not": (DONE, Done, "x"),
+}
+
+
+@pytest.mark.parametrize("mode", ["approve", "act"])
+@pytest.mark.parametrize(("plan", "kind", "words"), HELD.values(), ids=HELD.keys())
+def test_what_a_stop_holds_back(mode: Mode, plan: Plan, kind: type[Plan], words: str) -> None:
+    rows = Rows(cluster=CLUSTER, heads={"zone_balance": STOPPED})
+    found = consent.within(plan, Bench(mode=mode).room(), spec(), rows, NOW)
+    assert isinstance(found, kind)
+    assert words in found.message
+
+
+NOT_NOW: dict[str, tuple[Step, Mode, Head, tuple[Approval, ...], str]] = {
+    "the mode became observe": (TIDY, "observe", Head(), (), "the mode is observe"),
+    "a person stopped it": (EXCLUDE, "act", STOPPED, (), "stopped by ada"),
+    "the approval ran out": (EXCLUDE, "approve", Head(), (_approval(FIRST, SECOND, expires=NOW),), "no approval"),
+}
+
+
+@pytest.mark.parametrize(("step", "mode", "row", "approvals", "words"), NOT_NOW.values(), ids=NOT_NOW.keys())
+def test_the_function_that_writes_asks_again(
+    step: Step, mode: Mode, row: Head, approvals: tuple[Approval, ...], words: str
+) -> None:
+    rows = Rows(cluster=CLUSTER, heads={"zone_balance": row}, approvals=approvals)
+    assert words in (consent.why_not(step, Bench(mode=mode).room(), spec(), rows, NOW) or "")
+
+
+def test_a_step_that_is_held_back_is_neither_recorded_nor_done() -> None:
+    bench = Bench(mode="observe")
+    outcome = bench.act()
+    assert (outcome.result, outcome.message) == ("superseded", "the mode is observe: nothing is written")
+    assert bench.done == []
+    assert bench.records.partitions() == ()
+    assert seen(bench.table).leases == {}
+
+
+def test_a_person_is_asked_once_for_each_step_and_looked_for_ever_less_often() -> None:
+    bench = Bench(_steps(EXCLUDE), mode="approve")
+    first = bench.look()
+    assert (first.next, first.page, first.seconds) == ("Wait", True, 5)
+    second = bench.look(first.call)
+    assert (second.page, second.seconds) == (False, 6)
+    late = bench.look(msgspec.structs.replace(second.call, rounds=1000))
+    assert late.seconds == consent.ASK_SECONDS
+    bench.plan = _steps(LET_GO)
+    assert bench.look(second.call).page
+
+
+def test_a_stop_leaves_the_run_under_way_to_end_by_itself() -> None:
+    table = FakeTable()
+    put(table, head__zone_balance=Head(state="running", generation=2, seq=4, execution="claims-zone_balance-2"))
+    people.stop(table, CLUSTER, "zone_balance", person="ada", why="an audit", now=NOW)
+    assert head(table).state == "running"
+    assert head(table).paused
+    assert (head(table).paused_by, head(table).paused_at, head(table).paused_why) == ("ada", ISO, "an audit")
+    people.resume(table, CLUSTER, "zone_balance")
+    assert head(table) == Head(state="running", generation=2, seq=4, execution="claims-zone_balance-2")
+
+
+def test_a_resume_ends_any_pause_and_any_back_off() -> None:
+    table = FakeTable()
+    put(table, head__zone_balance=Head(state="paused", seq=4, paused_by="4 failed", failures=3, not_before=NOW + 900))
+    assert people.resume(table, CLUSTER, "zone_balance") == Head(seq=4)
+
+
+def test_a_stop_is_written_whoever_writes_in_between() -> None:
+    table = RivalTable(lambda table: put(table, head__zone_balance=Head(seq=9)))
+    assert people.stop(table, CLUSTER, "zone_balance", person="ada", why="", now=NOW).seq == 9
+    assert head(table).paused_by == "ada"
+
+
+def test_an_approval_is_a_row_that_outlives_what_it_allows() -> None:
+    table = FakeTable()
+    given = people.approved("zone_balance", (EXCLUDE,), person="ada", now=NOW, seconds=60)
+    people.approve(table, CLUSTER, given)
+    assert seen(table).approvals == (given,)
+    assert given == _approval(FIRST, SECOND, expires=NOW + 60)
+
+
+def test_an_approval_for_ever_is_none() -> None:
+    given = people.approved("zone_balance", (EXCLUDE,), person="ada", now=NOW, seconds=1e9)
+    assert given.expires == NOW + people.LONGEST_APPROVAL

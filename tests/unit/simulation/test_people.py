@@ -1,0 +1,97 @@
+"""What people hold back, for longer than a hook's time-out: the instance lives, and a person was told."""
+
+from tests.unit.simulation.scenarios import (
+    FIRST,
+    FOURTH,
+    a_person_approves,
+    a_person_stops_and_resumes_halfway,
+    a_short_approval,
+    a_stop_in_the_console_and_a_resume,
+    another_leaves_than_was_approved,
+    excluded_is,
+    later,
+    one_leaves,
+    to_be_approved,
+)
+from tests.unit.simulation.world import World
+
+HOOK = 3600.0
+"""Seconds after which a terminate hook runs out, if nobody sends a heartbeat."""
+
+
+def _for(world: World, seconds: float) -> World:
+    end = world.clock.now + seconds
+    while world.clock.now < end:
+        world.step()
+    return world
+
+
+def _kept(world: World) -> None:
+    assert world.instances("Terminating:Wait") == [FIRST]
+    assert world.oracle.let_go == []
+    assert FIRST in world.engine.machines
+
+
+def test_what_nobody_approves_is_not_done_and_the_instance_is_kept() -> None:
+    world = _for(to_be_approved(), 2.5 * HOOK)
+    _kept(world)
+    assert world.excluded() == frozenset()
+    assert world.pages == ["claims: APPROVAL_NEEDED"]
+    assert world.head().state == "running", "it waits where a person can see it"
+
+
+def test_an_approval_that_ran_out_lets_nobody_go() -> None:
+    world = _for(a_short_approval(), 2.5 * HOOK)
+    _kept(world)
+    assert world.excluded() == {FIRST}, "what is set stays"
+    assert world.pages == ["claims: APPROVAL_NEEDED"] * 2, "once for each step that was asked for"
+
+
+def test_one_approval_is_enough_for_a_whole_drain() -> None:
+    world = a_person_approves().run()
+    assert world.pages == ["claims: APPROVAL_NEEDED"]
+    assert world.oracle.let_go == [FIRST]
+
+
+def test_an_approval_of_one_instance_is_none_of_another() -> None:
+    world = another_leaves_than_was_approved()
+    until_it_goes = excluded_is(FIRST)
+    while not until_it_goes(world):
+        world.step()
+    _for(world, 80)
+    assert FOURTH not in world.excluded()
+    assert world.run().oracle.let_go == [FIRST, FOURTH]
+    assert world.pages == ["claims: APPROVAL_NEEDED"] * 2
+
+
+def test_a_stop_holds_for_longer_than_a_hook_and_tells() -> None:
+    world = a_person_stops_and_resumes_halfway()
+    world.happenings.pop()
+    _for(world, 2.5 * HOOK)
+    _kept(world)
+    assert world.excluded() == {FIRST}
+    assert world.engine.shards.status() == "green"
+    assert set(world.pages) == {"claims: PAUSED"}
+    assert len(world.pages) == 2, "while shards move, and when only the stop keeps the instance"
+    assert world.head().state == "paused", "no run is under way"
+
+
+def test_a_stop_in_the_console_holds_as_long() -> None:
+    world = a_stop_in_the_console_and_a_resume()
+    world.happenings.pop()
+    _for(world, 2.5 * HOOK)
+    _kept(world)
+    assert "console" in world.head().paused_by
+    assert set(world.pages) == {"claims: PAUSED"}
+
+
+def test_what_is_ours_is_given_back_although_a_person_stopped_it() -> None:
+    world = one_leaves().when("stop", excluded_is(FIRST), World.halt)
+    world.when("ended by a person", later(100, excluded_is(FIRST)), _end)
+    world.run()
+    assert world.excluded() == frozenset()
+    assert (world.head().state, world.seen().intents) == ("paused", ())
+
+
+def _end(world: World) -> None:
+    world.groups.lose(FIRST)
