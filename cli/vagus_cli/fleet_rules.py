@@ -6,7 +6,7 @@ Each yields where (a path in the file) and a sentence that ends with the remedy.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus_cli.fleet_shape import Fault
@@ -31,8 +31,9 @@ OF_THE_NODE = (
     "network.",
     "node.",
     "path.",
-    "plugins.security.ssl.",
+    "plugins.security.",
     "transport.port",
+    "xpack.security.",
 )
 """Settings that the boot script or Vagus writes: a second value would stop the node, or be fought over."""
 
@@ -165,7 +166,7 @@ def client_network_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
     for number, block in enumerate(spec.network.clients):
         path = ("network", "clients", number)
         try:
-            network = ip_network(block)
+            network = IPv4Network(block)
         except ValueError as error:
             yield path, f"{error}: write a CIDR block such as 10.20.0.0/16"
             continue

@@ -44,7 +44,7 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     instance_type: str = "r7g.large"
     root_volume: Annotated[int, msgspec.Meta(ge=8, le=1024)] = 20
     data_volume: Annotated[int, msgspec.Meta(ge=10, le=65536)] = 100
-    heap: Annotated[str, msgspec.Meta(pattern=r"^\d+[mg]$")] = "8g"
+    heap: Annotated[str, msgspec.Meta(pattern=r"^[1-9]\d*[mg]$")] = "8g"
     adopted: Mapping[ZoneName, Annotated[str, msgspec.Meta(min_length=1, max_length=255)]] = {}
 
 

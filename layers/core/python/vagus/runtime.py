@@ -129,7 +129,7 @@ def _take(body: str, clusters: Fleet, parts: Parts) -> None:
 
 
 def sweep(parts: Parts = wiring) -> JsonObject:
-    """Look at every cluster. Raises nothing for one that fails: it is named, and logged as an error."""
+    """Look at every cluster. One that fails keeps no other from being looked at; in the end `SweepFailed` names it."""
     now = time.time()
     every = Sweep(
         reads=parts.reads(), table=parts.table(), fleet=fleet.deployed(), rooms=ROOMS, executions=parts.executions()
@@ -139,7 +139,13 @@ def sweep(parts: Parts = wiring) -> JsonObject:
         (logger.error if one.result == "failed" else logger.info)("swept", extra={"found": _plain(one)})
     for found in safety.examine(parts.group_facts(), parts.table(), fleet.deployed(), now, iso(now)):
         _tell(found, now)
+    if failed := [f"{one.cluster}: {one.message}" for one in swept if one.result == "failed"]:
+        raise SweepFailed("; ".join(failed))
     return {"swept": [_plain(one) for one in swept]}
+
+
+class SweepFailed(VagusError):
+    """Some cluster could not be swept: the function's error is what its alarm counts."""
 
 
 def _tell(found: safety.Examined, now: float) -> None:

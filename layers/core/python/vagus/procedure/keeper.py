@@ -44,9 +44,9 @@ def keep(groups: GroupsWrite, clusters: Collection[str], note: Callable[[str, He
     failed: list[str] = []
     for beat in due(described, clusters):
         try:
-            groups.heartbeat(beat.group, beat.hook, beat.instance)
-            sent.append(beat)
-            note("sent", beat)
+            if groups.heartbeat(beat.group, beat.hook, beat.instance):  # else no hook waits any more
+                sent.append(beat)
+                note("sent", beat)
         except Exception as error:  # noqa: BLE001  (whatever one raises, the other instances must be kept)
             failed.append(f"{beat.instance}: {type(error).__name__}: {error}")
     return Kept(sent=tuple(sent), failed=tuple(failed), unprotected=_unprotected(described, clusters))

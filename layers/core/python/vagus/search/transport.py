@@ -70,7 +70,7 @@ class Transport:
         for address in list(self._order):
             try:
                 return self._ask(address, method, path, body)
-            except (Unreachable, NotReady) as error:
+            except (Unreachable, Throttled) as error:  # a node that is busy says nothing of the next one
                 failures.append(error)
             if monotonic() > until:
                 break
@@ -166,6 +166,8 @@ def _worst(failures: Sequence[Transient]) -> Transient:
         return Untrusted(said, sent=any(error.sent for error in untrusted))
     if any(isinstance(error, NotReady) for error in failures):
         return NotReady(said)
+    if any(isinstance(error, Throttled) for error in failures):
+        return Throttled(said)
     if failures and all(isinstance(error, NotSent) for error in failures):
         return NotSent(said)
     return Unreachable(said)

@@ -3,7 +3,7 @@
 import msgspec
 
 from vagus.cluster import Cluster, Unseen
-from vagus.errors import Denied, Throttled, Unreachable, VagusError
+from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.plan import Progress
 from vagus.ports import SearchRead
@@ -38,7 +38,7 @@ def see(search: SearchRead) -> Cluster | Unseen:
         return Unseen(reason="DENIED", message=str(error))
     except Throttled as error:
         return Unseen(reason="THROTTLED", message=str(error))
-    except Unreachable as error:
+    except (Unreachable, Refused, Malformed) as error:  # a secret without a certificate is Refused or Malformed
         return Unseen(reason="UNREACHABLE", message=str(error))
 
 
