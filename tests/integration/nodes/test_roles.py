@@ -46,12 +46,12 @@ CHANGES: list[Request] = [
     ("PUT", "/_cluster/settings", {"persistent": {"cluster.metadata.vagus.test": "1"}}),
     ("POST", "/patients/_flush", None),
     ("POST", "/_flush", None),
+]
+NEVER: list[Request] = [
     ("POST", "/_cluster/reroute", {"commands": []}),
     ("POST", "/_cluster/reroute?dry_run=true", {"commands": []}),
     ("POST", "/_cluster/voting_config_exclusions?node_names=MANAGER&timeout=20s", None),
     ("DELETE", "/_cluster/voting_config_exclusions?wait_for_removal=false", None),
-]
-NEVER: list[Request] = [
     ("GET", "/.opendistro_security/_search", None),
     ("PUT", "/patients/_settings", {"index.number_of_replicas": 1}),
     ("POST", "/patients/_close", None),

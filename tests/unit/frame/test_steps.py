@@ -1,0 +1,61 @@
+"""One vocabulary: whatever a step declares is what is decoded, routed, granted and recorded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from vagus.procedure.room import Room
+from vagus.rooms import ROOMS
+from vagus.steps import FRAME, AnyStep, EndRun, HandOver, Heartbeat, Step
+
+ROLES = Path(__file__).parents[3] / "nodes/security/roles.yml"
+KINDS: tuple[type[Step], ...] = get_args(AnyStep)
+KEEPERS = (Heartbeat,)
+
+
+def public(kind: type[Step]) -> Iterator[type[Step]]:
+    """Every kind that is not a mere base of others."""
+    for sub in kind.__subclasses__():
+        yield from public(sub)
+        if not sub.__name__.startswith("_"):
+            yield sub
+
+
+def test_every_kind_can_be_decoded() -> None:
+    assert set(public(Step)) == set(KINDS)
+
+
+def test_every_kind_has_somebody_who_does_it() -> None:
+    done = {kind for room in ROOMS.values() for kind in room.handlers}
+    assert done | {EndRun, HandOver} | set(KEEPERS) == set(KINDS)
+
+
+@pytest.mark.parametrize("room", ROOMS.values(), ids=ROOMS.keys())
+def test_a_rooms_kinds_are_those_that_it_can_do_and_the_frames(room: Room) -> None:
+    assert set(room.kinds) == set(room.handlers) | set(FRAME)
+
+
+def test_the_cluster_role_that_writes_may_do_what_steps_declare_and_no_more() -> None:
+    role = yaml.safe_load(ROLES.read_text())["vagus_write"]
+    granted = {
+        *role["cluster_permissions"],
+        *(one for part in role["index_permissions"] for one in part["allowed_actions"]),
+    }
+    writes = {action for action in granted if ":monitor/" not in action}
+    assert writes == {action for kind in KINDS for action in kind.search}
+
+
+def test_the_cluster_role_that_reads_only_monitors() -> None:
+    role = yaml.safe_load(ROLES.read_text())["vagus_read"]
+    granted = [
+        *role["cluster_permissions"],
+        *(one for part in role["index_permissions"] for one in part["allowed_actions"]),
+    ]
+    assert [action for action in granted if ":monitor/" not in action] == []
+
+
+def test_titles_are_one_each() -> None:
+    assert len({kind.title for kind in KINDS}) == len(KINDS)
