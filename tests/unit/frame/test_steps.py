@@ -38,6 +38,13 @@ def test_a_rooms_kinds_are_those_that_it_can_do_and_the_frames(room: Room) -> No
     assert set(room.kinds) == set(room.handlers) | set(FRAME)
 
 
+def writes_of(name: str) -> set[str]:
+    """What a cluster role may do beside looking."""
+    role = yaml.safe_load(ROLES.read_text())[name]
+    of_indices = [action for part in role["index_permissions"] for action in part["allowed_actions"]]
+    return {action for action in (*role["cluster_permissions"], *of_indices) if ":monitor/" not in action}
+
+
 def test_the_cluster_role_that_writes_may_do_what_steps_declare_and_no_more() -> None:
     role = yaml.safe_load(ROLES.read_text())["vagus_write"]
     granted = {
