@@ -7,6 +7,7 @@ balancer's formula.
 
 import math
 from collections.abc import Iterator
+from ctypes import c_float
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import permutations
@@ -175,7 +176,10 @@ class Replay:
                 shards = t1 * (held[heavy] - held[light])
                 if spare is not None and shards + t0 * spare > limit and self.free_to_compare(index, heavy, light):
                     return f"{index} leans: {heavy} against {light}"
-                if spare is None and t0 * (count[heavy] - count[light]) + shards > limit:
+                difference = t0 * (count[heavy] - count[light]) + shards
+                if settings.prefer_primary or settings.rebalance_primary:
+                    difference = self.weighed(index, heavy, t0, t1) - self.weighed(index, light, t0, t1)
+                if spare is None and difference > limit:
                     for copy in self.copies:
                         if self.would_go(copy, index, heavy, light):
                             return f"{index}[{copy.shard}] from {heavy} to {light}"
@@ -184,7 +188,38 @@ class Replay:
     def would_go(self, copy: Standing, index: str, heavy: str, light: str) -> bool:
         """Whether the balancer may take this very copy."""
         mine = copy.index == index and copy.node == heavy and self.at_rest_itself(copy)
-        return mine and not self.refusals(copy, light)
+        return mine and self.guard(copy, heavy, light) and not self.refusals(copy, light)
+
+    def primaries(self, name: str, index: str | None = None) -> int:
+        """Primaries on a node, of one index or of all."""
+        return sum(c.primary and c.node == name and index in (None, c.index) for c in self.copies)
+
+    def guard(self, copy: Standing, heavy: str, light: str) -> bool:
+        """Where primaries are weighed, a primary goes only where two fewer are."""
+        settings = self.layout.settings
+        if not copy.primary or not (settings.prefer_primary or settings.rebalance_primary):
+            return True
+        of = None if settings.rebalance_primary else copy.index
+        return self.primaries(heavy, of) - self.primaries(light, of) >= 2
+
+    def weighed(self, index: str, name: str, t0: float, t1: float) -> float:
+        """The weight of a node with what its primaries weigh, in the engine's 32-bit floats and integer means."""
+        settings = self.layout.settings
+        nodes = [node.name for node in self.nodes.values() if "data" in node.roles]
+        mine = [copy for copy in self.copies if copy.index == index]
+        n, n_i = sum(c.node == name for c in self.copies), sum(c.node == name for c in mine)
+        weight = c_float(
+            c_float(t0 * (n - len(self.copies) // len(nodes))).value
+            + c_float(t1 * (n_i - len(mine) // len(nodes))).value
+        ).value
+        extra = 0.0
+        if settings.prefer_primary:
+            fair = math.ceil(sum(copy.primary for copy in mine) / len(nodes))
+            extra += 1_000_000 if self.primaries(name, index) >= fair else 0
+        if settings.rebalance_primary:
+            every = sum(copy.primary for copy in self.copies) / len(nodes)
+            extra += settings.primary_weight if self.primaries(name) >= math.ceil(every * (1 + 0.10)) else 0
+        return c_float(weight + extra).value
 
     def compared(self, index: str, held: dict[str, int]) -> list[str]:
         """The nodes that hold the index or that its filters admit."""

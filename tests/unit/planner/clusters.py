@@ -94,6 +94,8 @@ def _settings(draw: st.DrawFn, names: list[str]) -> Settings:
         shards_per_node=draw(st.sampled_from([-1, -1, -1, 12])),
         balance_shard=draw(st.sampled_from([0.45, 0.45, 0.7])),
         threshold=draw(st.sampled_from([1.0, 1.0, 1.5, 0.5])),
+        prefer_primary=draw(st.sampled_from([False, False, False, True])),
+        rebalance_primary=draw(st.sampled_from([False, False, False, True])),
     )
 
 

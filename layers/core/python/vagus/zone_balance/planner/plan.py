@@ -19,8 +19,7 @@ def plan(layout: Layout, policy: Policy) -> Plan:
     before = loads(desk)
     if refused := refusals(desk):
         return _nothing(desk, before, refused)
-    leave(desk)
-    settle(desk)
+    _owe(desk)
     _even(desk)
     packed = waves(desk)
     return Plan(
@@ -32,6 +31,16 @@ def plan(layout: Layout, policy: Policy) -> Plan:
         at_rest=desk.engine.stirs() is None and not desk.freed(),
         robust=not desk.engine.leaning(),
     )
+
+
+def _owe(desk: Desk) -> None:
+    """What the engine would do itself; even counts may make room for what could not leave before."""
+    for _ in range(ROUNDS):
+        before = len(desk.units)
+        leave(desk)
+        settle(desk)
+        if len(desk.units) == before:
+            return
 
 
 def _even(desk: Desk) -> None:

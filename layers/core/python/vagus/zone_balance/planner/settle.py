@@ -6,6 +6,9 @@ Each move of a pair beyond the limit makes t0 * sum(n_a^2) + t1 * sum(n_ia^2) sm
 from vagus.zone_balance.planner.desk import Desk
 from vagus.zone_balance.planner.engine import Pair
 
+ENOUGH = 2
+"""Moves for each copy of the cluster after which the counts are left as they are."""
+
 TRIES = 12
 """Exchange partners that are tried for one copy before it is left where it is."""
 
@@ -16,20 +19,23 @@ def settle(desk: Desk) -> None:
     moved = True
     desk.engine.watches = False
     while moved and desk.engine.stirs():
-        moved = sum(_settle_index(desk, index) for index in range(len(desk.board.names))) > 0
+        moved = sum(_settle_index(desk, index, before) for index in range(len(desk.board.names))) > 0
     desk.engine.watches = True
     if len(desk.units) > before:
         desk.survey()
 
 
-def _settle_index(desk: Desk, index: int) -> bool:
-    moved = False
-    while desk.engine.span(index) > desk.engine.limit and _one_move(desk, index):
-        moved = True
+def _settle_index(desk: Desk, index: int, before: int) -> int:
+    """How many copies of an index were moved. Where primaries are weighed too it might go round: there is an end."""
+    moved = 0
+    while len(desk.units) - before < ENOUGH * len(desk.board.copies) and _one_move(desk, index):
+        moved += 1
     return moved
 
 
 def _one_move(desk: Desk, index: int) -> bool:
+    if desk.engine.span(index) <= desk.engine.limit:
+        return False
     for pair in desk.engine.tipped(index):
         _, heavy, light = pair
         for copy in sorted(desk.engine.movable(pair), key=lambda copy: _unevenness(desk, copy, pair)):
