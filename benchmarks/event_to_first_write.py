@@ -24,11 +24,13 @@ SETTING = "cluster.routing.allocation.exclude._name"
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds from the call that made Auto Scaling act to each point."""
+    """Seconds from the call that made Auto Scaling act to each point: the execution's start, the end of its first look,
+    the first write as it leaves for the cluster, the engine's answer to it (a new cluster state on every node)."""
 
     started: float
     decided: float
     written: float
+    answered: float
 
 
 def figures() -> list[Figure]:
@@ -43,6 +45,7 @@ def figures() -> list[Figure]:
         hop("of it: event -> execution started", [sample.started for sample in samples], baseline),
         hop("of it: started -> decided", [sample.decided - sample.started for sample in samples], baseline),
         hop("of it: decided -> written", [sample.written - sample.decided for sample in samples], baseline),
+        hop("after it: written -> answered", [sample.answered - sample.written for sample in samples], baseline),
     ]
 
 
@@ -86,7 +89,12 @@ def one(scene: Scene, group: str) -> Sample:
     written = next(record for record in scene.records() if record.step == "ExcludeNodes" and record.subject == instance)
     done = next(record for record in scene.records() if record.id == written.id and record.phase == "outcome")
     started, decided = points(scene, written.execution)
-    return Sample(started=started - asked, decided=decided - asked, written=epoch(done.at) - asked)
+    return Sample(
+        started=started - asked,
+        decided=decided - asked,
+        written=epoch(written.at) - asked,
+        answered=epoch(done.at) - asked,
+    )
 
 
 def points(scene: Scene, execution: str) -> tuple[float, float]:
