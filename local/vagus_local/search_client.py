@@ -28,12 +28,21 @@ class CallFailed(Exception):
 
 
 class AdminClient:
-    """Calls go to any node. Thread-safe; one connection per node and thread of work."""
+    """Calls go to any node. Thread-safe; one connection per node and thread of work. `tls=False`: plain HTTP, as
+    Elasticsearch has it here."""
 
-    def __init__(self, authority: Authority, client: ClientCertificate, nodes: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        client: ClientCertificate,
+        nodes: Callable[[], Mapping[str, str]],
+        *,
+        tls: bool = True,
+    ) -> None:
         context = ssl.create_default_context(cafile=str(authority.ca))
         context.load_cert_chain(client.certificate, client.key)
         self._pool = urllib3.PoolManager(ssl_context=context, num_pools=20, maxsize=8)
+        self._scheme = "https" if tls else "http"
         self._nodes = nodes
         self._known: list[str] = []
         self._turn = 0
@@ -78,7 +87,7 @@ class AdminClient:
         lines = isinstance(body, bytes)
         reply = self._pool.request(
             method,
-            f"https://{address}:9200{path}",
+            f"{self._scheme}://{address}:9200{path}",
             body=body if lines else None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/x-ndjson" if lines else "application/json"},
             timeout=urllib3.Timeout(connect=2.0, read=timeout),

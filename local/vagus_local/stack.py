@@ -22,6 +22,7 @@ import msgspec
 from vagus_local import artifacts, emulator_process
 from vagus_local.certificates import Authority, ClientCertificate, create_authority
 from vagus_local.emulator_process import ACCOUNT, REGION, ROOT, Emulator, EmulatorDied, tail
+from vagus_local.engines import engine
 from vagus_local.search_client import AdminClient
 from vagus_local.waiting import TimedOut, until
 
@@ -34,7 +35,7 @@ class StackError(Exception):
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """What `.local/stack.json` says: how to reach the local stack."""
+    """What `.local/stack.json` says: how to reach the local stack. `plain`: the clusters that have no TLS."""
 
     endpoint: str
     region: str
@@ -45,6 +46,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     certificates: str
     clusters: tuple[str, ...]
     run: str
+    plain: tuple[str, ...] = ()
 
     @property
     def session(self) -> boto3.Session:
@@ -67,11 +69,14 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
     def admin(self, cluster: str) -> AdminClient:
         """The cluster as its owner sees it: for the stack and tests, never for a function."""
-        return AdminClient(self.authority, self.authority.admin, lambda: addresses(self, cluster))
+        return AdminClient(
+            self.authority, self.authority.admin, lambda: addresses(self, cluster), tls=cluster not in self.plain
+        )
 
     def application(self, cluster: str) -> AdminClient:
         """The cluster as an application sees it: documents only."""
-        return AdminClient(self.authority, self.authority.application, lambda: addresses(self, cluster))
+        owner = self.authority.application
+        return AdminClient(self.authority, owner, lambda: addresses(self, cluster), tls=cluster not in self.plain)
 
 
 class LocalSession(boto3.Session):
@@ -122,7 +127,7 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     run = folder / "run"
     with ThreadPoolExecutor(2) as pool:
         synthesized = pool.submit(synthesize, fleet, cell, folder / "cdk.out")
-        artifacts.resolve()
+        resolve_engines(fleet, cell, say)
         create_authority(run / "certificates")
         say("starting the emulated AWS")
         emulator = emulator_process.start(run, extra)
@@ -199,7 +204,7 @@ def _run(command: list[str], environment: Mapping[str, str], folder: Path = ROOT
 def _described(emulator: Emulator, fleet: Path, cell: str, run: Path) -> Stack:
     from vagus_cli.fleet_files import load  # the command line imports this module: not at the top
 
-    clusters = tuple(name for name, spec in load(fleet).items() if spec.cell == cell)
+    specs = {name: spec for name, spec in load(fleet).items() if spec.cell == cell}
     certificates = run / "certificates"
     return Stack(
         endpoint=emulator.endpoint,
@@ -209,9 +214,22 @@ def _described(emulator: Emulator, fleet: Path, cell: str, run: Path) -> Stack:
         fleet=str(fleet),
         ca=str(certificates / "ca.pem"),
         certificates=str(certificates),
-        clusters=clusters,
+        clusters=tuple(specs),
         run=str(run),
+        plain=tuple(name for name, spec in specs.items() if not spec.engine.tls),
     )
+
+
+def resolve_engines(fleet: Path, cell: str, say: Say) -> None:
+    """Bring every engine that the cell's clusters run. Raises StackError for one that the local stack does not know."""
+    from vagus_cli.fleet_files import load
+
+    specs = [spec for spec in load(fleet).values() if spec.cell == cell]
+    for label in sorted({f"{spec.engine.name}-{spec.engine.version}" for spec in specs}):
+        try:
+            artifacts.resolve(engine(label), say)
+        except KeyError as error:
+            raise StackError(error.args[0]) from error
 
 
 def hand_over_certificates(stack: Stack) -> None:
