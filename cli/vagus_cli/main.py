@@ -16,10 +16,12 @@ from vagus_cli.adopt_command import adopt
 from vagus_cli.doctor_command import doctor
 from vagus_cli.fleet_commands import fleet_app
 from vagus_cli.local_commands import local_app
+from vagus_cli.people_commands import approve, resume, stop
 from vagus_cli.plan_command import plan
 from vagus_cli.records_command import records_app
 from vagus_cli.replay_command import replay
 from vagus_cli.status_command import status
+from vagus_cli.takeover_command import takeover
 
 FAILED = 2
 
@@ -45,6 +47,10 @@ app = typer.Typer(
 )
 app.command()(status)
 app.command()(plan)
+app.command()(approve)
+app.command()(stop)
+app.command()(resume)
+app.command()(takeover)
 app.command()(replay)
 app.command()(doctor)
 app.command()(adopt)

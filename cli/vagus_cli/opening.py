@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import read, translated
+from vagus.aws.executions import Machine
 from vagus.aws.secrets import client_certificate
 from vagus.aws.tables import DynamoTable
 from vagus.aws.wiring import Wiring
 from vagus.cluster import Cluster
 from vagus.errors import Refused
 from vagus.fleet import ClusterSpec, Fleet
-from vagus.ports import Table
+from vagus.ports import Executions, Table
+from vagus.rooms import ROOMS
 from vagus.search.client import SearchClient
 from vagus.search.engines import ELASTICSEARCH, OPENSEARCH, Dialect
 from vagus.search.tls import Tls
@@ -54,7 +56,8 @@ def _aws(choice: Choice) -> World:
     session = _session(choice)
     who = f"profile {session.profile_name}, Region {session.region_name}"
     fleet = fleet_files.load(choice.fleet or Path("fleet"))
-    return _world(f"target: AWS, {who}", session, fleet)
+    aws = f"aws --region {session.region_name}" + (f" --profile {choice.profile}" if choice.profile else "")
+    return _world(f"target: AWS, {who}", session, fleet, aws)
 
 
 def open_account(choice: Choice, folder: Path | None = None) -> Account:
@@ -130,10 +133,11 @@ def _local(choice: Choice, folder: Path | None) -> World | None:
         return None
     fleet = fleet_files.load(choice.fleet or Path(stack.fleet))
     there = {name: spec for name, spec in fleet.items() if spec.cell == stack.cell}
-    return _world(f"target: the local stack, {stack.endpoint}", stack.session, there)
+    aws = f"aws --endpoint-url {stack.endpoint} --region {stack.region}"
+    return _world(f"target: the local stack, {stack.endpoint}", stack.session, there, aws)
 
 
-def _world(where: str, session: boto3.Session, fleet: Fleet) -> World:
+def _world(where: str, session: boto3.Session, fleet: Fleet, aws: str) -> World:
     clients = Clients(session)
 
     def state(spec: ClusterSpec) -> Table:
@@ -148,10 +152,26 @@ def _world(where: str, session: boto3.Session, fleet: Fleet) -> World:
         reads=Wiring({}, session).reads(),
         state=state,
         records=records,
+        executions=lambda spec: _machines(clients, session, spec.cell),
         send=lambda cell, event: _send(session, cell, event),
         now=time.time,
         pause=time.sleep,
+        person=lambda: _caller(session),
+        aws=aws,
     )
+
+
+def _machines(clients: Clients, session: boto3.Session, cell: str) -> dict[str, Executions]:
+    """The cell's state machines, by the names that its stack gives them."""
+    _, partition, _, _, account_id, _ = _caller(session).split(":", 5)
+    prefix = f"arn:{partition}:states:{session.region_name}:{account_id}:stateMachine:"
+    return {room: Machine(clients, prefix + names.of_cell(cell, room)) for room in ROOMS}
+
+
+def _caller(session: boto3.Session) -> str:
+    """The ARN of who asks: AWS says it, so that nobody can say it for another."""
+    sts = session.client("sts")
+    return str(read("sts", sts.get_caller_identity)["Arn"])
 
 
 def _send(session: boto3.Session, cell: str, event: bytes) -> None:

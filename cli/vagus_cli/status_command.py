@@ -9,11 +9,13 @@ from rich.console import RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
+from vagus import approval, owned
+from vagus.approval import Approval
 from vagus.cluster import Cluster
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
-from vagus.procedure import rows
+from vagus.procedure import consent, records, rows
 from vagus.procedure.room import Room
 from vagus.procedure.rows import Rows
 from vagus.rooms import ROOMS
@@ -23,12 +25,14 @@ from vagus_cli.world import World
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The cluster at one look. `unseen`: why there was none."""
+    """The cluster at one look. `excluded_by_us`: nodes whose exclusion bears our mark. `unseen`: why there was none."""
 
     status: str = ""
     nodes: int = 0
     shards: int = 0
     unassigned: int = 0
+    excluded_by_us: tuple[str, ...] = ()
+    excluded_by_hand: tuple[str, ...] = ()
     unseen: str = ""
 
 
@@ -45,7 +49,8 @@ class GroupShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CapabilityShown(msgspec.Struct, frozen=True, kw_only=True):
-    """A capability on a cluster: its head row, and the plan that was noted last."""
+    """A capability on a cluster: its head row, and the plan that was noted last. `paused`: by whom, since when and why;
+    `approvals`: those in force, in a sentence each."""
 
     name: str
     mode: str
@@ -53,6 +58,8 @@ class CapabilityShown(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     execution: str
     paused_by: str
+    paused: str
+    approvals: tuple[str, ...]
     last_end: str
     message: str
     plan: dict[str, Any]
@@ -116,7 +123,7 @@ def observed(world: World, spec: ClusterSpec) -> ClusterShown:
         groups=tuple(_group(spec, group) for group in sorted(groups, key=lambda group: group.name)),
         safety=safety,
         intents=tuple(sorted(intent.id for intent in seen.intents)),
-        capabilities=tuple(_capability(spec, seen, room) for room in ROOMS.values()),
+        capabilities=tuple(_capability(spec, seen, room, world.now()) for room in ROOMS.values()),
     )
 
 
@@ -130,6 +137,8 @@ def _health(world: World, spec: ClusterSpec) -> Health:
         nodes=len(cluster.nodes),
         shards=len(cluster.copies),
         unassigned=_unassigned(cluster),
+        excluded_by_us=tuple(sorted(owned.ours(cluster))),
+        excluded_by_hand=tuple(sorted(owned.excluded(cluster) - owned.ours(cluster))),
     )
 
 
@@ -149,24 +158,31 @@ def _group(spec: ClusterSpec, group: Group) -> GroupShown:
     )
 
 
-def _capability(spec: ClusterSpec, seen: Rows, room: Room) -> CapabilityShown:
+def _capability(spec: ClusterSpec, seen: Rows, room: Room, now: float) -> CapabilityShown:
     head = seen.head(room.name)
     noted = seen.plans.get(room.name, {})
     return CapabilityShown(
         name=room.name,
         mode=room.mode(spec),
-        state=head.state,
+        state="paused" if head.paused else head.state,
         since=head.since,
         execution=head.execution,
         paused_by=head.paused_by,
+        paused=consent.stopped(head) if head.paused else "",
+        approvals=tuple(_approval(one) for one in approval.in_force(seen.approvals, room.name, now)),
         last_end=head.reason,
         message=head.message,
         plan={key: noted[key] for key in ("at", "kind", "reason", "message") if key in noted},
     )
 
 
+def _approval(one: Approval) -> str:
+    what = ", ".join(f"{act.kind} {act.on}" for act in one.acts)
+    return f"approved by {one.person} until {records.iso(one.expires)}: {what}"
+
+
 def _needs_a_person(shown: ClusterShown) -> bool:
-    stopped = any(one.state == "paused" or one.plan.get("kind") == "Blocked" for one in shown.capabilities)
+    stopped = any(one.state == "paused" or one.plan.get("kind") in ("Ask", "Blocked") for one in shown.capabilities)
     return bool(shown.fault or shown.health.unseen or shown.safety.violations) or stopped
 
 
@@ -224,6 +240,9 @@ def _headline(shown: ClusterShown) -> Text:
     text.append(f", {shown.health.nodes} of {shown.declared_nodes} nodes, {shown.health.shards} shards")
     if shown.health.unassigned:
         text.append(f", {shown.health.unassigned} unassigned", style="red")
+    for whose, nodes in (("Vagus", shown.health.excluded_by_us), ("people", shown.health.excluded_by_hand)):
+        if nodes:
+            text.append(f"\nexcluded from allocation by {whose}: {', '.join(nodes)}", style="yellow")
     if shown.intents:
         text.append(f"\nopen: {', '.join(shown.intents)}")
     return text
@@ -247,8 +266,10 @@ def _capability_text(one: CapabilityShown) -> Text:
     text = Text.assemble((one.name, "bold"), f" (mode {one.mode})  ", (one.state, COLOURS[one.state]))
     if one.state == "running":
         text.append(f"  {one.execution} since {one.since}")
-    if one.paused_by:
-        text.append(f"  stopped by {one.paused_by}", style="red")
+    if one.paused:
+        text.append(f"  {one.paused}", style="red")
+    for sentence in one.approvals:
+        text.append(f"\n  {sentence}", style="magenta")
     if one.plan:
         text.append(f"\n  {one.plan['at']}  {one.plan['reason']}: {one.plan['message']}")
     elif one.message:

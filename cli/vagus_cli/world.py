@@ -1,6 +1,6 @@
 """What commands have of the outside. `opening` makes it of a local stack or of AWS; tests make it of fakes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +8,7 @@ import msgspec
 
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec, Fleet
-from vagus.ports import Table
+from vagus.ports import Executions, Table
 from vagus.procedure.room import Reads
 
 TargetName = Literal["local", "aws"]
@@ -26,7 +26,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """One target. Tables are per cell, and so are asked for by cluster. `send` hands an event to a cell's intake.
 
-    `now` gives seconds since the epoch, `pause` lets some pass.
+    `now` gives seconds since the epoch, `pause` lets some pass. `person` names who asks, for rows and records. `aws` is
+    how the AWS CLI is called to reach the same target.
     """
 
     where: str
@@ -34,9 +35,12 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     reads: Reads
     state: Callable[[ClusterSpec], Table]
     records: Callable[[ClusterSpec], Table]
+    executions: Callable[[ClusterSpec], Mapping[str, Executions]]
     send: Callable[[str, bytes], None]
     now: Callable[[], float]
     pause: Callable[[float], None]
+    person: Callable[[], str]
+    aws: str
 
     def cluster(self, name: str) -> ClusterSpec:
         """A declared cluster. Raises `UsageFault` with those that there are."""

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from vagus.aws.fake import FakeGroups, FakeTable
+from vagus.aws.fake import FakeExecutions, FakeGroups, FakeTable
 from vagus.fleet import ClusterSpec
 from vagus.ports import Put
 from vagus.procedure import rows
@@ -30,6 +30,7 @@ class Scene:
         self.now = NOON
         self.table = FakeTable()
         self.book = FakeTable()
+        self.machine = FakeExecutions()
         self.groups = FakeGroups(lambda: self.now)
         self.engine = FakeEngine(lambda: self.now, managers=3)
         self.fleet = {"demo": fleet_files.load(ROOT / "fleet")["demo"]}
@@ -58,14 +59,17 @@ class Scene:
             reads=Reads(groups=self.groups, search=lambda _: self.engine),
             state=lambda _: self.table,
             records=lambda _: self.book,
+            executions=lambda _: {"zone_balance": self.machine},
             send=lambda cell, event: self.sent.append((cell, event)),
             now=lambda: self.now,
             pause=lambda seconds: self.pause(seconds),
+            person=lambda: "arn:aws:iam::000000000000:user/anna",
+            aws="aws --region us-east-1",
         )
 
-    def run(self, *arguments: str) -> Result:
-        """Run the command line."""
-        return CliRunner().invoke(app, list(arguments), obj=self.open, catch_exceptions=False)
+    def run(self, *arguments: str, stdin: str | None = None) -> Result:
+        """Run the command line. `stdin`: what a person types."""
+        return CliRunner().invoke(app, list(arguments), input=stdin, obj=self.open, catch_exceptions=False)
 
     def json(self, *arguments: str) -> Any:
         """The JSON that a command answers with."""

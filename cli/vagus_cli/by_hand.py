@@ -1,0 +1,147 @@
+"""What a person would type to do Vagus' work without Vagus: AWS CLI and curl, made of what was seen. Pure.
+
+A drain by hand sets no mark of ours: what a person excludes is the person's, and Vagus leaves it as it is later.
+"""
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from vagus import owned
+from vagus.cluster import Cluster
+from vagus.fleet import ClusterSpec
+from vagus.instances import Group
+from vagus.owned import SettingsUpdate
+from vagus.rooms import ROOMS
+from vagus_cdk import names
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One act. `what` says what it does, and when it may be done."""
+
+    what: str
+    command: str
+
+
+def every(aws: str, spec: ClusterSpec, groups: Iterable[Group], cluster: Cluster | None) -> tuple[Command, ...]:
+    """In the order in which they would be done. `cluster`: `None` where it could not be seen."""
+    groups = tuple(groups)
+    leaving = tuple(one.id for group in groups for one in group.instances if one.leaving)
+    return (
+        *stopping(aws, spec),
+        *_keeping(aws, groups),
+        *_reaching(aws, spec),
+        *_draining(spec, leaving, cluster),
+        *_letting_go(aws, groups),
+        *_giving_back(spec, cluster),
+    )
+
+
+def stopping(aws: str, spec: ClusterSpec) -> tuple[Command, ...]:
+    """The procedures, without the state table."""
+    return tuple(
+        Command(what=f"stop {room}'s run: a stop from outside is a pause", command=_stop(aws, spec, room))
+        for room in ROOMS
+    )
+
+
+def _stop(aws: str, spec: ClusterSpec, room: str) -> str:
+    machine = f"stateMachines[?name=='{names.of_cell(spec.cell, room)}'].stateMachineArn"
+    mine = f"executions[?starts_with(name, '{spec.name}-{room}-')].executionArn"
+    arn = f'{aws} stepfunctions list-state-machines --query "{machine}" --output text'
+    runs = f'{aws} stepfunctions list-executions --state-machine-arn "$({arn})" --status-filter RUNNING'
+    end = f"xargs -r -n1 {aws} stepfunctions stop-execution --execution-arn"
+    return f'{runs} --query "{mine}" --output text | {end}'
+
+
+def _keeping(aws: str, groups: Iterable[Group]) -> Iterable[Command]:
+    for group, instance in _waiting(groups):
+        what = f"keep {instance} waiting for another hour (only if the keeper is gone too)"
+        yield Command(what=what, command=_hook(aws, "record-lifecycle-action-heartbeat", group, instance))
+
+
+def _reaching(aws: str, spec: ClusterSpec) -> Iterable[Command]:
+    running = f"Name=tag:vagus:cluster,Values={spec.name} Name=instance-state-name,Values=running"
+    query = "--query 'Reservations[0].Instances[0].PrivateIpAddress' --output text"
+    yield Command(
+        what="the address of a node (from within the VPC, or over your VPN)",
+        command=f"NODE=$({aws} ec2 describe-instances --filters {running} {query})",
+    )
+    if spec.engine.tls:
+        secret = f"{aws} secretsmanager get-secret-value --secret-id {names.client_secret(spec.name, 'write')}"
+        parts = "; ".join(f"jq -r .{part} client.json > {part}.pem" for part in ("certificate", "key", "ca"))
+        yield Command(
+            what="a certificate that may change settings (it reads no document); delete the files afterwards",
+            command=f"umask 077; {secret} --query SecretString --output text > client.json; {parts}",
+        )
+
+
+def _draining(spec: ClusterSpec, leaving: tuple[str, ...], cluster: Cluster | None) -> Iterable[Command]:
+    if cluster is None or not leaving:
+        return
+    layer = "transient" if owned.EXCLUDE in cluster.transient else "persistent"
+    wanted = ",".join(sorted(owned.excluded(cluster) | set(leaving)))
+    body = {layer: {owned.EXCLUDE: wanted}}
+    yield Command(what=f"drain {', '.join(leaving)}; what is excluded already stays", command=_put(spec, body))
+    shards = f'{_curl(spec)} "{_url(spec)}/_cat/shards?h=index,shard,prirep,state,node"'
+    pattern = "|".join(leaving)
+    yield Command(
+        what="what is still on them: nothing, if nothing is printed", command=f"{shards} | grep -E '{pattern}'"
+    )
+
+
+def _letting_go(aws: str, groups: Iterable[Group]) -> Iterable[Command]:
+    groups = tuple(groups)
+    for group, instance in _waiting(groups):
+        complete = _hook(aws, "complete-lifecycle-action", group, instance)
+        yield Command(
+            what=f"let {instance} go: ONLY if its node is in the cluster and no shard is on it",
+            command=f"{complete} --lifecycle-action-result CONTINUE",
+        )
+        if not group.unprotected:
+            yield Command(
+                what=f"or hold {instance}: it is retained, billed, and replaced",
+                command=f"{complete} --lifecycle-action-result ABANDON",
+            )
+    for retained in (one.id for group in groups for one in group.instances if one.retained):
+        yield Command(
+            what=f"end the retained {retained}: ONLY if no shard is on it",
+            command=f"{aws} ec2 terminate-instances --instance-ids {retained}",
+        )
+
+
+def _giving_back(spec: ClusterSpec, cluster: Cluster | None) -> Iterable[Command]:
+    if cluster is None or not owned.ours(cluster):
+        return
+    update = owned.converge(cluster, ()).update
+    mine = SettingsUpdate(persistent={**update.persistent, owned.TOKEN: None}, transient=update.transient)
+    body = {layer: dict(one) for layer, one in (("persistent", mine.persistent), ("transient", mine.transient)) if one}
+    yield Command(what="give back what Vagus had set, and its marks; what people set stays", command=_put(spec, body))
+
+
+def _waiting(groups: Iterable[Group]) -> Iterable[tuple[Group, str]]:
+    return ((group, one.id) for group in groups for one in group.instances if one.waits_to_leave and group.hook)
+
+
+def _hook(aws: str, act: str, group: Group, instance: str) -> str:
+    return (
+        f"{aws} autoscaling {act} --auto-scaling-group-name {group.name} "
+        f"--lifecycle-hook-name {group.hook} --instance-id {instance}"
+    )
+
+
+def _put(spec: ClusterSpec, body: Mapping[str, Mapping[str, str | None]]) -> str:
+    data = shlex.quote(json.dumps(body, sort_keys=True))
+    return f"{_curl(spec)} -X PUT -H 'content-type: application/json' -d {data} \"{_url(spec)}/_cluster/settings\""
+
+
+def _curl(spec: ClusterSpec) -> str:
+    return (
+        "curl -sS --fail --cacert ca.pem --cert certificate.pem --key key.pem" if spec.engine.tls else "curl -sS --fail"
+    )
+
+
+def _url(spec: ClusterSpec) -> str:
+    return f"{'https' if spec.engine.tls else 'http'}://$NODE:9200"
