@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, intent, put, seen
 from tests.unit.zone_balance.building import spec
@@ -47,6 +48,16 @@ def test_twice_is_once() -> None:
     for _ in range(2):
         _take(_event(), table, executions)
     assert head(table).seq == 1
+    assert list(executions.started) == ["claims-zone_balance-1"]
+
+
+def test_an_adopted_group_is_known_under_its_own_name() -> None:
+    declared = spec()
+    theirs = msgspec.structs.replace(declared.groups["data"], adopted={"eu-west-1a": "search-blue"})
+    fleet = {CLUSTER: msgspec.structs.replace(declared, groups={"data": theirs})}
+    table, executions = FakeTable(), FakeExecutions()
+    event = _event(AutoScalingGroupName="search-blue")
+    assert isinstance(intake.take(event, fleet, table, {"zone_balance": executions}, NOW, ISO), Hint)
     assert list(executions.started) == ["claims-zone_balance-1"]
 
 

@@ -313,11 +313,17 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "PutSettingsRight",
         Reason.TIDYING,
     ),
-    "a demand that was never written is": (
+    "a demand whose exclusion was never written is taken anew": (
         six(FIRST_WAITS, intents=(demanding("n1"),)),
         {},
-        "PutSettingsRight",
-        Reason.TIDYING,
+        "ExcludeNodes",
+        Reason.DRAINING,
+    ),
+    "and not past a rule that trips by now": (
+        six(FIRST_WAITS, "a:n1,n3 b:-,-", intents=(demanding("n1"),)),
+        {},
+        "Blocked",
+        Reason.CLUSTER_RED,
     ),
     "a transient twin that hides our exclusion is merged": (
         six(FIRST_WAITS, persistent=ours("n1"), transient={owned.EXCLUDE: "n6"}, intents=(demanding("n1"),)),
@@ -416,6 +422,15 @@ def test_a_drain_that_stalls_says_why_in_the_deciders_own_words() -> None:
     assert isinstance(plan, Wait)
     assert plan.page
     assert "the node is above the high watermark" in plan.message
+
+
+def test_putting_right_never_excludes_a_node_that_was_not_before() -> None:
+    both = {"n1": WAITING, "n2": SERVING}
+    seen = six(both, persistent=ours("n9"), intents=(demanding("n1"),))
+    plan = decide(seen, spec(), NOW)
+    assert isinstance(plan, Steps)
+    assert kind(plan.steps[0]) == "PutSettingsRight"
+    assert plan.steps[0].update.persistent == {owned.EXCLUDE: None, owned.MARK: None}  # type: ignore[union-attr]  # see above
 
 
 def test_what_people_excluded_stays_beside_ours() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from vagus.errors import Malformed
-from vagus.fleet import Fleet
+from vagus.fleet import ClusterSpec, Fleet
 from vagus.intent import Intent, leave
 
 
@@ -86,9 +86,14 @@ def _activity(envelope: _Envelope, fleet: Fleet) -> Parsed:
 
 
 def _cluster_of(group: str, fleet: Fleet) -> str | None:
-    """The cluster that declares this group. The prefix first: an event must not cost 500 clusters' group names."""
-    named = (spec for spec in fleet.values() if group.startswith(f"{spec.name}-"))
+    """The cluster that declares this group. Groups of our own begin with the cluster's name: an event must not cost the
+    group names of 500 clusters."""
+    named = (spec for spec in fleet.values() if group.startswith(f"{spec.name}-") or _adopts(spec))
     return next((spec.name for spec in named if group in spec.sizes()), None)
+
+
+def _adopts(spec: ClusterSpec) -> bool:
+    return any(group.adopted for group in spec.groups.values())
 
 
 _PARSERS: Mapping[tuple[str, str], Callable[[_Envelope, Fleet], Parsed]] = {

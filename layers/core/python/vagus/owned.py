@@ -51,6 +51,16 @@ def excluded(cluster: Cluster) -> frozenset[str]:
     return names(cluster.persistent.get(EXCLUDE)) | names(cluster.transient.get(EXCLUDE))
 
 
+def standing(cluster: Cluster, demands: Iterable[Demand]) -> list[Demand]:
+    """The demands that were set before (or that a person set): what is kept, and given back, without disturbing.
+
+    The others wait for a step that may be held back: a crash between the row and the setting must not let an exclusion
+    slip past a rule, a stop or an approval.
+    """
+    known = ours(cluster) | excluded(cluster)
+    return [demand for demand in demands if demand.node in known]
+
+
 def converge(cluster: Cluster, demands: Iterable[Demand]) -> Converged:
     """What the settings must become for these demands.
 

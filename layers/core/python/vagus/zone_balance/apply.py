@@ -22,6 +22,7 @@ from vagus.steps import (
     Step,
 )
 from vagus.zone_balance import rules
+from vagus.zone_balance.looking import demands
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.placement import shielded, started_elsewhere
 from vagus.zone_balance.sizing import settled
@@ -38,9 +39,8 @@ def _may_exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> 
     if staying := [name for name in step.nodes if name not in leaving]:
         return f"{', '.join(staying)} no longer leaves"
     opened = {intent.id for intent in step.intents}
-    intents = (*(intent for intent in seen.intents if intent.id not in opened), *step.intents)
-    demands = [demand for intent in intents for demand in intent.demands]
-    moved = _moved_on(cluster, step.update, owned.converge(cluster, demands).update)
+    others = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id not in opened))
+    moved = _moved_on(cluster, step.update, owned.converge(cluster, [*others, *demands(step.intents)]).update)
     return _foreign(cluster, seen, token) or _red(cluster) or moved
 
 
@@ -63,8 +63,8 @@ def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: in
     if not step.update:
         return None
     cluster = writes.search.look()
-    demands = [demand for intent in seen.intents if intent.id not in step.closes for demand in intent.demands]
-    return _foreign(cluster, seen, token) or _moved_on(cluster, step.update, owned.converge(cluster, demands).update)
+    still = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id not in step.closes))
+    return _foreign(cluster, seen, token) or _moved_on(cluster, step.update, owned.converge(cluster, still).update)
 
 
 def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> None:

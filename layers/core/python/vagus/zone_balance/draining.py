@@ -66,7 +66,8 @@ def _exclusion(look: Look, admitted: list[Leaver]) -> ExcludeNodes:
         for one in admitted
     )
     others = [intent for intent in look.observed.intents if intent.id not in {new.id for new in intents}]
-    update = owned.converge(look.cluster, demands([*others, *intents])).update
+    standing = owned.standing(look.cluster, demands(others))
+    update = owned.converge(look.cluster, [*standing, *demands(intents)]).update
     return ExcludeNodes(intents=intents, nodes=tuple(one.id for one in admitted), update=update)
 
 

@@ -38,9 +38,9 @@ def _goodbye(look: Look, one: Leaver) -> Iterable[AnyStep]:
 
 
 def tidy(look: Look) -> Plan | None:
-    """Close what is over, and make the settings what the open demands say."""
+    """Close what is over, and give back what nobody demands any more. Nothing is set that was not set before."""
     over = tuple(intent.id for intent in look.observed.intents if look.over(intent))
-    update = owned.converge(look.cluster, demands(look.open())).update
+    update = owned.converge(look.cluster, owned.standing(look.cluster, demands(look.open()))).update
     if not over and not update:
         return None
     step = PutSettingsRight(closes=over, update=update)
