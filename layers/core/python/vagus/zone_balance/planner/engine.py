@@ -23,6 +23,7 @@ from itertools import chain
 
 from vagus.zone_balance.planner.board import Board, Leg
 from vagus.zone_balance.planner.deciders import Deciders
+from vagus.zone_balance.planner.region import Region
 
 EPSILON = 0.001
 NOISE = 1e-6
@@ -35,33 +36,6 @@ RESERVED = 3
 
 Pair = tuple[int, int, int]
 """(index, heavier node, lighter node)."""
-
-
-class Region:
-    """Nodes that are compared with each other. `low` and `high`: their counts; `spread`: widest n_ia - n_ib."""
-
-    def __init__(self, nodes: Iterable[int], count: list[int]) -> None:
-        self.nodes = sorted(nodes)
-        self.members = frozenset(self.nodes)
-        self.many: dict[int, int] = {}
-        for node in self.nodes:
-            self.many[count[node]] = self.many.get(count[node], 0) + 1
-        self.low = min(self.many, default=0)
-        self.high = max(self.many, default=0)
-        self.spread = 1
-        self.ordered: list[int] | None = None
-
-    def recount(self, old: int, new: int) -> None:
-        """A node of it has `new` copies instead of `old`."""
-        self.ordered = None
-        self.many[old] -= 1
-        if not self.many[old]:
-            del self.many[old]
-        self.many[new] = self.many.get(new, 0) + 1
-        if new < self.low or old == self.low:
-            self.low = min(self.many)
-        if new > self.high or old == self.high:
-            self.high = max(self.many)
 
 
 class Engine:
@@ -216,6 +190,10 @@ class Engine:
         if self.weighs_primaries:
             return False
         return self.t0 * (region.high - region.low) + self.t1 * region.spread <= self.limit
+
+    def all_banded(self) -> bool:
+        """Whether the bands alone say that the engine is at rest."""
+        return not self.loose and all(self.banded(region) for region in self.every)
 
     def touches_banded(self, legs: Iterable[Leg]) -> bool:
         """Whether all regions that the legs touch are banded."""

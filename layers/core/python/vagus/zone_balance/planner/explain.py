@@ -44,7 +44,7 @@ def _stuck(desk: Desk) -> Iterator[Finding]:
     for copy in sorted(desk.stuck, key=desk.board.key_anywhere, reverse=True):
         if not (why := desk.deciders.must_leave(copy)):
             continue
-        words = _denials(desk, copy, list(range(len(desk.board.nodes))))
+        words = _denials(desk, copy, [node for node in range(len(desk.board.nodes)) if node != desk.board.at[copy]])
         where = desk.board.nodes[desk.board.at[copy]].name
         yield Finding(
             reason="StuckCopy",

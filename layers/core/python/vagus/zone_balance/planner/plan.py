@@ -7,7 +7,7 @@ from vagus.zone_balance.planner.level import level
 from vagus.zone_balance.planner.model import Exchange, Finding, Layout, Load, Move, Plan, Policy, Wave
 from vagus.zone_balance.planner.primaries import even_primaries
 from vagus.zone_balance.planner.settle import mend, settle
-from vagus.zone_balance.planner.waves import waves
+from vagus.zone_balance.planner.waves import Waves, waves
 
 ROUNDS = 8
 """Two are usual: one that does it, one that finds nothing more."""
@@ -19,9 +19,7 @@ def plan(layout: Layout, policy: Policy) -> Plan:
     before = loads(desk)
     if refused := refusals(desk):
         return _nothing(desk, before, refused)
-    _owe(desk)
-    _even(desk)
-    packed = waves(desk)
+    packed = _waves(desk)
     return Plan(
         waves=tuple(Wave(units=tuple(_unit(desk, unit) for unit in wave)) for wave in packed),
         threshold=_threshold(desk),
@@ -31,6 +29,21 @@ def plan(layout: Layout, policy: Policy) -> Plan:
         at_rest=desk.engine.stirs() is None and not desk.freed(),
         robust=not desk.engine.leaning(),
     )
+
+
+def _waves(desk: Desk) -> Waves:
+    """What is owed, then what is wished; wished anew where the waves could not take all of it in their order."""
+    packed: Waves = []
+    _owe(desk)
+    for _ in range(ROUNDS):
+        _even(desk)
+        more, whole = waves(desk)
+        packed += more
+        if whole:
+            break
+        desk.units.clear()
+        desk.survey()
+    return packed
 
 
 def _owe(desk: Desk) -> None:

@@ -5,52 +5,48 @@ all, and never two copies of one shard at once. Within a wave the sources keep t
 hold what it has and what comes. After every wave the engine has to be at rest, from the first that owes it nothing.
 """
 
-from vagus.zone_balance.planner.board import Leg
 from vagus.zone_balance.planner.desk import CALM, Desk, Traffic, Unit
 
 Waves = list[list[Unit]]
 
 
-def waves(desk: Desk) -> Waves:
-    """The desk's units as waves: the large together, if that can be done, else strictly in the order of planning."""
+def waves(desk: Desk) -> tuple[Waves, bool]:
+    """The desk's units as waves, carried out on the board, and whether that is all of them.
+
+    What the engine is owed goes in the order of planning. The rest goes large with large, so that no wave waits for
+    one copy; what then can't go any more is dropped, and has to be planned anew from where the waves lead.
+    """
     units = list(desk.units)
     desk.engine.watches = False
     for _, legs in reversed(units):
         desk.untake(legs)
     owed = max((at for at, (purpose, _) in enumerate(units, 1) if purpose not in CALM), default=0)
-    calm = sorted(units[owed:], key=lambda unit: -_size(desk, unit))
-    packed = _pack(desk, units[:owed], passing=False) or []
+    packed, _ = _pack(desk, units[:owed], passing=False)
     desk.engine.watches = True
     desk.engine.watch()
-    desk.needed = desk.engine.needs()
-    free = _pack(desk, calm, passing=True)
-    if free is not None:
-        return packed + free
-    strict = _pack(desk, units[owed:], passing=False)
-    if strict is None:
-        raise AssertionError("units that were legal one by one do not fit one by one")
-    return packed + strict
+    desk.needed = max(desk.needed, desk.engine.needs())
+    calm = units[owed:]
+    passing = desk.engine.all_banded() and not desk.stuck
+    if passing:
+        calm.sort(key=lambda unit: -_size(desk, unit))
+    more, dropped = _pack(desk, calm, passing=passing)
+    return packed + more, not dropped
 
 
 def _size(desk: Desk, unit: Unit) -> int:
     return max(desk.board.size[copy] for copy, _, _ in unit[1])
 
 
-def _pack(desk: Desk, units: list[Unit], *, passing: bool) -> Waves | None:
-    """Waves of all units, or `None` (and the board as it was) where these can't be packed so.
-
-    `passing`: a unit that doesn't fit is passed by others; the engine is then asked anew after each wave.
-    """
+def _pack(desk: Desk, units: list[Unit], *, passing: bool) -> tuple[Waves, list[Unit]]:
+    """Waves, and what goes into none. `passing`: what doesn't fit is passed by others that keep the bands."""
     packed: Waves = []
     pending = units
     while pending:
         wave, pending = _fill(desk, pending, passing=passing)
+        if not wave:
+            break
         packed.append(wave)
-        if not wave or (passing and not _at_rest(desk)):
-            for _, legs in reversed([unit for one in packed for unit in one]):
-                desk.untake(legs)
-            return None
-    return packed
+    return packed, pending
 
 
 def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit], list[Unit]]:
@@ -62,7 +58,7 @@ def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit]
     for at, unit in enumerate(pending):
         _, legs = unit
         here = all(board.at[copy] == source and board.shard[copy] not in moving for copy, source, _ in legs)
-        if here and (not passing or _calm(desk, legs)) and desk.legal(legs) and traffic.takes(legs):
+        if here and (not passing or desk.harmless(legs)) and desk.legal(legs) and traffic.takes(legs):
             for copy, _, target in legs:
                 board.move(copy, target)
                 moving.add(board.shard[copy])
@@ -77,12 +73,3 @@ def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit]
     if wave and wave[-1][0] in CALM:
         desk.needed = max(desk.needed, desk.engine.needs())
     return wave, later
-
-
-def _at_rest(desk: Desk) -> bool:
-    return desk.engine.stirs() is None and not desk.freed()
-
-
-def _calm(desk: Desk, legs: tuple[Leg, ...]) -> bool:
-    """Whether a unit is harmless in another order too; where no band can say so, the wave is judged at its end."""
-    return desk.harmless(legs) or not desk.banded(legs)
