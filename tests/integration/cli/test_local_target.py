@@ -129,6 +129,29 @@ def test_what_is_not_deployed_is_said_in_one_sentence(folder: Path, stack: Stack
     assert "Traceback" not in said.output
 
 
+def test_a_stop_and_a_resume_reach_rows_and_the_cells_state_machine(folder: Path, stack: Stack) -> None:
+    machine = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    role = f"arn:aws:iam::{stack.account}:role/any"
+    stack.client("stepfunctions").create_state_machine(
+        name="vagus-local-zone_balance", definition=json.dumps(machine), roleArn=role
+    )
+    (stopped,) = json.loads(_run(folder, "stop", "demo", "--why", "a test", "--json").stdout)
+    assert f"stopped by arn:aws:iam::{stack.account}:" in stopped["message"]
+    assert "(a test)" in stopped["message"]
+    (goes_on,) = json.loads(_run(folder, "resume", "demo", "--json").stdout)
+    assert goes_on["state"] == "running"
+    world = open_world(Choice(target="local"), folder)
+    found = world.executions(world.cluster("demo"))["zone_balance"].status("demo-zone_balance-1")
+    assert found == "RUNNING"
+
+
+def test_a_takeover_prints_commands_for_this_target(folder: Path, stack: Stack) -> None:
+    taken = json.loads(_run(folder, "takeover", "demo", "--json").stdout)
+    assert taken["stopped"][0].startswith("zone_balance is stopped by arn:aws:")
+    assert taken["unseen"][0].startswith("the cluster: ")
+    assert taken["commands"][0]["command"].startswith(f"aws --endpoint-url {stack.endpoint} --region us-east-1 ")
+
+
 def test_nothing_here_reached_for_another_account(stack: Stack) -> None:
     assert stack.client("sts").get_caller_identity()["Account"] == "000000000000"
 

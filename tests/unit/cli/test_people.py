@@ -136,6 +136,7 @@ def test_a_stop_of_what_runs_says_that_it_ends_by_itself(scene: Scene) -> None:
 
 def test_a_stop_and_a_resume_are_recorded_and_a_run_starts_at_once(scene: Scene) -> None:
     scene.run("stop", "demo")
+    scene.now += 1
     said = scene.run("resume", "demo")
     assert "zone_balance goes on: demo-zone_balance-1" in said.stdout
     assert list(scene.machine.started) == ["demo-zone_balance-1"]
