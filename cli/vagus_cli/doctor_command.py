@@ -1,16 +1,17 @@
-"""`vagus doctor`: each prerequisite, whether it is there, and the remedy where it is not."""
+"""`vagus doctor`: each prerequisite, whether it is there, and the remedy where it is not; or, of a cell, each check."""
 
 import platform
 import re
 import subprocess
 from collections.abc import Callable, Collection
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 from rich.text import Text
 
-from vagus_cli import options, output
+from vagus_cli import cell_doctor, options, output
+from vagus_cli.world import Choice
 
 MISSING = 1
 """Exit code where something that is needed is missing."""
@@ -38,8 +39,22 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
-def doctor(context: typer.Context, as_json: options.Json = False) -> None:
-    """What the local stack, the tests and the deployment need of this machine. Exit code: 0, 1 something is missing."""
+def doctor(
+    context: typer.Context,
+    cell: Annotated[str | None, typer.Argument(metavar="[CELL]", help="A deployed cell; unsaid: this machine.")] = None,
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """What the local stack, the tests and the deployment need of this machine; or whether a deployed cell is well.
+
+    Of a cell it sends a test event and a test page. Exit code: 0, 1 something is missing, fails or could not be tried.
+    """
+    if cell is not None:
+        cell_doctor.examine(context, cell, Choice(target=target, fleet=fleet, profile=profile, region=region), as_json)
+        return
     machine: Machine | None = context.obj if isinstance(context.obj, Machine) else None
     findings = examine(machine or this_machine())
     output.answer(findings, as_json, _for_people)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from ssl import SSLError
 from typing import TYPE_CHECKING
@@ -26,8 +27,11 @@ from vagus.search.client import SearchClient
 from vagus.search.engines import ELASTICSEARCH, OPENSEARCH, Dialect
 from vagus.search.tls import Tls
 from vagus_cdk import names
-from vagus_cli import account, fleet_files
+from vagus_cli import account, cell_checks, fleet_files
 from vagus_cli.account import Account, Door
+from vagus_cli.cell_checks import Patient
+from vagus_cli.cell_doctor import Consultation
+from vagus_cli.cell_judged import Check
 from vagus_cli.world import Choice, UsageFault, World
 
 if TYPE_CHECKING:
@@ -77,6 +81,29 @@ def open_account(choice: Choice, folder: Path | None = None) -> Account:
         groups=lambda cluster, names: account.groups(clients, cluster, names),
         look=lambda cluster, door: _look(clients, cluster, door),
     )
+
+
+def open_consultation(choice: Choice, folder: Path | None = None) -> Consultation:
+    """A deployed cell to examine, of AWS or of the local stack."""
+    if choice.target == "aws":
+        session, fleet = _session(choice), choice.fleet or Path("fleet")
+        where = f"target: AWS, profile {session.profile_name}, Region {session.region_name}"
+    else:
+        stack = _stack(folder)
+        if stack is None:
+            raise UsageFault(f"no local stack is up: {WAY_OUT}")
+        session, fleet = stack.session, choice.fleet or Path(stack.fleet)
+        where = f"target: the local stack, {stack.endpoint}"
+    declared = fleet_files.load(fleet)
+
+    def checks(cell: str) -> Iterator[Check]:
+        clusters = {name: spec for name, spec in declared.items() if spec.cell == cell}
+        if not clusters:
+            known = ", ".join(sorted({spec.cell for spec in declared.values()})) or "none"
+            raise UsageFault(f"no cluster is declared in a cell {cell} (cells: {known}): check the name, or --fleet")
+        return cell_checks.every(Patient(cell, clusters, session, time.time, time.sleep))
+
+    return Consultation(where=where, checks=checks)
 
 
 def _look(clients: Clients, cluster: str, door: Door) -> Cluster:
