@@ -170,3 +170,12 @@ def test_an_approval_is_a_row_that_outlives_what_it_allows() -> None:
 def test_an_approval_for_ever_is_none() -> None:
     given = people.approved("zone_balance", (EXCLUDE,), person="ada", now=NOW, seconds=1e9)
     assert given.expires == NOW + people.LONGEST_APPROVAL
+
+
+def test_what_is_asked_for_is_told_in_sentences_so_that_a_page_is_enough() -> None:
+    farewells = tuple(msgspec.structs.replace(LET_GO, instance=f"i-{number}") for number in range(1, 23))
+    plan = Steps(steps=(EXCLUDE, *farewells, TIDY), reason=Reason.DRAINING, message="because")
+    found = consent.within(plan, Bench(mode="approve").room(), spec(), Rows(cluster=CLUSTER), NOW)
+    assert f"because. Asked for: {EXCLUDE.sentence}; then let instance i-1 go" in found.message
+    assert "; and 3 more. Approve it" in found.message
+    assert TIDY.sentence not in found.message, "nobody has to approve what is given back"

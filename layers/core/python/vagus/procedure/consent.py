@@ -17,6 +17,8 @@ from vagus.steps import AnyStep, Step
 
 ASK_SECONDS = 60
 """The longest time between two looks for an approval; the first are sooner."""
+MOST_SENTENCES = 20
+"""How many steps a page tells; `vagus approve` shows all."""
 
 
 def within(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> Plan:
@@ -68,12 +70,20 @@ def _if_approved(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: flo
         return plan
     return Ask(
         reason=Reason.APPROVAL_NEEDED,
-        message=f"{plan.message}. Approve it with `vagus approve {spec.name}`; until then nothing is disturbed",
+        message=f"{plan.message}. Asked for: {_asked(_foreseen(plan))}. Approve it with `vagus approve {spec.name}`; "
+        "until then nothing is disturbed, and whoever waits is kept waiting",
         steps=plan.steps,
         foreseen=plan.foreseen,
         seconds=ASK_SECONDS,
         progress=plan.progress,
     )
+
+
+def _asked(steps: tuple[AnyStep, ...]) -> str:
+    """What a yes would allow, in sentences: a page has to be enough to decide by."""
+    sentences = [step.sentence for step in steps if not step.protective]
+    more = f"; and {len(sentences) - MOST_SENTENCES} more" if len(sentences) > MOST_SENTENCES else ""
+    return "; then ".join(sentences[:MOST_SENTENCES]) + more
 
 
 def _foreseen(plan: Plan) -> tuple[AnyStep, ...]:
