@@ -301,6 +301,14 @@ def another_leaves_than_was_approved(**options: Any) -> World:
     return world.when("approved too", noticed(), lambda world: world.approve(4 * 3600))
 
 
+def a_held_instance_is_approved(**options: Any) -> World:
+    """Holding it asks nobody; to drain and end it does."""
+    world = World(spec=spec(per_zone=1, mode="approve"), replaces="when_gone", **options).known()
+    world.engine.create_index("notes", shards=2, replicas=2, size=DRAIN)
+    world.when("refresh", always, leave(FIRST, decrement=False))
+    return world.when("approved", noticed(), lambda world: world.approve(4 * 3600))
+
+
 def a_person_stops_and_resumes_halfway(**options: Any) -> World:
     world = one_leaves(**options).when("stop", excluded_is(FIRST), World.halt)
     return world.when("resume", later(400, stopped), World.resume)
@@ -351,6 +359,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         a_person_approves,
         an_approval_expires_before_the_instance_is_let_go,
         another_leaves_than_was_approved,
+        a_held_instance_is_approved,
         a_person_stops_and_resumes_halfway,
         a_stop_in_the_console_and_a_resume,
     )

@@ -3,6 +3,7 @@
 from tests.unit.simulation.scenarios import (
     FIRST,
     FOURTH,
+    a_held_instance_is_approved,
     a_person_approves,
     a_person_stops_and_resumes_halfway,
     a_short_approval,
@@ -50,6 +51,12 @@ def test_an_approval_that_ran_out_lets_nobody_go() -> None:
 def test_one_approval_is_enough_for_a_whole_drain() -> None:
     world = a_person_approves().run()
     assert world.pages == ["claims: APPROVAL_NEEDED"]
+    assert world.oracle.let_go == [FIRST]
+
+
+def test_a_held_instance_is_asked_for_once_and_ended() -> None:
+    world = a_held_instance_is_approved().run()
+    assert world.pages.count("claims: APPROVAL_NEEDED") == 1
     assert world.oracle.let_go == [FIRST]
 
 

@@ -8,7 +8,14 @@ from vagus import owned
 from vagus.intent import ExcludeNode, leave
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
-from vagus.steps import ExcludeNodes, HoldInstance, LetEmptyInstanceGo, LetReplaceableInstanceGo
+from vagus.steps import (
+    AnyStep,
+    EndRetainedInstance,
+    ExcludeNodes,
+    HoldInstance,
+    LetEmptyInstanceGo,
+    LetReplaceableInstanceGo,
+)
 from vagus.zone_balance import rules
 from vagus.zone_balance.farewell import tidying
 from vagus.zone_balance.looking import Look, blocked, demands, ids, removed_by_hand
@@ -49,11 +56,15 @@ def take(look: Look) -> Plan | None:
     if not step.update:
         return None
     message = f"{ids(admitted)} must be drained: {sum(len(one.copies) for one in admitted)} shards have to move"
-    farewells = tuple(
-        LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
-        for one in admitted
-    )
+    farewells = tuple(_farewell(one) for one in admitted)
     return Steps(steps=(step, *farewells, *tidying(look)), reason=Reason.DRAINING, message=message)
+
+
+def _farewell(one: Leaver) -> AnyStep:
+    """What is foreseen, and so asked for in mode `approve`: a retained instance has no hook to let it go."""
+    if one.instance.retained:
+        return EndRetainedInstance(instance=one.id, group=one.group.name, node=one.id)
+    return LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
 
 
 def _exclusion(look: Look, admitted: list[Leaver]) -> ExcludeNodes:
