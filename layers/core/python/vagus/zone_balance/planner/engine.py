@@ -50,7 +50,7 @@ class Engine:
         total = settings.balance_shard + settings.balance_index
         self.board, self.deciders, self.settings = board, deciders, settings
         self.t0, self.t1 = settings.balance_shard / total, settings.balance_index / total
-        self.limit = max(threshold + EPSILON, 1.0) + NOISE
+        self.limit = limit_of(threshold)
         self.widest = math.floor((self.limit - self.t0 * spare) / self.t1) if self.t1 else 1 << 30
         self.weighs_primaries = settings.prefer_primary or settings.rebalance_primary
         self.watches = True
@@ -378,6 +378,11 @@ class Engine:
         if all(region.spread <= self.widest for region in self.every):
             return []
         return [index for index in range(len(self.board.names)) if self.spread(index) > self.widest]
+
+
+def limit_of(threshold: float) -> float:
+    """The difference of weights up to which the engine lets a pair be."""
+    return max(threshold + EPSILON, 1.0) + NOISE
 
 
 def _cells(deciders: Deciders) -> tuple[int, list[int]]:

@@ -4,7 +4,7 @@ Each move of a pair beyond the limit makes t0 * sum(n_a^2) + t1 * sum(n_ia^2) sm
 """
 
 from vagus.zone_balance.planner.desk import Desk
-from vagus.zone_balance.planner.engine import Pair
+from vagus.zone_balance.planner.engine import Pair, limit_of
 
 ENOUGH = 2
 """Moves for each copy of the cluster after which the counts are left as they are."""
@@ -14,22 +14,32 @@ TRIES = 12
 
 
 def settle(desk: Desk) -> None:
-    """Move copies until the engine is at rest; of those it might move, the one that evens the bytes best."""
-    before = len(desk.units)
-    moved = True
+    """Move copies until the engine is at rest; of those it might move, the one that evens the bytes best.
+
+    Where the policy raises the threshold, counts that are beyond it are evened to half of it: the other half is for
+    the bytes.
+    """
+    if not desk.engine.stirs():
+        return
+    before, limit = len(desk.units), desk.engine.limit
     desk.engine.watches = False
-    while moved and desk.engine.stirs():
-        moved = sum(_settle_index(desk, index, before) for index in range(len(desk.board.names))) > 0
+    desk.engine.limit = min(limit, max(limit_of(desk.layout.settings.threshold), limit / 2))
+    while _round(desk, ENOUGH * len(desk.board.copies) - len(desk.units) + before):
+        pass
+    desk.engine.limit = limit
     desk.engine.watches = True
     if len(desk.units) > before:
         desk.survey()
 
 
-def _settle_index(desk: Desk, index: int, before: int) -> int:
-    """How many copies of an index were moved. Where primaries are weighed too it might go round: there is an end."""
+def _round(desk: Desk, most: int) -> int:
+    """One copy of each index that is tipped, so that no index crowds a node that has just joined: how many.
+
+    Where primaries are weighed it might go round for ever: there is an end.
+    """
     moved = 0
-    while len(desk.units) - before < ENOUGH * len(desk.board.copies) and _one_move(desk, index):
-        moved += 1
+    for index in range(len(desk.board.names)):
+        moved += moved < most and _one_move(desk, index)
     return moved
 
 
