@@ -3,6 +3,8 @@
 import itertools
 import random
 
+import msgspec
+
 from vagus.cluster import Copy
 from vagus.zone_balance.planner import Layout, Node, Settings
 
@@ -29,6 +31,12 @@ def layout(nodes: int, indices: int, primaries: int, sigma: float, seed: int = 7
         copies=tuple(copies),
         settings=Settings(awareness=("zone",), forced={"zone": ZONES}),
     )
+
+
+def joined(cluster: Layout) -> Layout:
+    """The same with an empty node more in each zone."""
+    new = tuple(_node(f"node-new-{zone}", zone, 0) for zone in ZONES)
+    return msgspec.structs.replace(cluster, nodes=cluster.nodes + new)
 
 
 class _Places:
