@@ -16,7 +16,8 @@ REASONS = {
     ),
     "LambdaDLQ": (
         "It is called by Step Functions or by the queue's poller, which keep what fails themselves (the call in the "
-        "execution's history, the message in the queue's own dead letters): Lambda's DLQ is for asynchronous calls."
+        "execution's history, the message in the queue's own dead letters); or each minute by a schedule, where a call "
+        "that failed is told by an alarm on errors and the next one re-reads everything: a kept call would be no use."
     ),
     "LambdaInsideVPC": (
         "The keeper calls nothing but Auto Scaling, and DynamoDB for its records, by AWS's public TLS endpoints; it "

@@ -28,8 +28,12 @@ class Alarms(Construct):
         self._above(f"{name}-not-empty", metric, meaning)
 
     def watch_schedule(self, name: str, function: lambda_.IFunction, meaning: str) -> None:
-        """A function of each minute that fails, or that was not called at all."""
-        self._above(f"{name}-fails", function.metric_errors(period=FIVE_MINUTES), meaning)
+        """A function of each minute that fails three times in five minutes, or that was not called at all.
+
+        One failure is nobody's night: the next minute tries again, and a hook lasts an hour.
+        """
+        errors = function.metric_errors(period=FIVE_MINUTES, statistic="Sum")
+        self._above(f"{name}-fails", errors, meaning, least=3)
         silent = function.metric_invocations(period=FIVE_MINUTES, statistic="Sum")
         self._alarm(
             f"{name}-silent",
@@ -68,9 +72,9 @@ class Alarms(Construct):
         for end, (metric, meaning) in ends.items():
             self._above(f"{name}-{end}", metric, meaning)
 
-    def _above(self, name: str, metric: cloudwatch.IMetric, meaning: str) -> None:
+    def _above(self, name: str, metric: cloudwatch.IMetric, meaning: str, least: int = 1) -> None:
         above = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-        self._alarm(name, metric, meaning, above, cloudwatch.TreatMissingData.NOT_BREACHING)
+        self._alarm(name, metric, meaning, above, cloudwatch.TreatMissingData.NOT_BREACHING, least)
 
     def _alarm(
         self,
@@ -79,6 +83,7 @@ class Alarms(Construct):
         meaning: str,
         comparison: cloudwatch.ComparisonOperator,
         missing: cloudwatch.TreatMissingData,
+        threshold: int = 1,
     ) -> None:
         alarm = cloudwatch.Alarm(
             self,
@@ -86,7 +91,7 @@ class Alarms(Construct):
             alarm_name=self._cell.name(name),
             alarm_description=meaning,
             metric=metric,
-            threshold=1,
+            threshold=threshold,
             evaluation_periods=1,
             comparison_operator=comparison,
             treat_missing_data=missing,

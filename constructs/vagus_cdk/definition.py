@@ -7,7 +7,7 @@
                           └── a step's error is counted, and what it did is looked at afresh
 
 `$call` is carried from look to look (`vagus.procedure.loop.Call`), `$answer` is what the last look said (`Answer`).
-No step is retried here: an error's outcome is unknown. The look only reads, so it is.
+No step that ran is retried here: an error's outcome is unknown. The look only reads, so it is.
 A round costs at most 14 history events; an execution may have 25,000, and hands over after `loop.ROUNDS` looks.
 """
 
@@ -26,6 +26,16 @@ TIMEOUT_SECONDS = 7 * 24 * 3600
 """The longest run: the sweep starts the next one. A hook can be held for 48 hours; a retained instance for longer."""
 
 State = dict[str, Any]
+THROTTLED: State = {
+    "ErrorEquals": ["Lambda.TooManyRequestsException"],
+    "IntervalSeconds": 3,
+    "BackoffRate": 1.5,
+    "MaxDelaySeconds": 60,
+    "MaxAttempts": 40,
+    "JitterStrategy": "FULL",
+}
+"""The function was not called at all, so that trying again does nothing twice: when many clusters act at once, they
+take turns instead of counting failures."""
 
 
 def definition(
@@ -75,6 +85,7 @@ def _look(invoke: str, decide: str) -> State:
         "TimeoutSeconds": 90,
         "Retry": [
             {"ErrorEquals": ["Malformed", "States.QueryEvaluationError"], "MaxAttempts": 0},
+            THROTTLED,
             {
                 "ErrorEquals": ["States.ALL"],
                 "IntervalSeconds": 2,
@@ -140,6 +151,7 @@ def _step(invoke: str, apply: str, step: str | dict[str, str], then: str) -> Sta
         },
         "Output": "{% $states.result.Payload %}",
         "TimeoutSeconds": 90,
+        "Retry": [THROTTLED],
         "Catch": [{"ErrorEquals": ["States.ALL"], "Assign": {"call": failed}, "Output": {}, "Next": LOOK}],
         "Next": then,
     }

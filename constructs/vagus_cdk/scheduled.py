@@ -45,7 +45,9 @@ class EachMinute(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
-        made = Function(self, "Function", cell, spec, statements, dead_letters)
+        # no dead letters of its own: a call that failed is in its error alarm, and the next minute knows more; a queue
+        # that nobody empties would hide the next one
+        made = Function(self, "Function", cell, spec, statements)
         self.function = made.function
         self.role = made.role
         self.function.configure_async_invoke(max_event_age=MINUTE, retry_attempts=0)

@@ -45,18 +45,21 @@ def test_state_names_are_as_long_as_step_functions_takes() -> None:
     assert all(len(name) <= 80 for name in made()["States"])
 
 
-def test_no_step_is_retried_and_each_error_is_looked_at_afresh() -> None:
+def test_no_step_that_ran_is_retried_and_each_error_is_looked_at_afresh() -> None:
     steps = [state for state in made()["States"].values() if state.get("Arguments", {}).get("FunctionName") == "arn:a"]
     assert len(steps) == len(ROOMS["zone_balance"].kinds)
     for state in steps:
-        assert "Retry" not in state
+        assert [(one["ErrorEquals"], one["MaxAttempts"]) for one in state["Retry"]] == [
+            (["Lambda.TooManyRequestsException"], 40)
+        ]
         assert [(one["ErrorEquals"], one["Next"]) for one in state["Catch"]] == [(["States.ALL"], LOOK)]
 
 
 def test_the_look_alone_is_retried_and_not_for_what_no_retry_mends() -> None:
-    never, later = made()["States"][LOOK]["Retry"]
+    never, throttled, later = made()["States"][LOOK]["Retry"]
     assert never["MaxAttempts"] == 0
     assert "Malformed" in never["ErrorEquals"]
+    assert throttled["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
     assert (later["ErrorEquals"], later["BackoffRate"]) == (["States.ALL"], 2)
 
 

@@ -1,9 +1,12 @@
 """The keeper alone holds a waiting instance: without any table, past any failure, past its hook's time-out."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from vagus.aws.fake import FakeGroups
 from vagus.errors import Throttled, Unreachable
+from vagus.instances import Group
 from vagus.procedure import keeper
 from vagus.steps import Heartbeat
 
@@ -48,7 +51,7 @@ def test_it_holds_an_instance_past_its_hooks_time_out() -> None:
     first, *_ = _all_leave(groups)
     for _ in range(10 * 60):
         clock[0] += 60
-        keeper.keep(groups, {"claims"}, _quiet)
+        keeper.keep(groups, _quiet)
     lifecycles = {one.id: one.lifecycle for group in groups.describe(["claims"]) for one in group.instances}
     assert clock[0] == 10 * HOUR
     assert lifecycles[first] == "Terminating:Wait"
@@ -63,14 +66,15 @@ def test_without_it_the_hook_runs_out_and_the_group_retains() -> None:
     assert lifecycles[first] == "Terminating:Retained"
 
 
-def test_it_keeps_instances_of_declared_clusters_that_wait_and_no_others() -> None:
+def test_it_keeps_every_instance_that_waits_and_no_others() -> None:
+    """Also of a cluster whose fleet file is gone."""
     clock = [0.0]
     groups = _groups(clock)
     first, second, other = [one.id for group in groups.describe() for one in group.instances]
     groups.scale_in(first)
     groups.scale_in(other)
-    assert [beat.instance for beat in keeper.keep(groups, {"claims"}, _quiet).sent] == [first]
-    assert second not in {beat.instance for beat in keeper.keep(groups, {"claims"}, _quiet).sent}
+    assert [beat.instance for beat in keeper.keep(groups, _quiet).sent] == [first, other]
+    assert second not in {beat.instance for beat in keeper.keep(groups, _quiet).sent}
 
 
 FAILURES = {
@@ -87,8 +91,8 @@ def test_a_failure_with_one_keeps_no_other_from_being_kept(error: Exception) -> 
     assert isinstance(groups, Deaf)
     groups.error = error
     _all_leave(groups)
-    kept = keeper.keep(groups, {"claims"}, _quiet)
-    assert len(kept.sent) == 1
+    kept = keeper.keep(groups, _quiet)
+    assert len(kept.sent) == 2
     assert len(kept.failed) == 1
     assert type(error).__name__ in kept.failed[0]
 
@@ -101,14 +105,47 @@ def test_a_record_that_can_not_be_written_stops_no_heartbeat() -> None:
     def note(_result: str, beat: Heartbeat) -> None:
         raise Unreachable(f"no table for {beat.instance}")
 
-    kept = keeper.keep(groups, {"claims"}, note)
-    assert len(kept.sent) == 2
-    assert len(kept.failed) == 2
+    kept = keeper.keep(groups, note)
+    assert len(kept.sent) == 3
+    assert len(kept.failed) == 3
 
 
 def test_a_group_without_a_hook_of_ours_is_told_as_unprotected() -> None:
     groups = _groups([0.0], hook=None)
-    assert keeper.keep(groups, {"claims"}, _quiet).unprotected == ("claims-data-a", "claims-data-b")
+    assert keeper.keep(groups, _quiet).unprotected == ("claims-data-a", "claims-data-b")
+
+
+def test_a_heartbeat_that_aws_had_no_time_for_is_tried_again_at_once() -> None:
+    class Busy(FakeGroups):
+        tries = 0
+
+        def heartbeat(self, group: str, hook: str, instance: str) -> bool:
+            self.tries += 1
+            if self.tries == 1:
+                raise Throttled("slow down")
+            return super().heartbeat(group, hook, instance)
+
+    groups = _groups([0.0], Busy)
+    _all_leave(groups)
+    assert keeper.keep(groups, _quiet).failed == ()
+
+
+def test_an_instance_whose_hook_is_gone_is_not_recorded_as_kept() -> None:
+    groups = _groups([0.0])
+    first, *_ = _all_leave(groups)
+    described = groups.describe()
+    groups.complete("claims-data-a", "vagus-terminate", first, "CONTINUE")
+
+    class Late(FakeGroups):
+        """Describes what was a moment ago."""
+
+        def describe(self, clusters: Sequence[str] | None = None) -> tuple[Group, ...]:
+            return tuple(group for group in described if clusters is None or group.cluster in clusters)
+
+        def heartbeat(self, group: str, hook: str, instance: str) -> bool:
+            return groups.heartbeat(group, hook, instance)
+
+    assert first not in {beat.instance for beat in keeper.keep(Late(lambda: 0.0), _quiet).sent}
 
 
 def test_groups_that_can_not_be_described_are_told() -> None:
@@ -117,4 +154,4 @@ def test_groups_that_can_not_be_described_are_told() -> None:
             raise Unreachable(f"no answer for {clusters}")
 
     with pytest.raises(Unreachable):
-        keeper.keep(Gone(lambda: 0.0), {"claims"}, _quiet)
+        keeper.keep(Gone(lambda: 0.0), _quiet)

@@ -17,10 +17,10 @@ KEEPERS = (Heartbeat,)
 
 
 def public(kind: type[Step]) -> Iterator[type[Step]]:
-    """Every kind that is not a mere base of others."""
+    """Every kind of the vocabulary that is not a mere base of others."""
     for sub in kind.__subclasses__():
         yield from public(sub)
-        if not sub.__name__.startswith("_"):
+        if not sub.__name__.startswith("_") and sub.__module__ == Step.__module__:
             yield sub
 
 

@@ -258,7 +258,7 @@ class World:
 
     def _keep(self) -> None:
         if not self.unkept:
-            keeper.keep(wired(self.groups, "keeper.groups", self.meter), {self.spec.name}, lambda *_: None)
+            keeper.keep(wired(self.groups, "keeper.groups", self.meter), lambda *_: None)
 
     def _sweep(self) -> None:
         sweep = Sweep(

@@ -168,7 +168,7 @@ def keep(parts: Parts = wiring) -> JsonObject:
     All heartbeats first, then their records: a table that does not answer must cost none of them.
     """
     sent: list[Heartbeat] = []
-    kept = keeper.keep(parts.groups(), fleet.deployed(), lambda _result, beat: sent.append(beat))
+    kept = keeper.keep(parts.groups(), lambda _result, beat: sent.append(beat))
     logger.info("kept", extra={"kept": _plain(kept)})
     _note(sent, parts)
     if kept.failed:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import code_of, read, translated
-from vagus.errors import Refused
+from vagus.errors import Refused, VagusError
 from vagus.instances import TERMINATE_HOOK, Group, Instance
 
 if TYPE_CHECKING:
@@ -100,9 +100,14 @@ class AutoScalingGroups:
     def _hook(self, group: str) -> str | None:
         if monotonic() < self._hooks.get(group, 0.0):
             return TERMINATE_HOOK
-        found = read(
-            "autoscaling", lambda: self._clients.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)
-        )
+        try:
+            found = read(
+                "autoscaling", lambda: self._clients.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)
+            )
+        except (
+            VagusError
+        ):  # one group that can't be asked must cost no other its heartbeat; a wrong name answers "none"
+            return TERMINATE_HOOK
         for hook in found["LifecycleHooks"]:
             if hook["LifecycleHookName"] == TERMINATE_HOOK and hook["LifecycleTransition"] == TERMINATING:
                 self._hooks[group] = monotonic() + HOOK_MEMORY_SECONDS

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 Role = Literal["read", "write"]
 
+OPEN_CLUSTERS = 40
+"""Clusters whose connections are kept while a function is warm: Lambda allows 1,024 open files."""
+
 
 class Wiring:
     """The parts, by an environment and a session (by default that of the process)."""
@@ -74,9 +77,11 @@ class Wiring:
     def search(self, spec: ClusterSpec, role: Role) -> SearchWrite:
         """A cluster through the certificate of a role; nothing is called before it is used."""
         key = (spec.name, role)
-        if key not in self._searches:
-            self._searches[key] = Renewing(lambda: self._open(spec, role))
-        return self._searches[key]
+        found = self._searches.pop(key, None) or Renewing(lambda: self._open(spec, role))
+        self._searches[key] = found  # the one used last stands last
+        if len(self._searches) > OPEN_CLUSTERS:
+            self._searches.pop(next(iter(self._searches))).close()
+        return found
 
     def reads(self) -> Reads:
         """All that a deciding function has."""

@@ -62,9 +62,13 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     def run(self, now: float, iso: str) -> list[Swept]:
         """Every cluster and capability; a failure with one of them never keeps another from being looked at."""
         reads = msgspec.structs.replace(self.reads, groups=DescribedOnce(self.reads.groups))
-        return [
-            self._guarded(reads, spec, room, now, iso) for spec in self.fleet.values() for room in self.rooms.values()
-        ]
+        return [self._guarded(reads, spec, room, now, iso) for spec in self._turn(now) for room in self.rooms.values()]
+
+    def _turn(self, now: float) -> list[ClusterSpec]:
+        """Another cluster is the first each minute: should time run out, it is never the same ones that go unseen."""
+        specs = list(self.fleet.values())
+        first = int(now // 60) % len(specs) if specs else 0
+        return specs[first:] + specs[:first]
 
     def _guarded(self, reads: Reads, spec: ClusterSpec, room: Room, now: float, iso: str) -> Swept:
         try:

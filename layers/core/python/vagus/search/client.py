@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -54,6 +55,12 @@ SETTINGS_FIELDS = "persistent,transient," + ",".join(
 )
 
 
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """One pool for all clusters of the process: a sweep looks at hundreds, and Lambda allows 1,024 threads."""
+    return ThreadPoolExecutor(max_workers=12, thread_name_prefix="look")
+
+
 class SearchClient:
     """One cluster, through one client certificate.
 
@@ -66,14 +73,13 @@ class SearchClient:
         self, addresses: Sequence[str], tls: Tls | None, port: int = 9200, dialect: Dialect = OPENSEARCH
     ) -> None:
         self._transport = Transport(addresses, None if tls is None else context(tls), port)
-        self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="look")
+        self._threads = _threads()
         self._dialect = dialect
         self._bounded = f"{dialect.manager_timeout}=10s"
         self._info: dict[str, NodeInfo] = {}
 
     def close(self) -> None:
-        """End threads and connections."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """End connections."""
         self._transport.close()
 
     # -- reads -----------------------------------------------------------------------------------------------------
