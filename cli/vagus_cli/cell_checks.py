@@ -20,7 +20,7 @@ from vagus.aws.errors import read, translated
 from vagus.aws.groups import AutoScalingGroups
 from vagus.aws.nodes import addresses
 from vagus.aws.secrets import client_certificate
-from vagus.errors import VagusError
+from vagus.errors import Denied, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.search.tls import Tls, context
 from vagus_cdk import names
@@ -87,7 +87,10 @@ def _tried(name: str, make: Callable[[], Iterator[Check]], *, needed: bool = Tru
         yield from make()
     except VagusError as error:
         found = f"{type(error).__name__}: {error}"
-        remedy = "allow yourself what is named, or let somebody run this who may"
+        denied = isinstance(error, Denied)
+        remedy = (
+            "allow yourself what is named, or let somebody run this who may" if denied else "put right what is named"
+        )
         yield Check(name=name, state="untried" if needed else "skipped", found=found, remedy=remedy)
 
 

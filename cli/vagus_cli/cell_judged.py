@@ -63,7 +63,7 @@ def ill(name: str, found: str, remedy: str) -> Check:
 
 def policy(needed: Needed, document: Mapping[str, Any]) -> Check:
     """Whether a key's policy lets a service use the key."""
-    name = f"key policy: {needed.principal} on {needed.key}"
+    name = f"key policy: {needed.principal.rstrip('.')} on {needed.key}"
     allowed = [
         action
         for statement in _listed(document.get("Statement", []))

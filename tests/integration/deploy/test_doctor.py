@@ -56,6 +56,7 @@ def test_every_check_is_made_and_what_the_emulator_lacks_is_said(patient: Patien
     found = {one.name: one for one in cell_checks.every(patient)}
     assert {"SSM ping: demo", "event", "page"} <= set(found)
     assert not [one for one in found.values() if one.state in ("ill", "untried") and not one.remedy]
+    assert found["quota: functions"].state == "well", found["quota: functions"]
 
 
 def test_what_was_deployed_breaks_no_rule_of_group_safety(patient: Patient) -> None:

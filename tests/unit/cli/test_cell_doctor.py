@@ -172,3 +172,4 @@ def test_a_check_that_cant_be_made_hides_no_other_and_is_no_success() -> None:
     assert {one.state for name, one in made.items() if not name.startswith("quota")} == {"untried"}
     assert set(made) >= {"event", "page", "key: nodes", "key policies", "SSM ping: demo", "TLS: demo"}
     assert "sts:AssumeRole" in made["event"].found
+    assert made["event"].remedy.startswith("allow yourself")
