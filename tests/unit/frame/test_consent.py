@@ -1,6 +1,6 @@
 """Who lets a plan go on: modes, a stop, approvals; and what people's words leave in the rows."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -17,11 +17,21 @@ from vagus.policy import Mode
 from vagus.procedure import consent, people
 from vagus.procedure.rows import Head, Rows
 from vagus.reasons import Reason
-from vagus.steps import ExcludeNodes, LetEmptyInstanceGo, PutSettingsRight, SetGroupSize, Step
+from vagus.steps import (
+    ExcludeNodes,
+    HoldInstance,
+    LetEmptyInstanceGo,
+    NoteIdentity,
+    PutSettingsRight,
+    SetGroupSize,
+    Step,
+)
 
 EXCLUDE = ExcludeNodes(intents=(), nodes=("i-1", "i-2"), update=SettingsUpdate())
 LET_GO = LetEmptyInstanceGo(instance="i-1", group="g", hook="h")
 TIDY = PutSettingsRight(closes=("leave-i-1",), update=SettingsUpdate())
+NOTE = NoteIdentity(uuid="uuid-1")
+HOLD = HoldInstance(instance="i-1", group="g", hook="h")
 GROW = SetGroupSize(group="g", desired=2, declared=3)
 
 
@@ -59,13 +69,22 @@ def _steps(step: Any) -> Steps:
 
 
 WAIT = Wait(seconds=7, reason=Reason.SHARDS_MOVING, message="12 bytes left")
+STALLED = Wait(seconds=7, reason=Reason.STALLED, message="why", page=True)
+OPEN = Blocked(reason=Reason.NO_ROOM, message="full", open_deadline=True)
+SHUT = Blocked(reason=Reason.WRONG_CLUSTER, message="another")
 DONE = Done(reason=Reason.NOTHING_LEAVES, message="x")
 STOPPED = Head(state="running", paused_by="ada", paused_at=ISO, paused_why="an audit")
 ALLOWED = Rows(cluster=CLUSTER, approvals=(_approval(FIRST, SECOND),))
 
 LET: dict[str, tuple[Plan, Mode, Rows, type[Plan], str]] = {
     "observe shows": (_steps(EXCLUDE), "observe", ALLOWED, Done, "mode observe: because"),
-    "observe gives nothing back either": (_steps(TIDY), "observe", ALLOWED, Done, "mode observe"),
+    "observe gives back what is ours": (_steps(TIDY), "observe", ALLOWED, Steps, "because"),
+    "observe notes which cluster this is": (_steps(NOTE), "observe", ALLOWED, Steps, "because"),
+    "observe holds nobody": (_steps(HOLD), "observe", ALLOWED, Done, "mode observe: because"),
+    "observe tells of a block while a hook waits": (OPEN, "observe", ALLOWED, Blocked, "mode observe: full"),
+    "observe tells of no block while none does": (SHUT, "observe", ALLOWED, Done, "mode observe: another"),
+    "observe tells of a wait that a person should know of": (STALLED, "observe", ALLOWED, Wait, "mode observe: why"),
+    "observe tells of no other wait": (WAIT, "observe", ALLOWED, Done, "mode observe: 12 bytes"),
     "act acts": (_steps(EXCLUDE), "act", Rows(cluster=CLUSTER), Steps, "because"),
     "approve asks": (_steps(EXCLUDE), "approve", Rows(cluster=CLUSTER), Ask, "`vagus approve claims`"),
     "approve goes on inside what was approved": (_steps(EXCLUDE), "approve", ALLOWED, Steps, "because"),
@@ -101,7 +120,8 @@ def test_what_a_stop_holds_back(mode: Mode, plan: Plan, kind: type[Plan], words:
 
 
 NOT_NOW: dict[str, tuple[Step, Mode, Head, tuple[Approval, ...], str]] = {
-    "the mode became observe": (TIDY, "observe", Head(), (), "the mode is observe"),
+    "the mode became observe": (EXCLUDE, "observe", Head(), (_approval(FIRST, SECOND),), "the mode is observe"),
+    "and holding is no giving back": (HOLD, "observe", Head(), (), "no HoldInstance is done"),
     "a person stopped it": (EXCLUDE, "act", STOPPED, (), "stopped by ada"),
     "the approval ran out": (EXCLUDE, "approve", Head(), (_approval(FIRST, SECOND, expires=NOW),), "no approval"),
 }
@@ -115,10 +135,17 @@ def test_the_function_that_writes_asks_again(
     assert words in (consent.why_not(step, Bench(mode=mode).room(), spec(), rows, NOW) or "")
 
 
+@pytest.mark.parametrize("step", [TIDY, NOTE])
+def test_what_is_ours_is_given_back_and_noted_in_every_mode_and_through_a_stop(step: Step) -> None:
+    rows = Rows(cluster=CLUSTER, heads={"zone_balance": STOPPED})
+    for mode in get_args(Mode):
+        assert consent.why_not(step, Bench(mode=mode).room(), spec(), rows, NOW) is None
+
+
 def test_a_step_that_is_held_back_is_neither_recorded_nor_done() -> None:
     bench = Bench(mode="observe")
-    outcome = bench.act()
-    assert (outcome.result, outcome.message) == ("superseded", "the mode is observe: nothing is written")
+    outcome = bench.act(EXCLUDE)
+    assert (outcome.result, outcome.message) == ("superseded", "the mode is observe: no ExcludeNodes is done")
     assert bench.done == []
     assert bench.records.partitions() == ()
     assert seen(bench.table).leases == {}

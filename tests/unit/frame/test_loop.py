@@ -11,6 +11,7 @@ from tests.unit.zone_balance.building import spec
 
 from vagus.aws.fake import FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.errors import Conflict, Malformed, Unreachable
+from vagus.owned import SettingsUpdate
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.policy import Mode
 from vagus.procedure import head as heads
@@ -22,7 +23,7 @@ from vagus.procedure.room import Handler, Reads, Room, Writes
 from vagus.procedure.rows import Head, Lease
 from vagus.reasons import Reason
 from vagus.search.fake import FakeEngine
-from vagus.steps import FRAME, AnyStep, EndRun, HandOver, NoteIdentity, SetGroupSize, kind
+from vagus.steps import FRAME, AnyStep, EndRun, ExcludeNodes, HandOver, NoteIdentity, SetGroupSize, kind
 
 STEP = NoteIdentity(uuid="uuid-1")
 CALL = Call(cluster=CLUSTER, capability="zone_balance", generation=1)
@@ -57,7 +58,7 @@ class Bench:
             kinds=(NoteIdentity, *FRAME),
             observe=lambda *_: None,
             decide=lambda *_: self.plan,
-            handlers={NoteIdentity: Handler(lambda *_: self.refuses, do)},
+            handlers={one: Handler(lambda *_: self.refuses, do) for one in (NoteIdentity, ExcludeNodes)},
             mode=lambda _: self.mode,
             failures_in_a_row=lambda declared: declared.zone_balance.failures_in_a_row,
         )
@@ -136,7 +137,8 @@ def test_an_answer_travels_as_json() -> None:
         assert msgspec.json.decode(msgspec.json.encode(answer), type=Answer) == answer
 
 
-OBSERVING = {"steps": _steps(STEP), "a wait": MOVING, "a block": OPEN}
+EXCLUDE = ExcludeNodes(intents=(), nodes=("i-1",), update=SettingsUpdate())
+OBSERVING = {"steps": _steps(EXCLUDE), "a wait": MOVING, "a block": SHUT}
 
 
 @pytest.mark.parametrize("plan", OBSERVING.values(), ids=OBSERVING.keys())
@@ -145,6 +147,18 @@ def test_in_mode_observe_it_is_shown_and_neither_done_nor_told(plan: Plan) -> No
     assert (answer.next, answer.page, answer.plan.reason) == ("EndRun", False, Reason.OBSERVING)
     assert plan.message in answer.plan.message
     assert answer.plan.foreseen == (plan.steps if isinstance(plan, Steps) else plan.foreseen)
+
+
+def test_in_mode_observe_the_identity_is_noted() -> None:
+    bench = Bench(mode="observe")
+    answer = bench.look()
+    assert answer.next == "NoteIdentity"
+    assert bench.act().result == "done"
+
+
+def test_in_mode_observe_a_person_is_told_that_something_waits_and_nothing_is_done() -> None:
+    answer = Bench(OPEN, mode="observe").look()
+    assert (answer.next, answer.page, answer.plan.reason) == ("Wait", True, Reason.NO_ROOM)
 
 
 def _call(**fields: Any) -> Call:

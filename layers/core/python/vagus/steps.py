@@ -2,8 +2,8 @@
 
 From a step's class are derived its state in the state machine (`title`), the role of the function that does it
 (`aws`), the cluster role (`search`), and the sentence of a dry run (`sentence`). A step is *protective* (it can only
-keep data or give back what is ours) or *disturbing* (held back by stop, pause and approval).
-Doing a step twice is harmless.
+keep data or give back what is ours) or *disturbing* (held back by stop, pause and approval). A protective
+one that touches nothing but what is ours is done `in_every_mode`. Doing a step twice is harmless.
 """
 
 from typing import ClassVar, Literal
@@ -30,6 +30,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True
     aws: ClassVar[tuple[Grant, ...]] = ()
     search: ClassVar[tuple[str, ...]] = ()
     protective: ClassVar[bool] = False
+    in_every_mode: ClassVar[bool] = False
     of_the_frame: ClassVar[bool] = False
 
     @property
@@ -75,6 +76,7 @@ class PutSettingsRight(Step, frozen=True, kw_only=True):
     title = "Put the cluster's settings right"
     search = ("cluster:admin/settings/update",)
     protective = True
+    in_every_mode = True
     closes: tuple[str, ...]
     update: SettingsUpdate
 
@@ -226,6 +228,7 @@ class NoteIdentity(Step, frozen=True, kw_only=True):
     title = "Note which cluster this is"
     aws = (Grant("ssm:PutParameter", "node_parameters"),)
     protective = True
+    in_every_mode = True
     uuid: str
 
     @property

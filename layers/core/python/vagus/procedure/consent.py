@@ -1,19 +1,21 @@
 """Who lets a plan go on: the mode, a stop, an approval. Asked after each decision, and again before each step.
 
-- `observe`  shows, and writes nothing
+- `observe`  shows, tells a person that something waits, and touches nothing but what is ours (`Step.in_every_mode`)
 - a stop     holds back all but protective steps; the run ends with a page, the keeper goes on
 - `approve`  asks before a disturbing step that no approval in force covers
 
 Nothing here withdraws what is set.
 """
 
+import msgspec
+
 from vagus import approval
 from vagus.fleet import ClusterSpec
-from vagus.plan import Ask, Blocked, Done, Plan, Steps
+from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.procedure.room import Room
 from vagus.procedure.rows import Head, Rows
 from vagus.reasons import Reason
-from vagus.steps import AnyStep, Step
+from vagus.steps import AnyStep, Step, kind
 
 ASK_SECONDS = 60
 """The longest time between two looks for an approval; the first are sooner."""
@@ -24,7 +26,7 @@ MOST_SENTENCES = 20
 def within(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> Plan:
     """The plan, as far as people let it. `now`: epoch seconds."""
     if room.mode(spec) == "observe":
-        return _observed(plan)
+        return in_observe(plan)
     plan = _unless_stopped(plan, seen.head(room.name))
     return _if_approved(plan, room, spec, seen, now) if room.mode(spec) == "approve" else plan
 
@@ -33,7 +35,7 @@ def why_not(step: Step, room: Room, spec: ClusterSpec, seen: Rows, now: float) -
     """Why a step may not be done now, after all; `None` if it may. For the function that writes, with fresh rows."""
     mode, head = room.mode(spec), seen.head(room.name)
     if mode == "observe":
-        return "the mode is observe: nothing is written"
+        return None if step.in_every_mode else f"the mode is observe: no {kind(step)} is done"
     if step.protective:
         return None
     if head.paused:
@@ -49,11 +51,20 @@ def stopped(head: Head) -> str:
     return f"stopped by {head.paused_by or 'a person'}{since}{why}"
 
 
-def _observed(plan: Plan) -> Plan:
-    """Neither a step, nor a page."""
-    if isinstance(plan, Done):
-        return plan
-    return Done(reason=Reason.OBSERVING, message=f"mode observe: {plan.message}", foreseen=_foreseen(plan))
+def in_observe(plan: Plan) -> Plan:
+    """What is left of a plan in mode `observe`: no step that touches what is not ours, and no silence on who waits.
+
+    A node that finds no identity noted believes that its cluster has yet to form, so that one is noted in every mode.
+    """
+    message = f"mode observe: {plan.message}"
+    match plan:
+        case Done():
+            return plan
+        case Steps(steps=(first, *_)) if first.in_every_mode:
+            return plan
+        case Wait(page=True) | Blocked(open_deadline=True):
+            return msgspec.structs.replace(plan, message=message)
+    return Done(reason=Reason.OBSERVING, message=message, foreseen=_foreseen(plan))
 
 
 def _unless_stopped(plan: Plan, head: Head) -> Plan:
