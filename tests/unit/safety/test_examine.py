@@ -95,3 +95,12 @@ def test_a_row_of_a_newer_version_says_so(table: FakeTable) -> None:
 @pytest.fixture
 def table() -> FakeTable:
     return FakeTable()
+
+
+def test_a_declared_group_that_aws_does_not_show_is_told(table: FakeTable) -> None:
+    """Without its tags a group is nobody's: its instances would leave unseen, and unkept."""
+    two = msgspec.structs.replace(spec("claims"), zones=("eu-west-1a", "eu-west-1b"))
+    (found,) = safety.examine(Facts(claims=SAFE), table, {"claims": two}, minute_of("claims"), ISO)
+    missing = sorted(set(two.sizes()) - {SAFE.name})
+    assert [(one.group, one.rule) for one in found.violations] == [(name, "unseen") for name in missing]
+    assert missing

@@ -221,6 +221,21 @@ RULES: tuple[Callable[[GroupFacts], Broken], ...] = (
 )
 
 
+def unseen(declared: Collection[str], groups: Sequence[GroupFacts]) -> tuple[Violation, ...]:
+    """Declared groups that AWS does not show under the cluster's tags: for Vagus nothing ever leaves them, so the keeper
+    keeps nothing of theirs."""
+    missing = sorted(set(declared) - {group.name for group in groups})
+    return tuple(
+        Violation(
+            group=name,
+            rule="unseen",
+            sentence="is declared, and no group of that name bears the tags vagus:cluster and vagus:cell",
+            remedy="deploy the cluster's stack, or tag the group as docs/adopt.md says",
+        )
+        for name in missing
+    )
+
+
 def violations(groups: Sequence[GroupFacts], waived: Collection[Waiver] = ()) -> tuple[Violation, ...]:
     """Every rule that these groups break, without those that the fleet file waives."""
     return tuple(

@@ -10,7 +10,7 @@ import msgspec
 
 from vagus.errors import Conflict, Malformed, VagusError
 from vagus.fleet import ClusterSpec, Fleet
-from vagus.group_safety import Violation, violations
+from vagus.group_safety import Violation, unseen, violations
 from vagus.ports import GroupFactsRead, Put, Table
 from vagus.procedure import rows
 
@@ -50,7 +50,8 @@ def noted(table: Table, cluster: str) -> Examined | None:
 
 def _examined(groups: GroupFactsRead, table: Table, spec: ClusterSpec, iso: str) -> Examined:
     try:
-        broken = violations(groups.of_cluster(spec.name), spec.waived)
+        facts = groups.of_cluster(spec.name)
+        broken = (*unseen(spec.sizes(), facts), *violations(facts, spec.waived))
         found = Examined(cluster=spec.name, at=iso, violations=broken)
         _note(table, found)
     except VagusError as error:
