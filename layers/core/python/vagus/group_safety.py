@@ -222,8 +222,8 @@ RULES: tuple[Callable[[GroupFacts], Broken], ...] = (
 
 
 def unseen(declared: Collection[str], groups: Sequence[GroupFacts]) -> tuple[Violation, ...]:
-    """Declared groups that AWS does not show under the cluster's tags: for Vagus nothing ever leaves them, so the keeper
-    keeps nothing of theirs."""
+    """Declared groups that AWS does not show under the cluster's tags: for Vagus nothing ever leaves them, and the
+    keeper keeps nothing of theirs."""
     missing = sorted(set(declared) - {group.name for group in groups})
     return tuple(
         Violation(
