@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vagus.cluster import Copy
+from vagus.cluster import Copy, CopyState
 from vagus.zone_balance.planner.model import Index, Layout, Node, Settings
 
 AWARE = Settings(awareness=("zone",), forced={"zone": ("a", "b", "c")})
@@ -51,7 +51,7 @@ def _copies(shard: str) -> list[Copy]:
     found = []
     for number, place in enumerate(places.split(",")):
         source, _, target = place.partition(">")
-        state = "UNASSIGNED" if place == "-" else "RELOCATING" if target else "STARTED"
+        state: CopyState = "UNASSIGNED" if place == "-" else "RELOCATING" if target else "STARTED"
         found.append(
             Copy(
                 index=name[:-1],
