@@ -2,8 +2,9 @@
 # Makes an instance a search node. User data on AWS, and run as it is by the local hypervisor.
 #
 #   boot.sh           first boot: bring what belongs to this script, then start the service
-#   boot.sh prepare   facts, engine, certificate, configuration, then the checks (the service's ExecStartPre)
-#   boot.sh exec      become the search process (the service's ExecStart)
+#   boot.sh start     prepare, then exec (the service's ExecStart)
+#   boot.sh prepare   facts, engine, certificate, configuration, then the checks
+#   boot.sh exec      become the search process
 #
 # Every start goes through `prepare` again, so that a new version, address or trust takes effect by a restart.
 # What differs between AWS and a local stack is an executable on PATH: aws, systemctl, instance-metadata,
@@ -91,10 +92,24 @@ read_managers() { # before the cluster is formed, its managers wait for one anot
     seen="$(grep -c . <<<"$MANAGERS" || true)"
     # exactly as many: nodes that begin with different lists could form two clusters
     [[ ${PARAMETER[formed]} == none && $ROLES == *manager* && $seen -ne $wanted ]] || return 0
+    ! has_been_a_node || return 0
     ((SECONDS < deadline)) || refuse managers "$seen of $wanted manager-eligible instances after 10 minutes"
     say "waiting for managers: $seen of $wanted"
     sleep 3
   done
+}
+
+has_been_a_node() { # its volume holds a node's state: it waits for nobody, and makes up no list of its own again
+  compgen -G "$DATA/search/nodes/*/_state" >/dev/null
+}
+
+forming_list() { # prints the managers that form the cluster; nothing for who joins
+  local noted="$DATA/vagus/forming"
+  [[ ${PARAMETER[formed]} == none && $ROLES == *manager* ]] || return 0
+  # a node that stopped before the cluster formed begins again with the list it had: another could form a second
+  # cluster, and none at all never the first. One that was in a cluster doesn't look at it
+  has_been_a_node || cut -d' ' -f2 <<<"$MANAGERS" | paste -sd, >"$noted"
+  [[ ! -e $noted ]] || cat "$noted"
 }
 
 # ---------------------------------------------------------------- engine
@@ -206,12 +221,10 @@ node_roles() { # a node without any only coordinates
 }
 
 write_settings() { # one YAML flow mapping: a setting of the parameter that repeats one of ours stops the node
-  local extra="${PARAMETER[settings]:-}" forming=""
+  local extra="${PARAMETER[settings]:-}" forming
   extra="${extra#*\{}" extra="${extra%\}*}"
-  if [[ ${PARAMETER[formed]} == none && $ROLES == *manager* ]]; then
-    forming="$(cut -d' ' -f2 <<<"$MANAGERS" | paste -sd,)"
-    forming="\"cluster.initial_${MANAGER}_nodes\": [$(quoted_list "$forming")],"
-  fi
+  forming="$(forming_list)"
+  [[ -z $forming ]] || forming="\"cluster.initial_${MANAGER}_nodes\": [$(quoted_list "$forming")],"
   cut -d' ' -f1 <<<"$MANAGERS" >"$SEARCH/config/unicast_hosts.txt"
   cat >"$SEARCH/config/${PARAMETER[engine]}.yml" <<END
 {
@@ -351,6 +364,13 @@ prepare() {
   echo "$DATA" >"$SEARCH/data-folder"
 }
 
+start() { # one process from the checks to the search: the service manager heeds a 78 of its main process alone
+  bash "${BASH_SOURCE[0]}" prepare
+  [[ -z ${NOTIFY_SOCKET:-} ]] || systemd-notify --ready # until here `systemctl start` waits, and can fail
+  unset NOTIFY_SOCKET
+  become_search
+}
+
 become_search() {
   local command state
   find_nodes_folder
@@ -367,7 +387,8 @@ become_search() {
 
 case "${1:-}" in
 "") first_boot ;;
+start) start ;;
 prepare) prepare ;;
 exec) become_search ;;
-*) echo "usage: boot.sh [prepare|exec]" >&2 && exit 64 ;;
+*) echo "usage: boot.sh [start|prepare|exec]" >&2 && exit 64 ;;
 esac

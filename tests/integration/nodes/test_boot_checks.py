@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from tests.integration.nodes.bench import ADDRESS, INSTANCE, Bench
+from tests.integration.nodes.bench import ADDRESS, INSTANCE, Bench, described
 
 from vagus_cdk.nodes import user_data
 from vagus_local.cluster import BOOT
@@ -164,6 +164,42 @@ def test_the_templates_word_holds_until_a_step_has_written_that_the_cluster_is_f
     bench.parameters["formed"] = "u04gGYCgRieVzY_t9i5oIQ"
     assert bench.prepare().returncode == 0
     assert FORMING not in bench.settings()
+
+
+def has_been_a_node(bench: Bench) -> None:
+    """What a search process leaves on the data volume at its first start, formed or not."""
+    (bench.home / "data" / "search" / "nodes" / "0" / "_state").mkdir(parents=True)
+
+
+def test_a_manager_that_comes_back_waits_for_nobody_and_never_forms_with_others_than_before(bench: Bench) -> None:
+    assert bench.prepare().returncode == 0
+    has_been_a_node(bench)
+    bench.instances = [bench.instances[1], described("i-9", "127.90.1.19", "cluster_manager")]
+    assert bench.prepare().returncode == 0
+    assert bench.settings()[FORMING] == [INSTANCE, "i-2"], "its first list, whoever is there now"
+    bench.instances = bench.instances[:1]
+    done = bench.prepare()
+    assert done.returncode == 0
+    assert "waiting for managers" not in done.stderr
+
+
+def test_a_node_of_a_cluster_that_nobody_noted_joins_it_again(bench: Bench) -> None:
+    has_been_a_node(bench)
+    bench.parameters["initial-managers"] = "3"
+    assert bench.prepare().returncode == 0
+    assert FORMING not in bench.settings()
+
+
+def test_a_check_that_fails_is_the_end_of_the_main_process_and_nobody_is_told_of_a_start(bench: Bench) -> None:
+    bench.environment["NOTIFY_SOCKET"] = "/run/notify"
+    bench.replace("systemd-notify", f'echo "$@" >>"{bench.folder}/notified"')
+    bench.replace("run-search", f'echo "search ${{NOTIFY_SOCKET:-alone}}" >>"{bench.folder}/notified"')
+    bench.parameters["zones"] = "b,c"
+    assert bench.boot("start").returncode == FAILED_CHECK
+    assert not (bench.folder / "notified").exists()
+    bench.parameters["zones"] = "a,b"
+    assert bench.boot("start").returncode == 0
+    assert (bench.folder / "notified").read_text().splitlines() == ["--ready", "search alone"]
 
 
 def test_a_node_that_is_no_manager_never_forms_a_cluster(bench: Bench) -> None:
