@@ -8,7 +8,7 @@
 
 `$call` is carried from look to look (`vagus.procedure.loop.Call`), `$answer` is what the last look said (`Answer`).
 No step that ran is retried here: an error's outcome is unknown. The look only reads, so it is.
-A round costs at most 14 history events; an execution may have 25,000, and hands over after `loop.ROUNDS` looks.
+A round costs at most 16 history events; an execution may have 25,000, and hands over after `loop.ROUNDS` looks.
 """
 
 from collections.abc import Sequence
@@ -112,7 +112,7 @@ def _choose(kinds: Sequence[type[Step]]) -> State:
 
 
 def _tell(publish: str, topic: str) -> State:
-    """Once per reason and run. If nobody can be told, the work goes on, and the next look tries again."""
+    """When the look says so. If nobody can be told, the work goes on, and the next look tries again."""
     told = {"answer": "{% $merge([$answer, {'page': false}]) %}"}
     return {
         "Type": "Task",

@@ -18,6 +18,7 @@ from vagus.procedure import head as heads
 from vagus.procedure import loop, records
 from vagus.procedure.lease import LENGTH
 from vagus.procedure.loop import BLOCKED_SECONDS, Answer, Call, Outcome
+from vagus.procedure.pages import AGAIN_SECONDS, Told
 from vagus.procedure.records import Book
 from vagus.procedure.room import Handler, Reads, Room, Writes
 from vagus.procedure.rows import Head, Lease
@@ -129,6 +130,15 @@ def test_a_person_is_told_of_a_reason_once_in_a_run() -> None:
     second = bench.look(first.call)
     bench.plan = Blocked(reason=Reason.QUORUM, message="x", open_deadline=True)
     assert [first.page, second.page, bench.look(second.call).page] == [True, False, True]
+
+
+def test_a_person_is_told_again_hours_later_while_an_instance_waits() -> None:
+    bench = Bench(OPEN)
+    first = bench.look()
+    between = bench.look(first.call, NOW + 599)
+    assert not between.page
+    call = msgspec.structs.replace(between.call, paged={"NO_ROOM": Told(NOW, NOW + AGAIN_SECONDS)})
+    assert bench.look(call, NOW + AGAIN_SECONDS).page
 
 
 def test_an_answer_travels_as_json() -> None:
@@ -343,12 +353,12 @@ def test_a_pause_stays_a_pause_and_the_lease_is_given_back() -> None:
 def test_a_hand_over_writes_the_next_generation_and_then_starts_it() -> None:
     bench = Bench()
     put(bench.table, lease__topology=Lease(holder=CALL.execution, token=2, expires=NOW + 9))
-    assert bench.act(HandOver(), _call(paged=("STALLED",), round_limit=9)).result == "done"
+    assert bench.act(HandOver(), _call(paged={"STALLED": Told(NOW, NOW)}, round_limit=9)).result == "done"
     assert head(bench.table) == msgspec.structs.replace(RUNS, generation=2, execution="claims-zone_balance-2")
     assert seen(bench.table).lease("topology").holder == ""
     following = msgspec.convert(bench.executions.started["claims-zone_balance-2"], Call)
     assert following == Call(
-        cluster=CLUSTER, capability="zone_balance", generation=2, paged=("STALLED",), round_limit=9
+        cluster=CLUSTER, capability="zone_balance", generation=2, paged={"STALLED": Told(NOW, NOW)}, round_limit=9
     )
 
 

@@ -7,11 +7,12 @@ import msgspec
 
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
-from vagus.plan import Ask, Blocked, Done, Plan, Progress, Steps, Wait, pages
+from vagus.plan import Ask, Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.ports import Executions, Put, Table
-from vagus.procedure import consent, rows
+from vagus.procedure import consent, pages, rows
 from vagus.procedure import head as heads
 from vagus.procedure import lease as leases
+from vagus.procedure.pages import Told
 from vagus.procedure.records import Book, Record
 from vagus.procedure.room import Reads, Room, Writes
 from vagus.procedure.rows import Rows
@@ -19,7 +20,7 @@ from vagus.reasons import Reason
 from vagus.steps import AnyStep, EndRun, HandOver, kind
 
 ROUNDS = 1500
-"""Looks per execution: each costs up to 12 history events, of which an execution may have 25,000."""
+"""Looks per execution: each costs up to 16 history events, of which an execution may have 25,000."""
 BLOCKED_SECONDS = 60
 """How often a blocked run with an open deadline looks again."""
 
@@ -28,7 +29,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What the state machine carries from look to look.
 
     `failures`: applies that failed in a row; `error` the last one's name and cause. `paged`: what a person was
-    told of in this run.
+    told of in this run, and when (an empty list in a fresh call; reasons alone in those of older versions).
     """
 
     cluster: str
@@ -37,7 +38,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 0
     failures: int = 0
     error: Mapping[str, str] | None = None
-    paged: tuple[str, ...] = ()
+    paged: Mapping[str, Told] | tuple[str, ...] = {}
     progress: Progress | None = None
     round_limit: int = ROUNDS
 
@@ -79,7 +80,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def look(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Answer:
     """One look and its decision, as the state machine wants it."""
     plan = _of_the_frame(room, spec, seen, call, now) or plan_for(room, reads, spec, seen, call.progress, now)
-    return _answer(plan, seen, call)
+    return _answer(plan, seen, call, now)
 
 
 def plan_for(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Plan:
@@ -114,11 +115,9 @@ def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: fl
     return None
 
 
-def _answer(plan: Plan, seen: Rows, call: Call) -> Answer:
-    carried = msgspec.structs.replace(call, rounds=call.rounds + 1, progress=plan.progress, error=None)
-    page = pages(plan) and _told_as(plan) not in call.paged
-    if page:
-        carried = msgspec.structs.replace(carried, paged=(*call.paged, _told_as(plan)))
+def _answer(plan: Plan, seen: Rows, call: Call, now: float) -> Answer:
+    page, paged = pages.told(plan, pages.read(call.paged, now), now)
+    carried = msgspec.structs.replace(call, rounds=call.rounds + 1, progress=plan.progress, error=None, paged=paged)
     subject = f"{call.cluster}: {plan.reason}"[:100]
     match plan:
         case Steps(steps=(first, *_)):
@@ -136,13 +135,6 @@ def _answer(plan: Plan, seen: Rows, call: Call) -> Answer:
     end = EndRun(seq=seen.head(call.capability).seq, reason=plan.reason, message=plan.message)
     ends: Literal["Done", "Blocked"] = "Done" if isinstance(plan, Done) else "Blocked"
     return Answer(next="EndRun", plan=plan, seconds=0, page=page, subject=subject, step=end, call=carried, ends=ends)
-
-
-def _told_as(plan: Plan) -> str:
-    """What a page is known by. A person is asked once for each step, and told of anything else once per reason."""
-    if isinstance(plan, Ask):
-        return f"{plan.reason}: {kind(plan.steps[0])} {', '.join(plan.steps[0].scope)}"
-    return plan.reason
 
 
 # -- act -------------------------------------------------------------------------------------------------------------
@@ -240,7 +232,7 @@ def _hand_over(room: Room, table: Table, executions: Executions, seen: Rows, cal
     table.write(
         rows.partition(call.cluster), seen.put(f"head#{room.name}", handed), *_lease_given_back(room, seen, call)
     )
-    carried = {"paged": list(call.paged), "round_limit": call.round_limit}
+    carried = {"paged": msgspec.to_builtins(call.paged), "round_limit": call.round_limit}
     executions.start(handed.execution, heads.payload(call.cluster, room.name, handed) | carried)
     return _done(call, f"{handed.execution} goes on")
 

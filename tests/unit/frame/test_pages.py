@@ -1,0 +1,74 @@
+"""When a person is told: once, when it comes back, and while it keeps an instance waiting."""
+
+import msgspec
+import pytest
+from tests.unit.frame.parts import NOW
+
+from vagus.owned import SettingsUpdate
+from vagus.plan import Ask, Blocked, Done, Plan, Wait
+from vagus.procedure import pages
+from vagus.procedure.loop import Call
+from vagus.procedure.pages import AGAIN_SECONDS, FORGOTTEN_SECONDS, Paged, Told
+from vagus.reasons import Reason
+from vagus.steps import ExcludeNodes
+
+MINUTE = 60.0
+STALLED = Wait(seconds=30, reason=Reason.STALLED, message="x", page=True)
+MOVING = Wait(seconds=30, reason=Reason.SHARDS_MOVING, message="x")
+FULL = Blocked(reason=Reason.NO_ROOM, message="x", open_deadline=True)
+ANOTHER = Blocked(reason=Reason.WRONG_CLUSTER, message="x")
+DONE = Done(reason=Reason.NOTHING_LEAVES, message="x")
+
+
+def _asks(node: str) -> Ask:
+    step = ExcludeNodes(intents=(), nodes=(node,), update=SettingsUpdate())
+    return Ask(reason=Reason.APPROVAL_NEEDED, message="x", steps=(step,), seconds=60)
+
+
+def _looks(plans: list[Plan], every: float = MINUTE) -> list[int]:
+    """The numbers of the looks whose plan was told."""
+    paged: Paged = {}
+    told = []
+    for number, plan in enumerate(plans):
+        page, paged = pages.told(plan, paged, NOW + number * every)
+        if page:
+            told.append(number)
+    return told
+
+
+DAY = int(86_400 / MINUTE)
+FOUR_HOURS = int(AGAIN_SECONDS / MINUTE)
+
+TOLD: dict[str, tuple[list[Plan], list[int]]] = {
+    "once, however often it is looked at": ([FULL] * 60, [0]),
+    "each reason for itself": ([FULL, STALLED, FULL, STALLED], [0, 1]),
+    "not again when it was away for nine minutes": ([STALLED, *[MOVING] * 8, STALLED], [0]),
+    "again when it was away for ten": ([STALLED, *[MOVING] * 9, STALLED], [0, 10]),
+    "every four hours while an instance waits, blocked": ([FULL] * DAY, list(range(0, DAY, FOUR_HOURS))),
+    "every four hours while an instance waits, stalled": ([STALLED] * DAY, list(range(0, DAY, FOUR_HOURS))),
+    "once where no instance waits": ([ANOTHER] * DAY, [0]),
+    "asked once for each step": ([*[_asks("i-1")] * DAY, *[_asks("i-2")] * 2], [0, DAY]),
+    "never of what goes well": ([MOVING, DONE], []),
+}
+
+
+@pytest.mark.parametrize(("plans", "told"), TOLD.values(), ids=TOLD.keys())
+def test_a_person_is_told(plans: list[Plan], told: list[int]) -> None:
+    assert _looks(plans) == told
+
+
+def test_what_is_over_is_not_carried_along_for_ever() -> None:
+    _, paged = pages.told(DONE, {"STALLED": Told(NOW, NOW)}, NOW + FORGOTTEN_SECONDS)
+    assert paged == {}
+
+
+def test_a_call_of_an_older_version_lists_reasons_that_were_told_already() -> None:
+    old = msgspec.convert({"cluster": "c", "capability": "x", "generation": 1, "paged": ["STALLED"]}, Call)
+    page, paged = pages.told(STALLED, pages.read(old.paged, NOW), NOW)
+    assert not page
+    assert paged == {"STALLED": Told(NOW, NOW)}
+
+
+def test_what_was_told_travels_as_json() -> None:
+    call = Call(cluster="c", capability="x", generation=1, paged={"STALLED": Told(NOW, NOW + 1)})
+    assert msgspec.json.decode(msgspec.json.encode(call), type=Call) == call
