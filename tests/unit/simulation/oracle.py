@@ -74,6 +74,6 @@ class JudgedGroups(FakeGroups):
         return super().complete(group, hook, instance, result)
 
     def terminate(self, instance: str) -> None:
-        if instance in self.existing():
+        if instance in self.existing() and self._member(instance)[1].ends_at is None:
             self.oracle.judge(instance)
         super().terminate(instance)

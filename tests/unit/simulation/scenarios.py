@@ -214,6 +214,17 @@ def an_index_has_a_copy_on_every_node(**options: Any) -> World:
     return world.when("scale in", always, leave(FIRST, FOURTH))
 
 
+def another_hook_holds_it_too(**options: Any) -> World:
+    """For longer than it takes until our answer is given again; two more must not wait for that."""
+    return three_leave(**options, second_hook=400.0)
+
+
+def what_aws_shows_lags(**options: Any) -> World:
+    return _three("hold", replaces="when_gone", **options, lag=30.0).when(
+        "refresh", always, leave(FIRST, decrement=False)
+    )
+
+
 def no_event_at_all(**options: Any) -> World:
     return one_leaves(**options, events="never")
 
@@ -349,6 +360,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         nowhere_to_go_until_a_replacement_launched_at_once,
         one_zone_at_a_time,
         it_hands_over_every_third_round,
+        another_hook_holds_it_too,
+        what_aws_shows_lags,
         no_event_at_all,
         an_index_has_a_copy_on_every_node,
         managers_of_their_own_leave,

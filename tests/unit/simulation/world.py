@@ -97,6 +97,8 @@ class World:
     events: Literal["once", "never"] = "once"
     replaces: Literal["at_once", "when_gone"] = "at_once"
     retains: bool = True
+    second_hook: float = 0.0
+    lag: float = 0.0
     speed: float = 1000.0
     round_limit: int = loop.ROUNDS
     calm: float = CALM
@@ -122,7 +124,7 @@ class World:
     def _build(self) -> None:
         eligible = [group.per_zone for group in self.spec.groups.values() if "cluster_manager" in group.roles]
         self.engine = FakeEngine(self.clock, managers=sum(eligible) * len(self.spec.zones), speed=self.speed)
-        self.groups = JudgedGroups(self.clock, launch_seconds=20.0, end_seconds=10.0)
+        self.groups = JudgedGroups(self.clock, launch_seconds=20.0, end_seconds=10.0, lag=self.lag)
         self.groups.oracle = self.oracle = Oracle(
             self.engine, one_zone=self.spec.zone_balance.nowhere_to_go == "one_zone_at_a_time"
         )
@@ -136,6 +138,7 @@ class World:
                     roles=declared.roles,
                     retains=self.retains,
                     replaces=self.replaces,
+                    second_hook=self.second_hook,
                 )
         self.clock.now += 60.0
         for name, group in self.groups.existing().items():

@@ -134,10 +134,10 @@ def observed(seen: Any, groups: Sequence[Group], *, declared: ClusterSpec | None
     return Observed(cluster=seen, groups=tuple(groups), **{**given, **fields})
 
 
-def demanding(name: str) -> Intent:
-    """An open intent that demands the exclusion of that node."""
+def demanding(name: str, **fields: str) -> Intent:
+    """An open intent that demands the exclusion of that node. `fields`: `let_go` and `held`, in ISO 8601."""
     opened = leave(name, f"claims-data-{ZONES[0]}", "2026-01-01T00:00:00Z", "event")
-    return msgspec.structs.replace(opened, demands=(ExcludeNode(node=name),))
+    return msgspec.structs.replace(opened, demands=(ExcludeNode(node=name),), **fields)
 
 
 def leaver(seen: Cluster, name: str, state: str = "Terminating:Wait") -> Leaver:

@@ -341,6 +341,23 @@ def test_shards_are_flushed_before_their_node_goes_by_policy() -> None:
     assert world.groups.completed == [(FIRST, "CONTINUE")]
 
 
+ANSWERED: dict[str, tuple[Callable[[], World], str]] = {
+    "let the empty one go": (_drained, "let_go"),
+    "let the lost one go": (_lost, "let_go"),
+    "let one zone go": (_one_zone, "let_go"),
+    "end the retained one": (_retained, "let_go"),
+    "hold": (_stuck, "held"),
+}
+
+
+@pytest.mark.parametrize(("make", "noted"), ANSWERED.values(), ids=ANSWERED.keys())
+def test_an_answer_to_a_hook_is_noted_with_its_intent(make: Callable[[], World], noted: str) -> None:
+    world = make()
+    _do(world, _decided(world))
+    (intent,) = world.seen().intents
+    assert (intent.id, getattr(intent, noted)) == (f"leave-{FIRST}", world.iso())
+
+
 def test_a_node_that_boots_after_the_identity_was_noted_can_not_form_another_cluster() -> None:
     world = _new()
     _do(world, _decided(world))

@@ -59,6 +59,7 @@ FIRST_GOES = {"n1": GOING, "n2": SERVING}
 FIRST_RETAINED = {"n1": RETAINED, "n2": SERVING}
 EMPTY = "a:n2,n3 b:n2,n5"
 UNREACHABLE = Unseen(reason="UNREACHABLE", message="nobody answered")
+JUST_NOW, LONG_AGO = "2025-12-31T23:59:50Z", "2025-12-31T23:54:59Z"
 ONE_EACH = {"per_zone": 1}
 ONE_ZONE = {"per_zone": 1, "nowhere_to_go": "one_zone_at_a_time"}
 
@@ -147,6 +148,24 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "LetEmptyInstanceGo",
         Reason.LETTING_GO,
     ),
+    "let go just now, and AWS still shows it as waiting": (
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1"), intents=(demanding("n1", let_go=JUST_NOW),)),
+        {},
+        "Wait",
+        Reason.INSTANCE_GOING,
+    ),
+    "let go five minutes ago, and AWS still shows it as waiting: once more": (
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1"), intents=(demanding("n1", let_go=LONG_AGO),)),
+        {},
+        "LetEmptyInstanceGo",
+        Reason.LETTING_GO,
+    ),
+    "ended just now, and AWS still shows it as retained": (
+        six(FIRST_RETAINED, EMPTY, nodes=SIX[1:], intents=(demanding("n1", let_go=JUST_NOW),)),
+        {},
+        "Wait",
+        Reason.INSTANCE_GOING,
+    ),
     "proven empty, and held": (
         six(FIRST_RETAINED, EMPTY, persistent=ours("n1"), intents=(demanding("n1"),)),
         {},
@@ -210,6 +229,18 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "Wait",
         Reason.REPLACEMENT_AWAITED,
     ),
+    "held just now, and AWS still shows it as waiting": (
+        three(WAITING, SERVING, SERVING, intents=(demanding("n1", held=JUST_NOW),)),
+        ONE_EACH,
+        "Wait",
+        Reason.REPLACEMENT_AWAITED,
+    ),
+    "held five minutes ago, and AWS still shows it as waiting: once more": (
+        three(WAITING, SERVING, SERVING, intents=(demanding("n1", held=LONG_AGO),)),
+        ONE_EACH,
+        "HoldInstance",
+        Reason.HOLDING,
+    ),
     "nowhere to go in a group that would not retain it": (
         three(WAITING, SERVING, SERVING, retains=False),
         ONE_EACH,
@@ -230,6 +261,12 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
     ),
     "one zone at a time: not while another that was let go still serves": (
         three(WAITING, GOING, SERVING, layout="a:n1,n2,n3"),
+        ONE_ZONE,
+        "Wait",
+        Reason.REPLACEMENT_AWAITED,
+    ),
+    "one zone at a time: not while another was let go and AWS does not show it": (
+        three(WAITING, WAITING, SERVING, intents=(demanding("n2", let_go=JUST_NOW),)),
         ONE_ZONE,
         "Wait",
         Reason.REPLACEMENT_AWAITED,
@@ -278,6 +315,17 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
     ),
     "a manager waits for one that was let go": (
         six({"n1": WAITING, "n2": GOING}, "a:n3,n5", persistent=ours("n1"), intents=(demanding("n1"),)),
+        {},
+        "Wait",
+        Reason.QUORUM,
+    ),
+    "a manager waits for one that was let go, though AWS does not show it": (
+        six(
+            {"n1": WAITING, "n2": WAITING},
+            "a:n3,n5",
+            persistent=ours("n1", "n2"),
+            intents=(demanding("n1"), demanding("n2", let_go=JUST_NOW)),
+        ),
         {},
         "Wait",
         Reason.QUORUM,

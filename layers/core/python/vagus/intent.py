@@ -19,7 +19,11 @@ Demand = ExcludeNode
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """One row. `id` is made of what it is about, so that the same event twice is one intent. `opened` is ISO 8601."""
+    """One row. `id` is made of what it is about, so that the same event twice is one intent.
+
+    Times are ISO 8601. `let_go` and `held`: when its hook was last answered with CONTINUE (or its instance ended), and
+    with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it.
+    """
 
     id: str
     capability: str
@@ -29,6 +33,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     opened: str
     source: Literal["event", "sweep", "person"]
     demands: tuple[Demand, ...] = ()
+    let_go: str | None = None
+    held: str | None = None
     closed: str | None = None
 
 

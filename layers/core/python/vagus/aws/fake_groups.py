@@ -31,15 +31,28 @@ class _Member:
     changes_at: float = 0.0
     waiting_since: float | None = None
     expires: float = 0.0
+    answered: bool = False
+    ends_at: float | None = None
+    turns: list[tuple[float, str]] = field(default_factory=list)
 
-    @property
-    def ends_by_itself(self) -> bool:
-        return self.lifecycle in ("Pending", "Terminating:Wait", "Terminating:Proceed")
+    def turn(self, lifecycle: str, now: float) -> None:
+        """It is in another state from now on; the ones before are kept for a description that lags."""
+        self.turns.append((now, self.lifecycle))
+        self.lifecycle = lifecycle
+
+    def shown(self, at: float) -> str:
+        """The state that it was in at that time."""
+        return next((before for since, before in self.turns if since > at), self.lifecycle)
 
     def due(self, now: float) -> float | None:
         """When it changes next, if that is by now."""
-        at = self.expires if self.lifecycle == "Terminating:Wait" else self.changes_at
-        return at if self.ends_by_itself and at <= now else None
+        at = {
+            "Pending": self.changes_at,
+            "Terminating:Wait": self.expires,
+            "Terminating:Proceed": self.changes_at,
+        }.get(self.lifecycle)
+        found = min((time for time in (at, self.ends_at) if time is not None), default=None)
+        return found if found is not None and found <= now else None
 
 
 @dataclass
@@ -53,8 +66,10 @@ class _Group:
     hook: str | None
     timeout: float
     replaces: Literal["at_once", "when_gone"]
+    second_hook: float
     desired: int = 0
     members: dict[str, _Member] = field(default_factory=dict)
+    gone: list[tuple[float, _Member]] = field(default_factory=list)
 
     def counted(self) -> list[_Member]:
         """Members that count toward the desired size."""
@@ -67,7 +82,11 @@ _ON_THE_WAY = ("Terminating:Wait", "Terminating:Proceed")
 
 class FakeGroups:
     """Groups by name. `launch_seconds` and `end_seconds`: how long EC2 takes. `events`: what EventBridge was given.
-    `name`: the id of the n-th instance, for a test whose nodes have ids already.
+    `name`: the id of the n-th instance, for a test whose nodes have ids already. `lag`: by how many seconds what
+    `describe` shows is behind.
+
+    `second_hook` (of a group): for how many seconds a hook of somebody else holds an instance after ours was answered
+    with CONTINUE. AWS shows it as waiting meanwhile.
 
     `replaces` (of a group): whether a replacement is launched as soon as an instance begins to leave, or when it is
     gone or retained. AWS does the one or the other by policy and by cause, so that both have to be lived with.
@@ -79,11 +98,13 @@ class FakeGroups:
         launch_seconds: float = 0.0,
         end_seconds: float = 0.0,
         name: Callable[[int], str] = "i-{:017x}".format,
+        lag: float = 0.0,
     ) -> None:
         self._clock = clock
         self._name = name
         self._launch_seconds = launch_seconds
         self._end_seconds = end_seconds
+        self._lag = lag
         self._groups: dict[str, _Group] = {}
         self._launched = 0
         self.events: list[dict[str, Any]] = []
@@ -104,9 +125,10 @@ class FakeGroups:
         hook: str | None = TERMINATE_HOOK,
         timeout: float = 3600.0,
         replaces: Literal["at_once", "when_gone"] = "at_once",
+        second_hook: float = 0.0,
     ) -> None:
         """A new group; its instances are launched."""
-        group = _Group(name, cluster, zone, tuple(roles), most, retains, hook, timeout, replaces)
+        group = _Group(name, cluster, zone, tuple(roles), most, retains, hook, timeout, replaces, second_hook)
         self._groups[name] = group
         self._resize(group, desired, self._clock())
         self.settle()
@@ -123,8 +145,13 @@ class FakeGroups:
         self.settle()
 
     def lose(self, instance: str) -> None:
-        """The instance is gone without any hook: hardware, or `ec2:TerminateInstances` by somebody."""
-        self._end(instance)
+        """The instance is gone at once, without any hook: hardware."""
+        self.settle()
+        group = next((one for one in self._groups.values() if instance in one.members), None)
+        if group is not None:
+            self._gone(group, group.members[instance], self._clock())
+            self._reconcile(group, self._clock())
+        self.settle()
 
     def settle(self) -> None:
         """Let happen what is due by now, in the order of time."""
@@ -135,7 +162,8 @@ class FakeGroups:
 
     def existing(self) -> dict[str, Group]:
         """Every instance that runs (retained ones too) with its group."""
-        return {one.id: group for group in self.describe() for one in group.instances if one.lifecycle != "Pending"}
+        self.settle()
+        return {one.id: _seen(group, self._clock(), 0.0) for group, one in self._all() if one.lifecycle != "Pending"}
 
     def expires(self, instance: str) -> float:
         """When its hook runs out. AWS tells nobody; a test may know."""
@@ -146,7 +174,8 @@ class FakeGroups:
     def describe(self, clusters: Sequence[str] | None = None) -> tuple[Group, ...]:
         """The groups of these clusters, or of all."""
         self.settle()
-        return tuple(_seen(one) for one in self._groups.values() if clusters is None or one.cluster in clusters)
+        found = (one for one in self._groups.values() if clusters is None or one.cluster in clusters)
+        return tuple(_seen(one, self._clock(), self._lag) for one in found)
 
     def of_cluster(self, cluster: str) -> tuple[GroupFacts, ...]:
         """The groups of one cluster as `vagus.group_safety` judges them: safe, but for hook, time-out and retention."""
@@ -189,18 +218,14 @@ class FakeGroups:
         self.settle()
 
     def terminate(self, instance: str) -> None:
-        """End an instance at once, whatever hook waits; one that is gone is as good as done."""
-        self._end(instance)
+        """End an instance, whatever hook waits. It takes a while; one that is gone is as good as done."""
+        self.settle()
+        for _, member in self._all():
+            if member.id == instance and member.ends_at is None:
+                member.ends_at = self._clock() + self._end_seconds
+        self.settle()
 
     # -- how things happen ---------------------------------------------------------------------------------------
-
-    def _end(self, instance: str) -> None:
-        self.settle()
-        group = next((one for one in self._groups.values() if instance in one.members), None)
-        if group is not None:
-            self._gone(group, group.members[instance], self._clock())
-            self._reconcile(group, self._clock())
-        self.settle()
 
     def _next_due(self, now: float) -> tuple[float, _Group, _Member] | None:
         found = [(at, group, one) for group, one in self._all() if (at := one.due(now)) is not None]
@@ -210,10 +235,15 @@ class FakeGroups:
         return ((group, one) for group in self._groups.values() for one in group.members.values())
 
     def _change(self, group: _Group, member: _Member, at: float) -> None:
+        if member.ends_at is not None and member.ends_at <= at:
+            self._gone(group, member, at)
+            return
         match member.lifecycle:
             case "Pending":
-                member.lifecycle = "InService"
+                member.turn("InService", at)
                 self._emit("EC2 Instance Launch Successful", group, member, at)
+            case "Terminating:Wait" if member.answered:
+                self._proceed(member, at)
             case "Terminating:Wait":
                 self._answered(group, member, "ABANDON", at)
             case _:
@@ -241,22 +271,25 @@ class FakeGroups:
         if group.hook is None:
             self._proceed(member, now)
             return
-        member.lifecycle = "Terminating:Wait"
+        member.turn("Terminating:Wait", now)
         member.expires = _expiry(group, member, now)
         self._emit("EC2 Instance-terminate Lifecycle Action", group, member, now)
 
     def _answered(self, group: _Group, member: _Member, result: str, now: float) -> None:
         if result == "ABANDON" and group.retains:
-            member.lifecycle = "Terminating:Retained"
+            member.turn("Terminating:Retained", now)
+        elif result == "CONTINUE" and group.second_hook:
+            member.answered, member.expires = True, now + group.second_hook
         else:
             self._proceed(member, now)
 
     def _proceed(self, member: _Member, now: float) -> None:
-        member.lifecycle = "Terminating:Proceed"
+        member.turn("Terminating:Proceed", now)
         member.changes_at = now + self._end_seconds
 
     def _gone(self, group: _Group, member: _Member, now: float) -> None:
         del group.members[member.id]
+        group.gone.append((now, member))
         self._emit("EC2 Instance Terminate Successful", group, member, now)
 
     def _member(self, instance: str) -> tuple[_Group, _Member]:
@@ -266,8 +299,9 @@ class FakeGroups:
         self.settle()
         found = self._groups.get(group)
         member = found.members.get(instance) if found else None
-        waits = found and member and member.lifecycle == "Terminating:Wait" and found.hook == hook
-        return found if waits else None
+        if found is None or member is None or member.lifecycle != "Terminating:Wait":
+            return None
+        return found if found.hook == hook and not member.answered else None
 
     def _emit(self, detail_type: str, group: _Group, member: _Member, now: float) -> None:
         """As EventBridge has it: the envelope, and the fields of Auto Scaling's own detail."""
@@ -295,10 +329,11 @@ def _expiry(group: _Group, member: _Member, now: float) -> float:
     return min(now + group.timeout, start + min(LONGEST_HOOK, 100 * group.timeout))
 
 
-def _seen(group: _Group) -> Group:
+def _seen(group: _Group, now: float, lag: float) -> Group:
+    listed = [*group.members.values(), *(one for at, one in group.gone if at > now - lag)]
     instances = tuple(
-        Instance(id=one.id, zone=group.zone, lifecycle=one.lifecycle)
-        for one in sorted(group.members.values(), key=lambda one: one.id)
+        Instance(id=one.id, zone=group.zone, lifecycle=one.shown(now - lag))
+        for one in sorted(listed, key=lambda one: one.id)
     )
     return Group(
         name=group.name,

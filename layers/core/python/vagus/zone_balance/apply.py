@@ -6,6 +6,7 @@ import msgspec
 
 from vagus import owned
 from vagus.cluster import Cluster
+from vagus.intent import leave
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
@@ -26,6 +27,8 @@ from vagus.zone_balance.looking import demands
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.placement import shielded, started_elsewhere
 from vagus.zone_balance.sizing import settled
+
+_Goodbye = LetEmptyInstanceGo | LetLostInstanceGo | LetReplaceableInstanceGo
 
 NODE_PARAMETERS = "/vagus/{cluster}/node/{name}"
 
@@ -194,21 +197,32 @@ def _may_end_retained(writes: Writes, seen: Rows, step: EndRetainedInstance, tok
     return _foreign(fresh.cluster, seen, token) or _red(fresh.cluster) or needed
 
 
-def _continue(writes: Writes, _seen: Rows, step: LetEmptyInstanceGo | LetLostInstanceGo, _token: int) -> None:
+def _continue(writes: Writes, seen: Rows, step: _Goodbye, _token: int) -> None:
     writes.groups.complete(step.group, step.hook, step.instance, "CONTINUE")
+    _note(writes, seen, step, let_go=writes.iso)
 
 
-def _flush_and_continue(writes: Writes, _seen: Rows, step: LetReplaceableInstanceGo, _token: int) -> None:
+def _flush_and_continue(writes: Writes, seen: Rows, step: LetReplaceableInstanceGo, token: int) -> None:
     writes.search.flush(step.indices)
-    writes.groups.complete(step.group, step.hook, step.instance, "CONTINUE")
+    _continue(writes, seen, step, token)
 
 
-def _abandon(writes: Writes, _seen: Rows, step: HoldInstance, _token: int) -> None:
+def _abandon(writes: Writes, seen: Rows, step: HoldInstance, _token: int) -> None:
     writes.groups.complete(step.group, step.hook, step.instance, "ABANDON")
+    _note(writes, seen, step, held=writes.iso)
 
 
-def _end_retained(writes: Writes, _seen: Rows, step: EndRetainedInstance, _token: int) -> None:
+def _end_retained(writes: Writes, seen: Rows, step: EndRetainedInstance, _token: int) -> None:
     writes.groups.terminate(step.instance)
+    _note(writes, seen, step, let_go=writes.iso)
+
+
+def _note(writes: Writes, seen: Rows, step: _Goodbye | HoldInstance | EndRetainedInstance, **when: str) -> None:
+    """The row last: to answer twice is harmless, to note what was never answered is not."""
+    opened = leave(step.instance, step.group, writes.iso, "sweep")
+    intent = next((intent for intent in seen.intents if intent.id == opened.id), opened)
+    row = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, **when))
+    writes.table.write(rows.partition(writes.spec.name), row)
 
 
 def _may_size(writes: Writes, seen: Rows, step: SetGroupSize, _token: int) -> str | None:

@@ -119,7 +119,8 @@ def _one_zone(look: Look, stuck: list[Leaver]) -> Plan:
 
 
 def _hold(look: Look, stuck: list[Leaver]) -> Plan:
-    holdable = [one for one in stuck if one.instance.waits_to_leave and not one.group.unprotected]
+    kept = [one for one in stuck if one.instance.retained or look.just_held(one)]
+    holdable = [one for one in stuck if one not in kept and one.instance.waits_to_leave and not one.group.unprotected]
     if holdable:
         steps = tuple(
             HoldInstance(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
@@ -128,7 +129,7 @@ def _hold(look: Look, stuck: list[Leaver]) -> Plan:
         return Steps(steps=steps, reason=Reason.HOLDING, message=steps[0].sentence)
     violation = rules.nowhere_to_go(look.rest, (), stuck[0])
     why = violation.message if violation else ""
-    unheld = [one for one in stuck if not one.instance.retained]
+    unheld = [one for one in stuck if one not in kept]
     if unheld:
         return Blocked(
             reason=Reason.NOWHERE_TO_GO,

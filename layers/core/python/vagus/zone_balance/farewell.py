@@ -15,7 +15,7 @@ def let_go(look: Look) -> Plan | None:
     """Instances whose data is safe. While a pause rule trips, nobody goes."""
     if rules.pause(look.cluster):
         return None
-    steps = [step for one in look.leavers for step in _goodbye(look, one)]
+    steps = [step for one in look.leavers if not look.just_let_go(one) for step in _goodbye(look, one)]
     if not steps:
         return None
     names = ", ".join(step.subject for step in steps)

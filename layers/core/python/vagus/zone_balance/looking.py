@@ -1,6 +1,7 @@
 """What every stage of a decision is asked about."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -12,6 +13,9 @@ from vagus.plan import Blocked, Plan, Progress
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.placement import shielded
 from vagus.zone_balance.rules import Violation
+
+ANSWERED_SECONDS = 300
+"""How long an answer to a hook is given to show before it is given again."""
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +40,9 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def waiting(self) -> tuple[Leaver, ...]:
         """Leavers that hold data and have not been taken yet."""
-        return tuple(one for one in self.leavers if one.node is not None and not one.shielded)
+        return tuple(
+            one for one in self.leavers if one.node is not None and not one.shielded and not self.just_let_go(one)
+        )
 
     @property
     def some_still_go(self) -> bool:
@@ -49,6 +55,17 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         groups = self.observed.groups
         coming = any(sum(one.lifecycle == "InService" for one in group.instances) < group.desired for group in groups)
         return self.some_still_go or coming
+
+    def just_let_go(self, one: Leaver) -> bool:
+        """Whether we let it go moments ago: AWS may show that late, and another's hook may hold it still."""
+        return self._answered(intent.let_go for intent in self.observed.intents if intent.instance == one.id)
+
+    def just_held(self, one: Leaver) -> bool:
+        """Whether we held it moments ago."""
+        return self._answered(intent.held for intent in self.observed.intents if intent.instance == one.id)
+
+    def _answered(self, times: Iterable[str | None]) -> bool:
+        return any(at and self.now - datetime.fromisoformat(at).timestamp() < ANSWERED_SECONDS for at in times)
 
     def over(self, intent: Intent) -> bool:
         """Its instance no longer leaves: it is gone with its node, or it is back in service."""

@@ -29,9 +29,11 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     def unreliable(self, cluster: Cluster) -> frozenset[str]:
         """Nodes of the cluster on which nothing may lean: let go already, or members of no group that we know.
 
-        An instance that was let go serves on for seconds, or minutes: its copies and its vote still show.
+        An instance that was let go serves on for seconds, or minutes: its copies and its vote still show. So it does
+        where AWS still shows it as waiting.
         """
-        known = {one.id for group in self.groups for one in group.instances if not one.let_go}
+        released = {intent.instance for intent in self.intents if intent.let_go}
+        known = {one.id for group in self.groups for one in group.instances if not one.let_go} - released
         return frozenset(node.name for node in cluster.nodes) - known
 
     def deadline(self) -> bool:

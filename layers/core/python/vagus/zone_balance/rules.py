@@ -54,10 +54,13 @@ def quorum_would_break(cluster: Cluster, taken: tuple[Leaver, ...], leaver: Leav
 
 
 def manager_may_not_go(cluster: Cluster, rest: Cluster, leaver: Leaver) -> Violation | None:
-    """Asked when it would be let go. `rest`: what is left once everybody who was let go before is gone."""
+    """Asked when it would be let go. `rest`: what is left once everybody who was let go before is gone.
+
+    That may be the leaver itself, if its going does not show yet.
+    """
     if leaver.node is None or not leaver.node.may_be_manager:
         return None
-    staying = {node.name for node in rest.nodes}
+    staying = {node.name for node in rest.nodes} | {leaver.id}
     if other := next((node for node in cluster.nodes if node.may_be_manager and node.name not in staying), None):
         return Violation(
             Reason.QUORUM, f"{leaver.id} waits: managers leave one at a time, and {other.name} is on its way out"
