@@ -18,9 +18,9 @@ def test_a_started_one_runs(executions: Executions) -> None:
 
 
 def test_a_name_that_is_taken_is_as_good_as_started(executions: Executions) -> None:
-    executions.start("one-zone_balance-1", {"rounds": 0})
-    executions.start("one-zone_balance-1", {"rounds": 0})
-    executions.start("one-zone_balance-1", {"rounds": 7})
+    assert executions.start("one-zone_balance-1", {"rounds": 0})
+    executions.start("one-zone_balance-1", {"rounds": 0})  # taken to the emulator, started to AWS
+    assert not executions.start("one-zone_balance-1", {"rounds": 7})
     assert executions.status("one-zone_balance-1") == "RUNNING"
 
 
@@ -40,7 +40,8 @@ def test_a_persons_stop_shows_as_aborted_and_its_name_stays_taken(aws: Aws, clie
     assert aws.stepfunctions.describe_execution(executionArn=running[0]["executionArn"])["input"] == '{"cluster":"one"}'
     aws.stepfunctions.stop_execution(executionArn=running[0]["executionArn"])
     until(lambda: machine.status("one") == "ABORTED")
-    machine.start("one", {"cluster": "two"})
+    assert not machine.start("one", {"cluster": "two"})
+    assert not machine.start("one", {"cluster": "one"})
     assert machine.status("one") == "ABORTED"
 
 

@@ -123,8 +123,39 @@ def test_two_who_start_at_once_start_one_execution() -> None:
     assert head(table).generation == 1
 
 
-def test_a_row_of_a_newer_version_is_told_with_the_remedy() -> None:
+BEHIND = {"by one": 1, "by many": 300}
+
+
+@pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND.keys())
+def test_a_table_that_was_restored_and_is_behind_is_gone_past_at_once(behind: int) -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    for generation in range(1, behind + 1):
+        executions.start(name := heads.execution_name(CLUSTER, "zone_balance", generation), {"generation": generation})
+        executions.end(name, "SUCCEEDED")
+    assert _ensure(table, executions)
+    assert head(table).generation > behind
+    assert executions.status(head(table).execution) == "RUNNING"
+    assert executions.started[head(table).execution]["generation"] == head(table).generation
+
+
+def test_a_name_that_is_taken_by_one_that_runs_is_as_good_as_started() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    executions.start("claims-zone_balance-1", {"rounds": 7})
+    assert _ensure(table, executions)
+    assert (head(table).generation, len(executions.started)) == (1, 1)
+
+
+UNREADABLE: dict[str, tuple[str, object]] = {
+    "a state that nobody knows": ("head#zone_balance", {"state": "sleeping"}),
+    "an identity without a UUID": ("identity", {}),
+    "an identity that is no text": ("identity", {"uuid": 5}),
+    "a size that is no number": ("sizes", {"claims-data-eu-west-1a": "two"}),
+}
+
+
+@pytest.mark.parametrize(("key", "row"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_row_of_a_newer_version_is_told_with_the_remedy(key: str, row: object) -> None:
     table = FakeTable()
-    put(table, head__zone_balance={"state": "sleeping"})
+    put(table, **{key: row})
     with pytest.raises(Malformed, match="newer version"):
         seen(table)

@@ -127,7 +127,7 @@ def test_what_died_between_the_intent_and_the_start_is_made_up_for_by_the_next_d
 
 def test_a_start_that_fails_is_raised_so_that_the_queue_shows_the_event_again() -> None:
     class Deaf(FakeExecutions):
-        def start(self, name: str, payload: object) -> None:
+        def start(self, name: str, payload: object) -> bool:
             raise Unreachable(f"{name}: {payload}")
 
     table = FakeTable()

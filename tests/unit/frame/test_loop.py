@@ -364,7 +364,7 @@ def test_a_hand_over_writes_the_next_generation_and_then_starts_it() -> None:
 
 def test_a_hand_over_whose_start_was_lost_is_started_by_whoever_comes_next() -> None:
     class Deaf(FakeExecutions):
-        def start(self, name: str, payload: object) -> None:
+        def start(self, name: str, payload: object) -> bool:
             raise Unreachable(f"{name}: {payload}")
 
     bench = Bench()

@@ -83,8 +83,8 @@ class Parameters(Protocol):
 class Executions(Protocol):
     """Step Functions executions of one capability's state machine."""
 
-    def start(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Start it; a name that is taken is as good as started."""
+    def start(self, name: str, payload: Mapping[str, Any]) -> bool:
+        """Start it. `False` if the name is taken: as good as started, unless that one has ended."""
         ...
 
     def status(self, name: str) -> Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]: ...

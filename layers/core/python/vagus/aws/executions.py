@@ -19,16 +19,19 @@ class Machine:
         self._clients = clients
         self._arn = arn
 
-    def start(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Start an execution; a name that is taken (for 90 days after its end) is as good as started."""
+    def start(self, name: str, payload: Mapping[str, Any]) -> bool:
+        """Start an execution. `False` if the name is taken (it is for 90 days after its end) by one with another input,
+        or by one that has ended."""
         try:
             with translated("states"):
                 self._clients.states.start_execution(
                     stateMachineArn=self._arn, name=name, input=msgspec.json.encode(payload).decode()
                 )
+            return True
         except Refused as error:
-            if code_of(error.__cause__) != "ExecutionAlreadyExists":
-                raise
+            if code_of(error.__cause__) == "ExecutionAlreadyExists":
+                return False
+            raise
 
     def status(self, name: str) -> Status:
         """How the execution of that name stands; `MISSING` if there never was one, or not for 90 days."""

@@ -63,9 +63,10 @@ class FakeExecutions:
         self.started: dict[str, Mapping[str, Any]] = {}
         self._ends: dict[str, Status] = {}
 
-    def start(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Start it; a name that is taken is as good as started, whatever its input was."""
-        self.started.setdefault(name, _plain(payload))
+    def start(self, name: str, payload: Mapping[str, Any]) -> bool:
+        """Start it. `False` if the name is taken by one with another input, or by one that has ended."""
+        given = _plain(payload)
+        return self.started.setdefault(name, given) == given and name not in self._ends
 
     def status(self, name: str) -> Status:
         """`RUNNING` from its start until `end` was called for it."""

@@ -55,19 +55,22 @@ def ensure_running(
 
     `although_paused`: for a run that gives back what is ours, or tells a person what the stop holds back.
     """
+    spent, ahead = "", 1
     for _ in range(ATTEMPTS):
         seen = rows.read(table, cluster)
         head = seen.head(capability)
-        if head.state == "running":
+        if head.state == "running" and head.execution != spent:
             return _restart_if_never_started(executions, cluster, capability, head)
-        if (head.paused and not although_paused) or now < head.not_before:
+        if head.state != "running" and ((head.paused and not although_paused) or now < head.not_before):
             return False
         try:
-            started = _next_generation(table, seen, cluster, capability, iso)
+            started = _later_generation(table, seen, cluster, capability, iso, ahead)
         except Conflict:
             continue
-        executions.start(started.execution, payload(cluster, capability, started))
-        return True
+        if _started(executions, cluster, capability, started):
+            return True
+        # a restored table is behind, nobody knows how far: strides that double are soon past it
+        spent, ahead = started.execution, ahead * 2
     raise Conflict(f"{cluster}: {ATTEMPTS} races for the head row of {capability} were lost")
 
 
@@ -78,15 +81,17 @@ def _restart_if_never_started(executions: Executions, cluster: str, capability: 
     return True
 
 
-def _next_generation(table: Table, seen: Rows, cluster: str, capability: str, iso: str) -> Head:
+def _started(executions: Executions, cluster: str, capability: str, head: Head) -> bool:
+    """`False` if that name was taken by an execution that has ended: nobody works under it any more."""
+    fresh = executions.start(head.execution, payload(cluster, capability, head))
+    return fresh or executions.status(head.execution) == "RUNNING"
+
+
+def _later_generation(table: Table, seen: Rows, cluster: str, capability: str, iso: str, ahead: int) -> Head:
     head = seen.head(capability)
-    started = msgspec.structs.replace(
-        head,
-        generation=head.generation + 1,
-        state="running",
-        execution=execution_name(cluster, capability, head.generation + 1),
-        since=iso,
-    )
+    generation = head.generation + ahead
+    name = execution_name(cluster, capability, generation)
+    started = msgspec.structs.replace(head, generation=generation, state="running", execution=name, since=iso)
     table.write(rows.partition(cluster), seen.put(f"head#{capability}", started))
     return started
 

@@ -27,7 +27,7 @@ Paged = Mapping[str, Told]
 
 
 def read(paged: Mapping[str, Told] | tuple[str, ...], now: float) -> Paged:
-    """What was told so far. A fresh call, and one of an older version, lists reasons alone: those were told just now."""
+    """What was told so far. A call of an older version lists reasons alone: they were told just now."""
     return {one: Told(now, now) for one in paged} if isinstance(paged, tuple) else paged
 
 

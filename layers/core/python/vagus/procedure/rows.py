@@ -53,6 +53,12 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     expires: float = 0.0
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cluster this is: the UUID that it had when it was noted."""
+
+    uuid: str
+
+
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """All of a cluster's rows at one consistent read. `versions` is for compare-and-set; `plans` is for showing only
     (`read_shown`)."""
@@ -102,8 +108,8 @@ def read(table: Table, cluster: str) -> Rows:
         closed=frozenset(intent.id for intent in intents if intent.closed is not None),
         leases={key.removeprefix("lease#"): _decoded(row, Lease) for key, row in _of(rows, "lease#")},
         approvals=tuple(_decoded(row, Approval) for _, row in _of(rows, "approval#")),
-        identity=rows["identity"].data["uuid"] if "identity" in rows else None,
-        sizes=rows["sizes"].data if "sizes" in rows else {},
+        identity=_decoded(rows["identity"], Identity).uuid if "identity" in rows else None,
+        sizes=_decoded(rows["sizes"], dict[str, int]) if "sizes" in rows else {},
         versions={key: row.version for key, row in rows.items()},
     )
 
