@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.unit.frame.parts import NOW, put
+from tests.unit.frame.parts import NOW, put, seen
 from tests.unit.simulation.ports import Meter, wired
 from tests.unit.simulation.scenarios import FIRST
 from tests.unit.simulation.world import World
@@ -90,6 +90,13 @@ def test_a_quiet_cluster_is_looked_at_every_fifth_minute() -> None:
     assert results.count("idle") == 2
     assert results.count("quiet") == 8
     assert world.machines.started == {}
+
+
+def test_a_size_of_a_group_that_is_declared_no_more_keeps_nobody_busy() -> None:
+    world = World().known()
+    put(world.table, sizes={**seen(world.table).sizes, "claims-data-eu-west-1z": 2})
+    results = [_swept(world, NOW + 60 * minute).result for minute in range(5)]
+    assert results.count("quiet") == 4
 
 
 def test_a_leaving_instance_that_no_event_told_of_starts_a_run() -> None:

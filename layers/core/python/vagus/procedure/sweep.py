@@ -157,7 +157,7 @@ def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -
 
 def _quiet(reads: Reads, spec: ClusterSpec, seen: Rows, now: float) -> bool:
     """Nothing leaves, nothing is open, the identity and the sizes are noted: the fifth minute is soon enough."""
-    if seen.intents or seen.identity is None or dict(seen.sizes) != spec.sized():
+    if seen.intents or seen.identity is None or not spec.sized().items() <= seen.sizes.items():
         return False
     if any(instance.leaving for group in reads.groups.describe([spec.name]) for instance in group.instances):
         return False
