@@ -215,8 +215,8 @@ def an_index_has_a_copy_on_every_node(**options: Any) -> World:
 
 
 def another_hook_holds_it_too(**options: Any) -> World:
-    """For longer than it takes until our answer is given again; two more must not wait for that."""
-    return three_leave(**options, second_hook=400.0)
+    """AWS shows it as waiting all the while; another one must not wait for that."""
+    return _six(**options, second_hook=40.0).when("scale in", always, leave(FIRST, THIRD))
 
 
 def what_aws_shows_lags(**options: Any) -> World:

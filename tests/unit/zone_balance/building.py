@@ -23,7 +23,14 @@ FORCED = {
 }
 
 
-def node(name: str, zone: int = 0, *, roles: Sequence[str] = ("cluster_manager", "data"), free: int = 90 * GB) -> Node:
+def node(
+    name: str,
+    zone: int = 0,
+    *,
+    roles: Sequence[str] = ("cluster_manager", "data"),
+    free: int = 90 * GB,
+    total: int = 100 * GB,
+) -> Node:
     """A node with a disk of 100 GB. `zone` counts the zones."""
     return Node(
         name=name,
@@ -32,7 +39,7 @@ def node(name: str, zone: int = 0, *, roles: Sequence[str] = ("cluster_manager",
         roles=tuple(roles),
         version="3.4.0",
         ephemeral_id=f"{name}-1",
-        disk_total=100 * GB,
+        disk_total=total,
         disk_free=free,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.zone_balance.building import (
     FORCED,
@@ -19,7 +20,7 @@ from tests.unit.zone_balance.building import (
 
 from vagus import owned
 from vagus.cluster import Unseen
-from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
+from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait, pages
 from vagus.reasons import Reason
 from vagus.steps import kind
 from vagus.zone_balance.decide import decide
@@ -91,6 +92,18 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         {},
         "Done",
         Reason.FORMING,
+    ),
+    "that no identity was noted does not prove that an instance which waits holds nothing": (
+        observed(UNREACHABLE, [group(0, FIRST_WAITS)], identity=None, sizes={}),
+        {},
+        "Blocked",
+        Reason.UNREACHABLE,
+    ),
+    "nor do fewer managers than are declared": (
+        six(FIRST_WAITS, "", nodes=SIX[:3], identity=None),
+        {},
+        "Blocked",
+        Reason.UNREACHABLE,
     ),
     "another cluster answers": (six(FIRST_WAITS, uuid="uuid-2"), {}, "Blocked", Reason.WRONG_CLUSTER),
     "an index that we can't see": (six(FIRST_WAITS, counted_indices=3), {}, "Blocked", Reason.CANNOT_SEE_ALL),
@@ -416,6 +429,38 @@ def test_while_a_hook_waits_a_block_is_a_wait(
         assert plan.open_deadline is seen.deadline()
     if isinstance(plan, Done):
         assert not seen.deadline(), "a waiting instance is never done with"
+
+
+SILENT = [*SIX[:1], *(node(f"n{number}", (number - 1) // 2, free=0, total=0) for number in range(2, 7))]
+UNSURE: dict[str, tuple[Observed, Reason]] = {
+    "nobody answers": (observed(UNREACHABLE, [group(0, FIRST_WAITS)]), Reason.UNREACHABLE),
+    "an index is not shown": (six(FIRST_WAITS, counted_indices=3), Reason.CANNOT_SEE_ALL),
+    "nodes do not tell their disks": (six(FIRST_WAITS, nodes=SILENT), Reason.NO_ROOM),
+}
+
+
+@pytest.mark.parametrize(("seen", "reason"), UNSURE.values(), ids=UNSURE.keys())
+def test_a_look_that_can_not_be_decided_on_is_repeated_three_times_before_a_person_is_told(
+    seen: Observed, reason: Reason
+) -> None:
+    seen = msgspec.structs.replace(seen, progress=Progress(bytes_left=7, at=NOW - 90, changed_at=NOW - 90))
+    plans: list[Plan] = []
+    for _ in range(5):
+        plans.append(decide(seen, spec(), NOW))
+        seen = msgspec.structs.replace(seen, progress=plans[-1].progress)
+    assert [type(plan).__name__ for plan in plans] == ["Wait"] * 3 + ["Blocked"] * 2
+    assert {plan.reason for plan in plans} == {reason}
+    assert not any(pages(plan) for plan in plans[:3])
+    assert seen.progress == Progress(bytes_left=7, at=NOW - 90, changed_at=NOW - 90, unseen=5)
+    good = decide(six(FIRST_WAITS, progress=seen.progress), spec(), NOW)
+    assert good.progress == Progress(bytes_left=7, at=NOW - 90, changed_at=NOW - 90)
+
+
+def test_in_mode_observe_and_outside_of_a_run_it_is_told_at_once() -> None:
+    seen = observed(UNREACHABLE, [group(0, FIRST_WAITS)])
+    in_a_run = msgspec.structs.replace(seen, progress=Progress(bytes_left=0, at=NOW, changed_at=NOW))
+    assert isinstance(decide(seen, spec(), NOW), Blocked)
+    assert isinstance(decide(in_a_run, spec(mode="observe"), NOW), Blocked)
 
 
 def test_managers_are_taken_one_at_a_time_and_data_nodes_together() -> None:

@@ -10,6 +10,7 @@ from vagus.cluster import Cluster, Unseen
 from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, VagusError
 from vagus.owned import SettingsUpdate
 from vagus.plan import Progress
+from vagus.procedure import head as heads
 from vagus.procedure.room import Reads
 from vagus.search.fake import FakeEngine
 from vagus.zone_balance.observe import observe, see
@@ -69,6 +70,14 @@ def test_a_drain_that_stalls_is_explained() -> None:
 def test_one_that_does_not_asks_for_nothing() -> None:
     assert _observed(_stuck(), silent=119).explanation == ""
     assert _observed(_stuck(), silent=None).explanation == ""
+
+
+def test_a_run_has_progress_from_its_first_look_on_and_a_sweep_has_none() -> None:
+    world = _stuck()
+    assert _observed(world, silent=None).progress is None
+    heads.ensure_running(world.table, world.machines, "claims", "zone_balance", world.clock.now, world.iso())
+    now = world.clock.now
+    assert _observed(world, silent=None).progress == Progress(bytes_left=0, at=now, changed_at=now)
 
 
 def test_an_explanation_that_can_not_be_had_is_no_reason_to_stop() -> None:

@@ -13,13 +13,17 @@ from vagus.steps import AnyStep
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How a drain gets on: carried from one look to the next. Bytes, seconds since the epoch, bytes per second."""
+    """How a drain gets on: carried from one look to the next. Bytes, seconds since the epoch, bytes per second.
+
+    `unseen`: looks in a row that failed, or did not show everything.
+    """
 
     bytes_left: int
     copies_left: int = 0
     at: float
     changed_at: float
     speed: float = 0.0
+    unseen: int = 0
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):

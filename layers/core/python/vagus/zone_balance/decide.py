@@ -16,9 +16,11 @@ more, tidying before waiting: what frees something goes first.
 
 from collections.abc import Callable
 
+import msgspec
+
 from vagus.cluster import Unseen
 from vagus.fleet import ClusterSpec
-from vagus.plan import Done, Plan
+from vagus.plan import Done, Plan, Progress
 from vagus.reasons import Reason
 from vagus.zone_balance import draining, farewell, sight, sizing, waiting
 from vagus.zone_balance.looking import Look, looked
@@ -46,7 +48,15 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
     if isinstance(observed.cluster, Unseen):
         return sight.unseen(observed, observed.cluster, spec)
     look = looked(observed, observed.cluster, spec, now)
-    return next((plan for stage in STAGES if (plan := stage(look))), _nothing_leaves())
+    plan = next((plan for stage in STAGES if (plan := stage(look))), _nothing_leaves())
+    return _carrying(plan, observed.progress)
+
+
+def _carrying(plan: Plan, before: Progress | None) -> Plan:
+    """A plan that says nothing of progress carries it on: a step in between sets no clock back."""
+    if plan.progress is not None or before is None:
+        return plan
+    return msgspec.structs.replace(plan, progress=msgspec.structs.replace(before, unseen=0))
 
 
 def _nothing_leaves() -> Plan:

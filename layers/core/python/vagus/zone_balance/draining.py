@@ -40,7 +40,7 @@ def paused(look: Look) -> Plan | None:
     if violation is None or not look.leavers:
         return None
     before = look.observed.progress  # a pause is no stall: the clock of silence starts anew after it
-    progress = before and msgspec.structs.replace(before, at=look.now, changed_at=look.now)
+    progress = before and msgspec.structs.replace(before, at=look.now, changed_at=look.now, unseen=0)
     return Blocked(reason=violation.reason, message=violation.message, open_deadline=True, progress=progress)
 
 

@@ -9,13 +9,18 @@ from vagus import owned
 from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
 from vagus.intent import ExcludeNode, Intent
-from vagus.plan import Blocked, Plan, Progress
+from vagus.plan import Blocked, Plan, Progress, Wait
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.placement import shielded
 from vagus.zone_balance.rules import Violation
 
 ANSWERED_SECONDS = 300
 """How long an answer to a hook is given to show before it is given again."""
+
+FORGIVEN_LOOKS = 3
+"""How many looks in a row may fail, or show less than all, before a person is told."""
+UNSURE_SECONDS = 10
+"""Until the next look after such a one."""
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,3 +114,15 @@ def ids(many: Iterable[Leaver]) -> str:
 def blocked(violation: Violation, progress: Progress | None = None) -> Plan:
     """A rule stands against a leaver whose hook waits: a Wait with a page, never an end."""
     return Blocked(reason=violation.reason, message=violation.message, open_deadline=True, progress=progress)
+
+
+def unsure(observed: Observed, spec: ClusterSpec, violation: Violation, *, open_deadline: bool) -> Plan:
+    """A look that can't be decided on. A run looks again soon, three times, before a person is told.
+
+    In mode `observe` nobody would hear of a wait, so that there it is told at once.
+    """
+    before = observed.progress
+    after = before and msgspec.structs.replace(before, unseen=before.unseen + 1)
+    if after is not None and after.unseen <= FORGIVEN_LOOKS and spec.zone_balance.mode != "observe":
+        return Wait(seconds=UNSURE_SECONDS, reason=violation.reason, message=violation.message, progress=after)
+    return Blocked(reason=violation.reason, message=violation.message, open_deadline=open_deadline, progress=after)

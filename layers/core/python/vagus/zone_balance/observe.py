@@ -14,7 +14,12 @@ from vagus.zone_balance.placement import shielded
 
 
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
-    """Everything that `decide` may know. An unreachable cluster is an observation, not an error."""
+    """Everything that `decide` may know. An unreachable cluster is an observation, not an error.
+
+    Progress is that of a run: a sweep, which nobody follows up within seconds, has none.
+    """
+    if progress is None and seen.head("zone_balance").state == "running":
+        progress = Progress(bytes_left=0, at=now, changed_at=now)
     search = reads.search(spec)
     cluster = see(search)
     observed = Observed(

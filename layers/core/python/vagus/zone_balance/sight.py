@@ -5,19 +5,25 @@ from vagus.fleet import ClusterSpec
 from vagus.plan import Blocked, Done, Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import NoteIdentity
-from vagus.zone_balance.looking import Look
+from vagus.zone_balance.looking import Look, unsure
 from vagus.zone_balance.observed import Observed
+from vagus.zone_balance.rules import Violation
 from vagus.zone_balance.sizing import sizes
 
 
 def unseen(observed: Observed, why: Unseen, spec: ClusterSpec) -> Plan:
-    """The cluster does not answer. A cluster that never formed is given its nodes; any other is a case for a person."""
-    if observed.identity is None and why.reason != "DENIED":
+    """The cluster does not answer. A cluster that never formed is given its nodes; any other is a case for a person.
+
+    That its identity was not noted does not prove that it never formed: an instance that waits may hold data.
+    """
+    if why.reason == "DENIED":
+        return Blocked(reason=Reason.DENIED, message=why.message, open_deadline=observed.deadline())
+    if observed.identity is None and not observed.deadline():
         return sizes(observed, spec, green=False) or Done(
             reason=Reason.FORMING, message=f"the cluster has not formed yet: {why.message}"
         )
-    reason = Reason.DENIED if why.reason == "DENIED" else Reason.UNREACHABLE
-    return Blocked(reason=reason, message=why.message, open_deadline=observed.deadline())
+    violation = Violation(Reason.UNREACHABLE, why.message)
+    return unsure(observed, spec, violation, open_deadline=observed.deadline())
 
 
 def identity(look: Look) -> Plan | None:
@@ -32,6 +38,11 @@ def identity(look: Look) -> Plan | None:
             open_deadline=look.observed.deadline(),
         )
     if not _has_formed(look):
+        if look.observed.deadline():
+            few = Violation(
+                Reason.UNREACHABLE, "an instance waits, and fewer than half of the declared managers are seen"
+            )
+            return unsure(look.observed, look.spec, few, open_deadline=True)
         return sizes(look.observed, look.spec, green=False) or Done(
             reason=Reason.FORMING, message="fewer than half of the declared managers have joined"
         )
@@ -52,8 +63,8 @@ def blind(look: Look) -> Plan | None:
     visible, counted = look.cluster.visible_indices, look.cluster.counted_indices
     if visible >= counted:
         return None
-    return Blocked(
-        reason=Reason.CANNOT_SEE_ALL,
-        message=f"{visible} of {counted} indices are visible: give the read role `indices:monitor/*` on all of them",
-        open_deadline=look.observed.deadline(),
+    violation = Violation(
+        Reason.CANNOT_SEE_ALL,
+        f"{visible} of {counted} indices are visible: give the read role `indices:monitor/*` on all of them",
     )
+    return unsure(look.observed, look.spec, violation, open_deadline=look.observed.deadline())

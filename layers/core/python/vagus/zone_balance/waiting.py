@@ -4,11 +4,11 @@ from vagus.plan import Plan, Progress, Wait
 from vagus.reasons import Reason
 from vagus.zone_balance import rules
 from vagus.zone_balance.farewell import tidying
-from vagus.zone_balance.looking import Look, blocked, ids
+from vagus.zone_balance.looking import Look, blocked, ids, unsure
 from vagus.zone_balance.rules import Violation
 
-GOING_SECONDS = 2
-"""Between two looks while an instance that was let go has still to leave the cluster."""
+GOING_SECONDS = (2, 15)
+"""Between two looks while an instance that was let go has still to leave the cluster: at first, and at most."""
 QUORUM_SECONDS = 10
 """Between two looks while one manager waits for another to be gone."""
 
@@ -81,12 +81,19 @@ def refused(look: Look) -> Plan | None:
     violation = _first_violation(look)
     if violation is None:
         return None
+    if violation.reason is Reason.NO_ROOM and _some_disk_is_unknown(look):
+        return unsure(look.observed, look.spec, violation, open_deadline=True)
     if violation.reason is not Reason.QUORUM or not look.in_transit:
         return blocked(violation)
     progress = advanced(look.observed.progress, 0, 0, look.now)
     if stalled(look, progress):
         return blocked(violation, progress)
     return Wait(seconds=QUORUM_SECONDS, reason=Reason.QUORUM, message=violation.message, progress=progress)
+
+
+def _some_disk_is_unknown(look: Look) -> bool:
+    """Whether a node did not tell its disk in time: it then counts as full."""
+    return any(node.holds_data and not node.disk_total for node in look.rest.nodes)
 
 
 def _first_violation(look: Look) -> Violation | None:
@@ -112,8 +119,9 @@ def going(look: Look) -> Plan | None:
     if stalled(look, progress):
         waited = look.now - progress.changed_at
         return _says_why(look, progress, f"{names} was let go {waited:.0f} s ago and is still in its group or cluster")
+    shortest, longest = GOING_SECONDS
     return Wait(
-        seconds=GOING_SECONDS,
+        seconds=int(max(shortest, min(longest, (look.now - progress.changed_at) / 4))),
         reason=Reason.INSTANCE_GOING,
         message=f"{names} has still to leave the cluster",
         progress=progress,
