@@ -297,34 +297,11 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "Wait",
         Reason.SHARDS_MOVING,
     ),
-    "nothing has moved for long": (
-        six(
-            FIRST_WAITS,
-            persistent=ours("n1"),
-            intents=(demanding("n1"),),
-            progress=Progress(bytes_left=GB, copies_left=1, at=NOW - 10, changed_at=NOW - 300),
-        ),
-        {},
-        "Wait",
-        Reason.STALLED,
-    ),
     "it was let go and has still to leave": (
         six(FIRST_GOES, EMPTY, persistent=ours("n1"), intents=(demanding("n1"),)),
         {},
         "Wait",
         Reason.INSTANCE_GOING,
-    ),
-    "it was let go long ago and is still there": (
-        six(
-            FIRST_GOES,
-            EMPTY,
-            persistent=ours("n1"),
-            intents=(demanding("n1"),),
-            progress=Progress(bytes_left=0, copies_left=0, at=NOW - 10, changed_at=NOW - 300),
-        ),
-        {},
-        "Wait",
-        Reason.STALLED,
     ),
     "a manager waits for one that was let go": (
         six({"n1": WAITING, "n2": GOING}, "a:n3,n5", persistent=ours("n1"), intents=(demanding("n1"),)),
@@ -503,15 +480,83 @@ def test_a_plan_foresees_what_follows() -> None:
     assert [kind(step) for step in waiting.foreseen] == ["PutSettingsRight"]
 
 
+def mine(layout: str, members: Mapping[str, str] = FIRST_WAITS, **fields: Any) -> Observed:
+    """n1 is excluded by us."""
+    return six(members, layout, persistent=ours("n1"), intents=(demanding("n1"),), **fields)
+
+
+STANDS, MOVES = "a:n1,n3 b:n2,n5", "a:n1>n2,n3 b:n2,n5"
+# what is waited for -> (observed, policy, the reason while it may last, and after, and how many seconds that is)
+PATIENCE: dict[str, tuple[Observed, dict[str, Any], Reason, Reason, int]] = {
+    "no shard moves": (mine(STANDS), {}, Reason.SHARDS_MOVING, Reason.STALLED, 120),
+    "the same shard is on its way": (mine(MOVES), {}, Reason.SHARDS_MOVING, Reason.STALLED, 7200),
+    "it was let go and is still listed": (mine(EMPTY, FIRST_GOES), {}, Reason.INSTANCE_GOING, Reason.STALLED, 900),
+    "a manager is replaced": (
+        mine("a:n3,n5", {"n1": WAITING, "n2": GOING}),
+        {},
+        Reason.QUORUM,
+        Reason.QUORUM,
+        1500,
+    ),
+    "a replacement of one that is held": (
+        three(RETAINED, SERVING, SERVING),
+        ONE_EACH,
+        Reason.REPLACEMENT_AWAITED,
+        Reason.REPLACEMENT_AWAITED,
+        1500,
+    ),
+    "a replacement in another zone": (
+        three(WAITING, GOING, SERVING),
+        ONE_ZONE,
+        Reason.REPLACEMENT_AWAITED,
+        Reason.REPLACEMENT_AWAITED,
+        1500,
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "policy", "while_it_may", "after", "most"), PATIENCE.values(), ids=PATIENCE.keys())
+def test_what_lasts_is_waited_for_in_silence_and_then_told(
+    seen: Observed, policy: dict[str, Any], while_it_may: Reason, after: Reason, most: int
+) -> None:
+    def at(seconds: float) -> Plan:
+        return decide(msgspec.structs.replace(seen, progress=first.progress), spec(**policy), NOW + seconds)
+
+    first = decide(seen, spec(**policy), NOW)
+    for plan in (first, at(most - 1)):
+        assert (plan.reason, pages(plan)) == (while_it_may, False), plan.message
+    assert (at(most).reason, pages(at(most))) == (after, True)
+
+
+CHANGES: dict[str, tuple[Observed, bool]] = {
+    "another copy has left": (mine("a:n2,n3 b:n2,n1"), True),
+    "it has begun to move": (mine(MOVES), True),
+    "it goes elsewhere": (mine("a:n1>n6,n3 b:n2,n5"), True),
+    "its index has grown": (mine(STANDS, size=2 * GB), False),
+    "nothing": (mine(STANDS), False),
+}
+
+
+@pytest.mark.parametrize(("then", "changed"), CHANGES.values(), ids=CHANGES.keys())
+def test_progress_is_in_the_set_of_copies_and_where_they_go(then: Observed, changed: bool) -> None:
+    first = decide(mine(STANDS), spec(), NOW).progress
+    progress = decide(msgspec.structs.replace(then, progress=first), spec(), NOW + 60).progress
+    assert progress is not None
+    assert progress.changed_at == (NOW + 60 if changed else NOW)
+
+
+def test_a_step_in_between_sets_no_clock_back() -> None:
+    first = decide(mine(STANDS), spec(), NOW).progress
+    seen = mine(STANDS, sizes={}, desired=1, progress=first)
+    plan = decide(seen, spec(), NOW + 60)
+    assert isinstance(plan, Steps)
+    assert plan.progress == first
+
+
 def test_a_drain_that_stalls_says_why_in_the_deciders_own_words() -> None:
-    stalled = six(
-        FIRST_WAITS,
-        persistent=ours("n1"),
-        intents=(demanding("n1"),),
-        progress=Progress(bytes_left=GB, copies_left=1, at=NOW - 10, changed_at=NOW - 300),
-        explanation="a[0]: n2: the node is above the high watermark",
-    )
-    plan = decide(stalled, spec(), NOW)
+    progress = decide(mine(STANDS), spec(), NOW).progress
+    stalled = mine(STANDS, progress=progress, explanation="a[0]: n2: the node is above the high watermark")
+    plan = decide(stalled, spec(), NOW + 120)
     assert isinstance(plan, Wait)
     assert plan.page
     assert "the node is above the high watermark" in plan.message

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND
+from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND, by_hand
 from tests.unit.simulation.world import World
 
 from vagus import owned
@@ -65,6 +65,17 @@ def test_a_drain_that_stalls_is_explained() -> None:
     assert found.explanation.startswith("notes[0]: ")
     assert SECOND in found.explanation
     assert "exclude" in found.explanation
+
+
+def test_one_whose_shards_are_on_their_way_is_not() -> None:
+    world = World().known()
+    world.engine.create_index("notes", shards=6, replicas=1, size=DRAIN)
+    world.groups.scale_in(FIRST)
+    world.engine.update_settings(by_hand(FIRST))
+    world.engine.settle()
+    assert any(copy.target for copy in world.engine.look().on(FIRST))
+    assert _observed(world, silent=7199).explanation == ""
+    assert _observed(world, silent=7200).explanation
 
 
 def test_one_that_does_not_asks_for_nothing() -> None:

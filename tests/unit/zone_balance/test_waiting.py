@@ -32,7 +32,7 @@ def test_waits_grow_as_long_as_much_is_left_and_shrink_to_the_end() -> None:
     progress: Progress | None = None
     left, now, waits = 4_000 * MB, 0.0, []
     while left > 0:
-        progress = advanced(progress, left, 1, now)
+        progress = advanced(progress, "n1", now, bytes_left=left)
         waits.append(wait_seconds(progress, 60))
         now += waits[-1]
         left -= int(waits[-1] * 10 * MB)
@@ -42,24 +42,29 @@ def test_waits_grow_as_long_as_much_is_left_and_shrink_to_the_end() -> None:
     assert len(waits) < 40
 
 
-def test_a_byte_or_a_shard_that_left_is_a_change_and_silence_is_not() -> None:
-    first = advanced(None, 100, 2, 10.0)
+def _after(before: Progress | None, left: int, now: float, about: str = "n1") -> Progress:
+    return advanced(before, about, now, bytes_left=left)
+
+
+def test_only_what_it_is_about_is_a_change_and_bytes_are_none() -> None:
+    first = _after(None, 100, 10.0)
     assert (first.changed_at, first.speed) == (10.0, 0.0)
-    assert advanced(first, 100, 2, 20.0).changed_at == 10.0
-    assert advanced(first, 90, 2, 20.0).changed_at == 20.0
-    assert advanced(first, 100, 1, 20.0).changed_at == 20.0
+    assert _after(first, 100, 20.0).changed_at == 10.0
+    assert _after(first, 90, 20.0).changed_at == 10.0
+    assert _after(first, 110, 20.0).changed_at == 10.0
+    assert _after(first, 100, 20.0, about="n2").changed_at == 20.0
 
 
 def test_speed_is_smoothed_over_two_looks() -> None:
-    first = advanced(None, 100, 1, 0.0)
-    second = advanced(first, 80, 1, 10.0)
-    third = advanced(second, 20, 1, 20.0)
+    first = _after(None, 100, 0.0)
+    second = _after(first, 80, 10.0)
+    third = _after(second, 20, 20.0)
     assert (second.speed, third.speed) == (2.0, 4.0)
 
 
 def test_bytes_that_grow_are_no_speed() -> None:
-    assert advanced(advanced(None, 100, 1, 0.0), 200, 1, 10.0).speed == 0.0
+    assert _after(_after(None, 100, 0.0), 200, 10.0).speed == 0.0
 
 
 def test_two_looks_at_once_divide_by_nothing() -> None:
-    assert advanced(advanced(None, 100, 1, 5.0), 50, 1, 5.0).speed == 0.0
+    assert _after(_after(None, 100, 5.0), 50, 5.0).speed == 0.0

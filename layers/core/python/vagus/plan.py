@@ -15,11 +15,13 @@ from vagus.steps import AnyStep
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How a drain gets on: carried from one look to the next. Bytes, seconds since the epoch, bytes per second.
 
-    `unseen`: looks in a row that failed, or did not show everything.
+    `about` names what was waited for at the last look; `changed_at` is since when it is that. `unseen`: looks in a row
+    that failed, or did not show everything.
     """
 
     bytes_left: int
     copies_left: int = 0
+    about: str = ""
     at: float
     changed_at: float
     speed: float = 0.0

@@ -15,7 +15,7 @@ class ZoneBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `nowhere_to_go`: what follows where no node may legally take a leaving node's shards: `hold` (retain the instance
     until its replacement has joined) or `one_zone_at_a_time` (flush, let it go, rely on the other copies).
-    `stall_seconds`: without a byte moved for so long, a drain says why. `wait_cap_seconds`: the longest wait between
+    `stall_seconds`: when no shard moves for so long, a drain says why. `wait_cap_seconds`: the longest wait between
     two looks. `failures_in_a_row`: after so many a person is called.
     """
 

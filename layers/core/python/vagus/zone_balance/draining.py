@@ -6,7 +6,7 @@ import msgspec
 
 from vagus import owned
 from vagus.intent import ExcludeNode, leave
-from vagus.plan import Blocked, Plan, Steps, Wait
+from vagus.plan import Blocked, Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import (
     AnyStep,
@@ -21,6 +21,7 @@ from vagus.zone_balance.farewell import tidying
 from vagus.zone_balance.looking import Look, blocked, demands, ids, removed_by_hand
 from vagus.zone_balance.observed import Leaver
 from vagus.zone_balance.placement import started_elsewhere
+from vagus.zone_balance.waiting import awaited
 
 
 def by_hand(look: Look) -> Plan | None:
@@ -101,11 +102,8 @@ def nowhere(look: Look) -> Plan | None:
 
 def _one_zone(look: Look, stuck: list[Leaver]) -> Plan:
     if look.some_still_go or look.cluster.status != "green" or any(c.state != "STARTED" for c in look.cluster.copies):
-        return Wait(
-            seconds=10,
-            reason=Reason.REPLACEMENT_AWAITED,
-            message=f"{ids(stuck)} must wait: one zone at a time, and the cluster is {look.cluster.status}",
-        )
+        message = f"{ids(stuck)} must wait: one zone at a time, and the cluster is {look.cluster.status}"
+        return awaited(look, ids(stuck), message)
     one = next((one for one in stuck if started_elsewhere(look.rest, one.copies, one.id)), None)
     if one is None:
         return _hold(look, stuck)
@@ -136,9 +134,4 @@ def _hold(look: Look, stuck: list[Leaver]) -> Plan:
             message=f"{why}; {unheld[0].group.name} would not retain it: only heartbeats keep it",
             open_deadline=True,
         )
-    return Wait(
-        seconds=15,
-        page=True,
-        reason=Reason.REPLACEMENT_AWAITED,
-        message=f"{ids(stuck)} is retained until a replacement has joined: {why}",
-    )
+    return awaited(look, ids(stuck), f"{ids(stuck)} is retained until a replacement has joined: {why}")

@@ -1,5 +1,7 @@
 """One look for zone_balance: groups, cluster, rows, and the deciders' words when a drain stalls. Reads only."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from vagus.cluster import Cluster, Unseen
@@ -9,7 +11,7 @@ from vagus.plan import Progress
 from vagus.ports import SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
-from vagus.zone_balance.observed import Observed, leavers
+from vagus.zone_balance.observed import Leaver, Observed, leavers, patience
 from vagus.zone_balance.placement import shielded
 
 
@@ -30,9 +32,12 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         sizes=seen.sizes,
         progress=progress,
     )
-    if isinstance(cluster, Unseen) or not _stalled(progress, spec, now):
+    if isinstance(cluster, Unseen) or progress is None:
         return observed
-    return _explained(observed, cluster, search)
+    taken = [one for one in leavers(observed, cluster, shielded(cluster)) if one.shielded]
+    if now - progress.changed_at < patience(taken, spec.zone_balance.stall_seconds):
+        return observed
+    return _explained(observed, taken, search)
 
 
 def see(search: SearchRead) -> Cluster | Unseen:
@@ -47,18 +52,8 @@ def see(search: SearchRead) -> Cluster | Unseen:
         return Unseen(reason="UNREACHABLE", message=str(error))
 
 
-def _stalled(progress: Progress | None, spec: ClusterSpec, now: float) -> bool:
-    return progress is not None and now - progress.changed_at >= spec.zone_balance.stall_seconds
-
-
-def _explained(observed: Observed, cluster: Cluster, search: SearchRead) -> Observed:
-    copies = [
-        copy
-        for one in leavers(observed, cluster, shielded(cluster))
-        if one.shielded
-        for copy in one.copies
-        if copy.node == one.id and copy.state == "STARTED"
-    ]
+def _explained(observed: Observed, taken: Iterable[Leaver], search: SearchRead) -> Observed:
+    copies = [copy for one in taken for copy in one.copies if copy.node == one.id and copy.state == "STARTED"]
     if not copies:
         return observed
     first = min(copies, key=lambda copy: (copy.index, copy.shard))

@@ -1,6 +1,6 @@
 """What a decision is made of: one look at AWS, at the cluster and at our own rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -71,6 +71,17 @@ class Leaver(msgspec.Struct, frozen=True, kw_only=True):
     def bytes_left(self) -> int:
         """Bytes that still have to leave it."""
         return sum(copy.bytes for copy in self.copies if copy.node == self.id)
+
+
+MOVE_SECONDS = 2 * 3600
+"""How long the very same copies may be on their way: the largest shards take tens of minutes."""
+
+
+def patience(taken: Iterable[Leaver], stall_seconds: int) -> int:
+    """For how many seconds nothing may change on nodes that are drained before a person is told: longer while copies
+    are on their way, of which nothing shows until they have arrived."""
+    moves = any(copy.target for one in taken for copy in one.copies)
+    return MOVE_SECONDS if moves else stall_seconds
 
 
 def leavers(observed: Observed, cluster: Cluster, excluded: frozenset[str]) -> tuple[Leaver, ...]:

@@ -1,16 +1,28 @@
 """Stages that wait: while shards move, while a rule stands against everybody, while an instance has still to go."""
 
+from collections.abc import Iterable
+from hashlib import sha256
+
+import msgspec
+
 from vagus.plan import Plan, Progress, Wait
 from vagus.reasons import Reason
 from vagus.zone_balance import rules
 from vagus.zone_balance.farewell import tidying
 from vagus.zone_balance.looking import Look, blocked, ids, unsure
+from vagus.zone_balance.observed import Leaver, patience
 from vagus.zone_balance.rules import Violation
 
 GOING_SECONDS = (2, 15)
 """Between two looks while an instance that was let go has still to leave the cluster: at first, and at most."""
 QUORUM_SECONDS = 10
 """Between two looks while one manager waits for another to be gone."""
+AWAITED_SECONDS = 10
+"""Between two looks while a replacement has still to join."""
+GONE_SECONDS = 15 * 60
+"""How long an instance that was let go may be listed before a person is told."""
+REPLACED_SECONDS = 25 * 60
+"""How long a replacement may take to be launched, boot and join before a person is told."""
 
 
 def moving(look: Look) -> Plan | None:
@@ -19,12 +31,13 @@ def moving(look: Look) -> Plan | None:
     if not busy:
         return None
     left = sum(one.bytes_left for one in busy)
-    progress = advanced(look.observed.progress, left, sum(len(one.copies) for one in busy), look.now)
-    if stalled(look, progress):
+    copies = sum(len(one.copies) for one in busy)
+    progress = advanced(look.observed.progress, _layout(busy), look.now, bytes_left=left, copies_left=copies)
+    if overdue(progress, patience(busy, look.spec.zone_balance.stall_seconds)):
         return _says_why(
             look,
             progress,
-            f"no shard has left {ids(busy)} for {look.now - progress.changed_at:.0f} s: "
+            f"no shard has begun or ended to leave {ids(busy)} for {look.now - progress.changed_at:.0f} s: "
             f"{look.observed.explanation or 'the engine gives no explanation'}",
         )
     return Wait(
@@ -36,9 +49,16 @@ def moving(look: Look) -> Plan | None:
     )
 
 
-def stalled(look: Look, progress: Progress) -> bool:
-    """Whether nothing has changed for as long as the policy lets pass in silence."""
-    return look.now - progress.changed_at >= look.spec.zone_balance.stall_seconds
+def _layout(busy: Iterable[Leaver]) -> str:
+    """Which copies stand on the leavers and where they go, in short. Bytes are no part of it: an index that grows would
+    hide a stall, and a large shard shows none of its own until it has arrived."""
+    found = sorted((one.id, copy.index, copy.shard, copy.node, copy.target) for one in busy for copy in one.copies)
+    return sha256(msgspec.json.encode(found)).hexdigest()[:16]
+
+
+def overdue(progress: Progress, seconds: int) -> bool:
+    """Whether nothing has changed for so long."""
+    return progress.at - progress.changed_at >= seconds
 
 
 def _says_why(look: Look, progress: Progress, message: str) -> Plan:
@@ -52,19 +72,19 @@ def _says_why(look: Look, progress: Progress, message: str) -> Plan:
     )
 
 
-def advanced(before: Progress | None, bytes_left: int, copies_left: int, now: float) -> Progress:
-    """Progress since the last look. A shard that left, or a byte, is a change; speed is smoothed over two looks."""
+def advanced(before: Progress | None, about: str, now: float, *, bytes_left: int = 0, copies_left: int = 0) -> Progress:
+    """Progress since the last look. It changes when it is about something else; speed is smoothed over two looks."""
     if before is None:
-        return Progress(bytes_left=bytes_left, copies_left=copies_left, at=now, changed_at=now)
+        return Progress(bytes_left=bytes_left, copies_left=copies_left, about=about, at=now, changed_at=now)
     moved = before.bytes_left - bytes_left
-    same = moved == 0 and copies_left == before.copies_left
     seen = max(0.0, moved / (now - before.at)) if now > before.at else before.speed
     speed = seen if before.speed == 0 else (before.speed + seen) / 2
     return Progress(
         bytes_left=bytes_left,
         copies_left=copies_left,
+        about=about,
         at=now,
-        changed_at=before.changed_at if same else now,
+        changed_at=before.changed_at if about == before.about else now,
         speed=speed,
     )
 
@@ -85,8 +105,8 @@ def refused(look: Look) -> Plan | None:
         return unsure(look.observed, look.spec, violation, open_deadline=True)
     if violation.reason is not Reason.QUORUM or not look.in_transit:
         return blocked(violation)
-    progress = advanced(look.observed.progress, 0, 0, look.now)
-    if stalled(look, progress):
+    progress = advanced(look.observed.progress, f"{violation.reason} {ids(look.leavers)}", look.now)
+    if overdue(progress, REPLACED_SECONDS):
         return blocked(violation, progress)
     return Wait(seconds=QUORUM_SECONDS, reason=Reason.QUORUM, message=violation.message, progress=progress)
 
@@ -94,6 +114,18 @@ def refused(look: Look) -> Plan | None:
 def _some_disk_is_unknown(look: Look) -> bool:
     """Whether a node did not tell its disk in time: it then counts as full."""
     return any(node.holds_data and not node.disk_total for node in look.rest.nodes)
+
+
+def awaited(look: Look, names: str, message: str) -> Plan:
+    """A replacement has still to join."""
+    progress = advanced(look.observed.progress, f"{Reason.REPLACEMENT_AWAITED} {names}", look.now)
+    return Wait(
+        seconds=AWAITED_SECONDS,
+        page=overdue(progress, REPLACED_SECONDS),
+        reason=Reason.REPLACEMENT_AWAITED,
+        message=message,
+        progress=progress,
+    )
 
 
 def _first_violation(look: Look) -> Violation | None:
@@ -111,12 +143,12 @@ def _first_violation(look: Look) -> Violation | None:
 
 
 def going(look: Look) -> Plan | None:
-    """Let go, and not away yet; that takes minutes at most, so that longer is told."""
+    """Let go, and not away yet; that takes minutes, so that much longer is told."""
     names = ", ".join(sorted(intent.instance for intent in look.observed.intents))
     if not names:
         return None
-    progress = advanced(look.observed.progress, 0, 0, look.now)
-    if stalled(look, progress):
+    progress = advanced(look.observed.progress, f"{Reason.INSTANCE_GOING} {names}", look.now)
+    if overdue(progress, GONE_SECONDS):
         waited = look.now - progress.changed_at
         return _says_why(look, progress, f"{names} was let go {waited:.0f} s ago and is still in its group or cluster")
     shortest, longest = GOING_SECONDS
