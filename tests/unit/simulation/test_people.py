@@ -10,11 +10,12 @@ from tests.unit.simulation.scenarios import (
     a_stop_in_the_console_and_a_resume,
     another_leaves_than_was_approved,
     excluded_is,
+    gone,
     later,
     one_leaves,
     to_be_approved,
 )
-from tests.unit.simulation.world import World
+from tests.unit.simulation.world import World, spec
 
 HOOK = 3600.0
 """Seconds after which a terminate hook runs out, if nobody sends a heartbeat."""
@@ -102,3 +103,13 @@ def test_what_is_ours_is_given_back_although_a_person_stopped_it() -> None:
 
 def _end(world: World) -> None:
     world.groups.lose(FIRST)
+
+
+def test_a_size_that_aws_refuses_is_told_and_keeps_no_leaver() -> None:
+    world = one_leaves()
+    world.spec = spec(per_zone=11)  # its groups may have ten at most
+    end = world.clock.now + 3600
+    while not gone(FIRST)(world) and world.clock.now < end:
+        world.step()
+    assert world.oracle.let_go == [FIRST]
+    assert "claims: TOO_MANY_FAILURES" in world.pages

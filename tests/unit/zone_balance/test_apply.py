@@ -25,6 +25,7 @@ from vagus.steps import (
     SetGroupSize,
     Step,
 )
+from vagus.zone_balance import farewell
 from vagus.zone_balance.apply import HANDLERS
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observed import Observed
@@ -261,6 +262,23 @@ def test_superseded(make: Callable[[], World], change: Callable[[World], None], 
     step = _decided(world)
     change(world)
     assert why in (_check(world, step) or "it was done")
+
+
+def test_a_step_that_closes_a_part_of_what_is_over_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(spec=spec(managers=1)).known()
+    world.groups.scale_in(FIRST)
+    world.groups.scale_in(THIRD)
+    _do(world, _decided(world))
+    for instance in (FIRST, THIRD):
+        world.groups.lose(instance)
+    world.sync()
+    monkeypatch.setattr(farewell, "MOST_INTENTS", 1)
+    for left in ({FIRST, THIRD}, {THIRD}):
+        assert world.excluded() == left
+        step = _decided(world)
+        assert _check(world, step) is None
+        _do(world, step)
+    assert world.excluded() == set()
 
 
 def test_an_intent_of_an_instance_that_leaves_is_not_closed() -> None:

@@ -22,7 +22,7 @@ from vagus import owned
 from vagus.cluster import Unseen
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait, pages
 from vagus.reasons import Reason
-from vagus.steps import kind
+from vagus.steps import PutSettingsRight, kind
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observed import Observed
 
@@ -377,6 +377,24 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "Done",
         Reason.NOTHING_LEAVES,
     ),
+    "a group grows after a leaving node was excluded": (
+        six(FIRST_WAITS, sizes={}, desired=3),
+        {},
+        "ExcludeNodes",
+        Reason.DRAINING,
+    ),
+    "and after one was held": (
+        three(WAITING, SERVING, SERVING, sizes={}),
+        ONE_EACH,
+        "HoldInstance",
+        Reason.HOLDING,
+    ),
+    "but before its shards have moved, which may be what they wait for": (
+        six(FIRST_WAITS, sizes={}, desired=1, persistent=ours("n1"), intents=(demanding("n1"),)),
+        {},
+        "SetGroupSize",
+        Reason.SIZING,
+    ),
     "a group grows even while a drain is blocked": (
         six(FIRST_WAITS, "a:n1,n3 b:-,-", sizes={}, desired=1),
         {},
@@ -569,6 +587,24 @@ def test_putting_right_never_excludes_a_node_that_was_not_before() -> None:
     assert isinstance(plan, Steps)
     assert kind(plan.steps[0]) == "PutSettingsRight"
     assert plan.steps[0].update.persistent == {owned.EXCLUDE: None, owned.MARK: None}  # type: ignore[union-attr]  # see above
+
+
+def test_a_step_writes_no_more_rows_than_a_transaction_holds() -> None:
+    names = [f"x{number:03}" for number in range(120)]
+    nodes = [node(name, number % 2, roles=("data",)) for number, name in enumerate(names)]
+    groups = [group(0, dict.fromkeys(names, WAITING)), *TWO_ZONES]
+    taking = decide(observed(cluster([*SIX, *nodes], LAYOUT), groups), spec(), NOW)
+    assert isinstance(taking, Steps)
+    assert len(taking.steps[0].intents) == 90  # type: ignore[union-attr]  # more than one kind has them
+
+    intents = tuple(demanding(name) for name in names)
+    over = cluster(SIX, LAYOUT, persistent=ours(*names))
+    closing = decide(observed(over, [group(0, BOTH_SERVE), *TWO_ZONES], intents=intents), spec(), NOW)
+    assert isinstance(closing, Steps)
+    step = closing.steps[0]
+    assert isinstance(step, PutSettingsRight)
+    assert len(step.closes) == 90
+    assert step.update.persistent[owned.MARK] == ",".join(names[90:])
 
 
 def test_what_people_excluded_stays_beside_ours() -> None:

@@ -18,7 +18,7 @@ from vagus.steps import (
 )
 from vagus.zone_balance import rules
 from vagus.zone_balance.farewell import tidying
-from vagus.zone_balance.looking import Look, blocked, demands, ids, removed_by_hand
+from vagus.zone_balance.looking import MOST_INTENTS, Look, blocked, demands, ids, removed_by_hand
 from vagus.zone_balance.observed import Leaver
 from vagus.zone_balance.placement import started_elsewhere
 from vagus.zone_balance.waiting import awaited
@@ -46,10 +46,12 @@ def paused(look: Look) -> Plan | None:
 
 
 def take(look: Look) -> Plan | None:
-    """Exclude as many of the waiting as the admission rules let in beside each other."""
+    """Exclude as many of the waiting as the admission rules let in beside each other, and one transaction holds."""
+    if _held_back(look):
+        return None
     admitted: list[Leaver] = []
     for one in look.waiting:
-        if not rules.admission(look.rest, (*look.taken, *admitted), one):
+        if len(admitted) < MOST_INTENTS and not rules.admission(look.rest, (*look.taken, *admitted), one):
             admitted.append(one)
     if not admitted:
         return None
@@ -83,6 +85,11 @@ def _exclusion(look: Look, admitted: list[Leaver]) -> ExcludeNodes:
     return ExcludeNodes(intents=intents, nodes=tuple(one.id for one in admitted), update=update)
 
 
+def _held_back(look: Look) -> bool:
+    """Whether nothing new may be begun."""
+    return bool(by_hand(look) or paused(look))
+
+
 # -- nowhere to go ---------------------------------------------------------------------------------------------------
 
 
@@ -98,6 +105,12 @@ def nowhere(look: Look) -> Plan | None:
     if by_policy and may_go:
         return _one_zone(look, may_go)
     return _hold(look, stuck)
+
+
+def release(look: Look) -> Plan | None:
+    """What `nowhere` would do, where it does something."""
+    plan = None if _held_back(look) else nowhere(look)
+    return plan if isinstance(plan, Steps) else None
 
 
 def _one_zone(look: Look, stuck: list[Leaver]) -> Plan:

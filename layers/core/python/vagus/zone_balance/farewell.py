@@ -7,7 +7,7 @@ from vagus.plan import Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import AnyStep, EndRetainedInstance, LetEmptyInstanceGo, LetLostInstanceGo, PutSettingsRight
 from vagus.zone_balance import rules
-from vagus.zone_balance.looking import Look, demands
+from vagus.zone_balance.looking import MOST_INTENTS, Look, demands
 from vagus.zone_balance.observed import Leaver
 
 
@@ -39,8 +39,9 @@ def _goodbye(look: Look, one: Leaver) -> Iterable[AnyStep]:
 
 def tidy(look: Look) -> Plan | None:
     """Close what is over, and give back what nobody demands any more. Nothing is set that was not set before."""
-    over = tuple(intent.id for intent in look.observed.intents if look.over(intent))
-    update = owned.converge(look.cluster, owned.standing(look.cluster, demands(look.open()))).update
+    over = tuple(intent.id for intent in look.observed.intents if look.over(intent))[:MOST_INTENTS]
+    still = [intent for intent in look.observed.intents if intent.id not in over]
+    update = owned.converge(look.cluster, owned.standing(look.cluster, demands(still))).update
     if not over and not update:
         return None
     step = PutSettingsRight(closes=over, update=update)

@@ -19,6 +19,8 @@ ANSWERED_SECONDS = 300
 
 FORGIVEN_LOOKS = 3
 """How many looks in a row may fail, or show less than all, before a person is told."""
+MOST_INTENTS = 90
+"""How many intents one step may write: a transaction holds a hundred rows."""
 UNSURE_SECONDS = 10
 """Until the next look after such a one."""
 

@@ -12,7 +12,8 @@ from vagus.zone_balance.observed import Observed
 
 
 def grow(look: Look) -> Plan | None:
-    """More nodes never hurt, and may be what a drain waits for: before anything that may block."""
+    """More nodes never hurt, and may be what a drain waits for: before anything that may block, or waits. After each
+    step of a drain, since a size that is refused would else hold them all back."""
     return _plan([step for step in _due(look.observed, look.spec, green=False) if step.desired == step.declared])
 
 
