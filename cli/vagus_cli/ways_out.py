@@ -21,7 +21,6 @@ WAYS_OUT: Mapping[Reason, str] = {
     "its nodes are tagged wrongly. Nothing is written to it.",
     Reason.REMOVED_BY_HAND: "Set the exclusion again by hand, and the drain goes on. The instance is kept until then; "
     "a terminate hook can be outlived, not taken back.",
-    Reason.TOO_FEW_COPIES: "Wait until the cluster is green, or give the indices named a replica.",
     Reason.NO_ROOM: "Add data nodes, or free disk, in the zones that stay.",
     Reason.QUORUM: "Wait until the managers that are away are back, or start them; managers leave one at a time.",
     Reason.NOWHERE_TO_GO: "Add a node where the shards may legally go (same zone, not holding the same shard), or "
@@ -34,7 +33,6 @@ WAYS_OUT: Mapping[Reason, str] = {
     "while an instance waits.",
     Reason.DENIED: "Give the function or the certificate's role the permission that the message names: deploy, if it "
     "is one of ours; else see which policy of the account or the key denies it.",
-    Reason.PAUSED_BY_RULE: "Put right what the message names; the drain then goes on by itself.",
     Reason.PAUSED: "`vagus resume CLUSTER`, once the cause of the stop is gone. Until then the keeper goes on, and "
     "what is set on the cluster stays.",
     Reason.APPROVAL_NEEDED: "Read the steps, then `vagus approve CLUSTER`, or do nothing: the instance is kept.",

@@ -6,7 +6,7 @@ import msgspec
 
 from vagus.cluster import Cluster, Copy, Node, Unseen
 from vagus.instances import Group, Instance
-from vagus.intent import ExcludeNode, Intent
+from vagus.intent import Intent
 from vagus.plan import Progress
 
 
@@ -50,7 +50,6 @@ class Leaver(msgspec.Struct, frozen=True, kw_only=True):
     copies: tuple[Copy, ...]
     has_store: bool
     shielded: bool
-    demanded: bool
 
     @property
     def id(self) -> str:
@@ -86,15 +85,10 @@ def patience(taken: Iterable[Leaver], stall_seconds: int) -> int:
 
 def leavers(observed: Observed, cluster: Cluster, excluded: frozenset[str]) -> tuple[Leaver, ...]:
     """Every leaving instance with what the cluster says of it. `excluded`: names that are shielded from allocation."""
-    demanded = {
-        demand.node for intent in observed.intents for demand in intent.demands if isinstance(demand, ExcludeNode)
-    }
-    return tuple(
-        _leaver(cluster, group, instance, excluded, instance.id in demanded) for group, instance in observed.leaving()
-    )
+    return tuple(_leaver(cluster, group, instance, excluded) for group, instance in observed.leaving())
 
 
-def _leaver(cluster: Cluster, group: Group, instance: Instance, excluded: frozenset[str], demanded: bool) -> Leaver:
+def _leaver(cluster: Cluster, group: Group, instance: Instance, excluded: frozenset[str]) -> Leaver:
     node = cluster.node(instance.id)
     return Leaver(
         instance=instance,
@@ -103,5 +97,4 @@ def _leaver(cluster: Cluster, group: Group, instance: Instance, excluded: frozen
         copies=cluster.on(instance.id),
         has_store=instance.id in cluster.stores,
         shielded=instance.id in excluded or (node is not None and not node.holds_data),
-        demanded=demanded,
     )

@@ -29,11 +29,6 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     nowhere: tuple[Copy, ...] = ()
     no_room: tuple[Copy, ...] = ()
 
-    @property
-    def whole(self) -> bool:
-        """Everything finds a place."""
-        return not self.nowhere and not self.no_room
-
 
 def shielded(cluster: Cluster) -> frozenset[str]:
     """The nodes that an exclusion by name in force keeps shards off, wildcards included."""
