@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from vagus import owned
-from vagus.cluster import Cluster, Copy, CopyState, Node
+from vagus.cluster import Cluster, Copy, CopyState, Node, Unseen
 from vagus.fleet import ClusterSpec, Engine, NodeGroup
 from vagus.instances import TERMINATE_HOOK, Group, Instance
 from vagus.intent import ExcludeNode, Intent, leave
@@ -150,3 +150,44 @@ def demanding(name: str, **fields: str) -> Intent:
 def leaver(seen: Cluster, name: str, state: str = "Terminating:Wait") -> Leaver:
     """A leaving instance as the rules see it."""
     return leavers(observed(seen, [group(0, {name: state})]), seen, shielded(seen))[0]
+
+
+# -- the clusters of most cases: two nodes in a zone, or one -----------------------------------------------------------
+
+WAITING, RETAINED, GOING, SERVING = "Terminating:Wait", "Terminating:Retained", "Terminating:Proceed", "InService"
+SIX = [node(f"n{number}", (number - 1) // 2) for number in range(1, 7)]
+THREE = [node(f"n{number}", number - 1) for number in range(1, 4)]
+TWO_ZONES = [group(1, {"n3": SERVING, "n4": SERVING}), group(2, {"n5": SERVING, "n6": SERVING})]
+LAYOUT = "a:n1,n3 b:n2,n5"
+
+
+def six(first: Mapping[str, str], layout: str = LAYOUT, *, nodes: list[Any] = SIX, **fields: Any) -> Observed:
+    """Six nodes, two in a zone; `first`: the members of the first zone's group. Other fields go where they belong."""
+    of_the_cluster = {
+        name: fields.pop(name)
+        for name in ("persistent", "transient", "status", "stores", "voters", "uuid", "counted_indices", "size")
+        if name in fields
+    }
+    of_the_group = {name: fields.pop(name) for name in ("retains", "hook", "desired") if name in fields}
+    of_the_cluster["persistent"] = FORCED | of_the_cluster.get("persistent", {})
+    seen = cluster(nodes, layout, **of_the_cluster)
+    return observed(seen, [group(0, first, **of_the_group), *TWO_ZONES], **fields)
+
+
+def three(*states: str, layout: str = "a:n1,n2,n3", nodes: list[Any] = THREE, **fields: Any) -> Observed:
+    """Three nodes, one in a zone, a copy in each."""
+    of_the_group = {name: fields.pop(name) for name in ("retains", "hook") if name in fields}
+    groups = [group(zone, {f"n{zone + 1}": state}, desired=1, **of_the_group) for zone, state in enumerate(states)]
+    seen = cluster(nodes, layout, persistent=FORCED | fields.pop("persistent", {}))
+    return observed(seen, groups, declared=spec(per_zone=1), **fields)
+
+
+BOTH_SERVE = {"n1": SERVING, "n2": SERVING}
+FIRST_WAITS = {"n1": WAITING, "n2": SERVING}
+FIRST_GOES = {"n1": GOING, "n2": SERVING}
+FIRST_RETAINED = {"n1": RETAINED, "n2": SERVING}
+EMPTY = "a:n2,n3 b:n2,n5"
+UNREACHABLE = Unseen(reason="UNREACHABLE", message="nobody answered")
+JUST_NOW, LONG_AGO = "2025-12-31T23:59:50Z", "2025-12-31T23:54:59Z"
+ONE_EACH = {"per_zone": 1}
+ONE_ZONE = {"per_zone": 1, "nowhere_to_go": "one_zone_at_a_time"}

@@ -1,68 +1,45 @@
 """decide(observed, spec, now): one case for each thing that can be decided, keyed by the sentence that it proves."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import pytest
 from tests.unit.zone_balance.building import (
-    FORCED,
+    BOTH_SERVE,
+    EMPTY,
+    FIRST_GOES,
+    FIRST_RETAINED,
+    FIRST_WAITS,
     GB,
+    GOING,
+    JUST_NOW,
+    LAYOUT,
+    LONG_AGO,
     NOW,
+    ONE_EACH,
+    ONE_ZONE,
+    RETAINED,
+    SERVING,
+    SIX,
+    TWO_ZONES,
+    UNREACHABLE,
+    WAITING,
     cluster,
     demanding,
     group,
-    node,
     observed,
     ours,
+    six,
     spec,
+    three,
 )
 
 from vagus import owned
 from vagus.cluster import Unseen
-from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait, pages
+from vagus.plan import Blocked, Done, Plan, Steps
 from vagus.reasons import Reason
-from vagus.steps import PutSettingsRight, kind
+from vagus.steps import kind
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observed import Observed
-
-WAITING, RETAINED, GOING, SERVING = "Terminating:Wait", "Terminating:Retained", "Terminating:Proceed", "InService"
-SIX = [node(f"n{number}", (number - 1) // 2) for number in range(1, 7)]
-THREE = [node(f"n{number}", number - 1) for number in range(1, 4)]
-TWO_ZONES = [group(1, {"n3": SERVING, "n4": SERVING}), group(2, {"n5": SERVING, "n6": SERVING})]
-LAYOUT = "a:n1,n3 b:n2,n5"
-
-
-def six(first: Mapping[str, str], layout: str = LAYOUT, *, nodes: list[Any] = SIX, **fields: Any) -> Observed:
-    """Six nodes, two in a zone; `first`: the members of the first zone's group. Other fields go where they belong."""
-    of_the_cluster = {
-        name: fields.pop(name)
-        for name in ("persistent", "transient", "status", "stores", "voters", "uuid", "counted_indices", "size")
-        if name in fields
-    }
-    of_the_group = {name: fields.pop(name) for name in ("retains", "hook", "desired") if name in fields}
-    of_the_cluster["persistent"] = FORCED | of_the_cluster.get("persistent", {})
-    seen = cluster(nodes, layout, **of_the_cluster)
-    return observed(seen, [group(0, first, **of_the_group), *TWO_ZONES], **fields)
-
-
-def three(*states: str, layout: str = "a:n1,n2,n3", nodes: list[Any] = THREE, **fields: Any) -> Observed:
-    """Three nodes, one in a zone, a copy in each."""
-    of_the_group = {name: fields.pop(name) for name in ("retains", "hook") if name in fields}
-    groups = [group(zone, {f"n{zone + 1}": state}, desired=1, **of_the_group) for zone, state in enumerate(states)]
-    seen = cluster(nodes, layout, persistent=FORCED | fields.pop("persistent", {}))
-    return observed(seen, groups, declared=spec(per_zone=1), **fields)
-
-
-BOTH_SERVE = {"n1": SERVING, "n2": SERVING}
-FIRST_WAITS = {"n1": WAITING, "n2": SERVING}
-FIRST_GOES = {"n1": GOING, "n2": SERVING}
-FIRST_RETAINED = {"n1": RETAINED, "n2": SERVING}
-EMPTY = "a:n2,n3 b:n2,n5"
-UNREACHABLE = Unseen(reason="UNREACHABLE", message="nobody answered")
-JUST_NOW, LONG_AGO = "2025-12-31T23:59:50Z", "2025-12-31T23:54:59Z"
-ONE_EACH = {"per_zone": 1}
-ONE_ZONE = {"per_zone": 1, "nowhere_to_go": "one_zone_at_a_time"}
 
 # sentence -> (observed, policy, kinds of the plan's own steps, or of the plan; reason)
 CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
@@ -424,191 +401,3 @@ def test_while_a_hook_waits_a_block_is_a_wait(
         assert plan.open_deadline is seen.deadline()
     if isinstance(plan, Done):
         assert not seen.deadline(), "a waiting instance is never done with"
-
-
-SILENT = [*SIX[:1], *(node(f"n{number}", (number - 1) // 2, free=0, total=0) for number in range(2, 7))]
-UNSURE: dict[str, tuple[Observed, Reason]] = {
-    "nobody answers": (observed(UNREACHABLE, [group(0, FIRST_WAITS)]), Reason.UNREACHABLE),
-    "an index is not shown": (six(FIRST_WAITS, counted_indices=3), Reason.CANNOT_SEE_ALL),
-    "nodes do not tell their disks": (six(FIRST_WAITS, nodes=SILENT), Reason.NO_ROOM),
-}
-
-
-@pytest.mark.parametrize(("seen", "reason"), UNSURE.values(), ids=UNSURE.keys())
-def test_a_look_that_can_not_be_decided_on_is_repeated_three_times_before_a_person_is_told(
-    seen: Observed, reason: Reason
-) -> None:
-    seen = msgspec.structs.replace(seen, progress=Progress(bytes_left=7, at=NOW - 90, changed_at=NOW - 90))
-    plans: list[Plan] = []
-    for _ in range(5):
-        plans.append(decide(seen, spec(), NOW))
-        seen = msgspec.structs.replace(seen, progress=plans[-1].progress)
-    assert [type(plan).__name__ for plan in plans] == ["Wait"] * 3 + ["Blocked"] * 2
-    assert {plan.reason for plan in plans} == {reason}
-    assert not any(pages(plan) for plan in plans[:3])
-    assert seen.progress == Progress(bytes_left=7, at=NOW - 90, changed_at=NOW - 90, unseen=5)
-    good = decide(six(FIRST_WAITS, progress=seen.progress), spec(), NOW)
-    assert good.progress == Progress(bytes_left=7, at=NOW - 90, changed_at=NOW - 90)
-
-
-def test_in_mode_observe_and_outside_of_a_run_it_is_told_at_once() -> None:
-    seen = observed(UNREACHABLE, [group(0, FIRST_WAITS)])
-    in_a_run = msgspec.structs.replace(seen, progress=Progress(bytes_left=0, at=NOW, changed_at=NOW))
-    assert isinstance(decide(seen, spec(), NOW), Blocked)
-    assert isinstance(decide(in_a_run, spec(mode="observe"), NOW), Blocked)
-
-
-def test_managers_are_taken_one_at_a_time_and_data_nodes_together() -> None:
-    plain = [node(f"n{number}", (number - 1) // 2, roles=("data",)) for number in range(1, 7)]
-    managers = [node(f"m{number}", number) for number in range(3)]
-    groups = [group(0, {"n1": WAITING, "n2": SERVING}), group(1, {"n3": WAITING, "n4": SERVING}), TWO_ZONES[1]]
-    known = group(2, {one.name: SERVING for one in managers})
-    together = decide(observed(cluster([*plain, *managers], LAYOUT), [*groups, known]), spec(), NOW)
-    one_by_one = decide(observed(cluster(SIX, LAYOUT), groups), spec(), NOW)
-    assert isinstance(together, Steps)
-    assert isinstance(one_by_one, Steps)
-    assert together.steps[0].subject == "n1,n3"
-    assert one_by_one.steps[0].subject == "n1"
-
-
-def test_a_shrink_is_one_node_at_a_time_and_waits_until_the_last_is_gone() -> None:
-    members = {"n1": SERVING, "n2": SERVING, "n7": SERVING, "n8": SERVING}
-    nodes = [*SIX, node("n7"), node("n8")]
-    noted = {name: size for name, size in spec().sizes().items() if not name.endswith("a")}
-
-    def after(first: Mapping[str, str], desired: int) -> Plan:
-        groups = [group(0, first, desired=desired), *TWO_ZONES]
-        return decide(observed(cluster(nodes, LAYOUT), groups, sizes=noted), spec(), NOW)
-
-    plan = after(members, 4)
-    assert isinstance(plan, Steps)
-    assert [(kind(step), step.subject) for step in plan.steps] == [("SetGroupSize", group(0, {}).name)]
-    assert plan.steps[0].sentence.startswith(f"set the size of {group(0, {}).name} to 3")
-    assert isinstance(after(members, 3), Done), "the last shrink has not begun to show"
-    assert isinstance(after({**members, "n8": GOING}, 3), Done), "nor ended"
-    assert isinstance(after({"n1": SERVING, "n2": SERVING, "n7": SERVING}, 3), Steps)
-
-
-def test_a_plan_foresees_what_follows() -> None:
-    plan = decide(six(FIRST_WAITS), spec(), NOW)
-    assert isinstance(plan, Steps)
-    assert [kind(step) for step in plan.steps] == ["ExcludeNodes", "LetEmptyInstanceGo", "PutSettingsRight"]
-    waiting = decide(six(FIRST_WAITS, "a:n1>n2,n3", persistent=ours("n1"), intents=(demanding("n1"),)), spec(), NOW)
-    assert isinstance(waiting, Wait)
-    assert [kind(step) for step in waiting.foreseen] == ["PutSettingsRight"]
-
-
-def mine(layout: str, members: Mapping[str, str] = FIRST_WAITS, **fields: Any) -> Observed:
-    """n1 is excluded by us."""
-    return six(members, layout, persistent=ours("n1"), intents=(demanding("n1"),), **fields)
-
-
-STANDS, MOVES = "a:n1,n3 b:n2,n5", "a:n1>n2,n3 b:n2,n5"
-# what is waited for -> (observed, policy, the reason while it may last, and after, and how many seconds that is)
-PATIENCE: dict[str, tuple[Observed, dict[str, Any], Reason, Reason, int]] = {
-    "no shard moves": (mine(STANDS), {}, Reason.SHARDS_MOVING, Reason.STALLED, 120),
-    "the same shard is on its way": (mine(MOVES), {}, Reason.SHARDS_MOVING, Reason.STALLED, 7200),
-    "it was let go and is still listed": (mine(EMPTY, FIRST_GOES), {}, Reason.INSTANCE_GOING, Reason.STALLED, 900),
-    "a manager is replaced": (
-        mine("a:n3,n5", {"n1": WAITING, "n2": GOING}),
-        {},
-        Reason.QUORUM,
-        Reason.QUORUM,
-        1500,
-    ),
-    "a replacement of one that is held": (
-        three(RETAINED, SERVING, SERVING),
-        ONE_EACH,
-        Reason.REPLACEMENT_AWAITED,
-        Reason.REPLACEMENT_AWAITED,
-        1500,
-    ),
-    "a replacement in another zone": (
-        three(WAITING, GOING, SERVING),
-        ONE_ZONE,
-        Reason.REPLACEMENT_AWAITED,
-        Reason.REPLACEMENT_AWAITED,
-        1500,
-    ),
-}
-
-
-@pytest.mark.parametrize(("seen", "policy", "while_it_may", "after", "most"), PATIENCE.values(), ids=PATIENCE.keys())
-def test_what_lasts_is_waited_for_in_silence_and_then_told(
-    seen: Observed, policy: dict[str, Any], while_it_may: Reason, after: Reason, most: int
-) -> None:
-    def at(seconds: float) -> Plan:
-        return decide(msgspec.structs.replace(seen, progress=first.progress), spec(**policy), NOW + seconds)
-
-    first = decide(seen, spec(**policy), NOW)
-    for plan in (first, at(most - 1)):
-        assert (plan.reason, pages(plan)) == (while_it_may, False), plan.message
-    assert (at(most).reason, pages(at(most))) == (after, True)
-
-
-CHANGES: dict[str, tuple[Observed, bool]] = {
-    "another copy has left": (mine("a:n2,n3 b:n2,n1"), True),
-    "it has begun to move": (mine(MOVES), True),
-    "it goes elsewhere": (mine("a:n1>n6,n3 b:n2,n5"), True),
-    "its index has grown": (mine(STANDS, size=2 * GB), False),
-    "nothing": (mine(STANDS), False),
-}
-
-
-@pytest.mark.parametrize(("then", "changed"), CHANGES.values(), ids=CHANGES.keys())
-def test_progress_is_in_the_set_of_copies_and_where_they_go(then: Observed, changed: bool) -> None:
-    first = decide(mine(STANDS), spec(), NOW).progress
-    progress = decide(msgspec.structs.replace(then, progress=first), spec(), NOW + 60).progress
-    assert progress is not None
-    assert progress.changed_at == (NOW + 60 if changed else NOW)
-
-
-def test_a_step_in_between_sets_no_clock_back() -> None:
-    first = decide(mine(STANDS), spec(), NOW).progress
-    seen = mine(STANDS, sizes={}, desired=1, progress=first)
-    plan = decide(seen, spec(), NOW + 60)
-    assert isinstance(plan, Steps)
-    assert plan.progress == first
-
-
-def test_a_drain_that_stalls_says_why_in_the_deciders_own_words() -> None:
-    progress = decide(mine(STANDS), spec(), NOW).progress
-    stalled = mine(STANDS, progress=progress, explanation="a[0]: n2: the node is above the high watermark")
-    plan = decide(stalled, spec(), NOW + 120)
-    assert isinstance(plan, Wait)
-    assert plan.page
-    assert "the node is above the high watermark" in plan.message
-
-
-def test_putting_right_never_excludes_a_node_that_was_not_before() -> None:
-    both = {"n1": WAITING, "n2": SERVING}
-    seen = six(both, persistent=ours("n9"), intents=(demanding("n1"),))
-    plan = decide(seen, spec(), NOW)
-    assert isinstance(plan, Steps)
-    assert kind(plan.steps[0]) == "PutSettingsRight"
-    assert plan.steps[0].update.persistent == {owned.EXCLUDE: None, owned.MARK: None}  # type: ignore[union-attr]  # see above
-
-
-def test_a_step_writes_no_more_rows_than_a_transaction_holds() -> None:
-    names = [f"x{number:03}" for number in range(120)]
-    nodes = [node(name, number % 2, roles=("data",)) for number, name in enumerate(names)]
-    groups = [group(0, dict.fromkeys(names, WAITING)), *TWO_ZONES]
-    taking = decide(observed(cluster([*SIX, *nodes], LAYOUT), groups), spec(), NOW)
-    assert isinstance(taking, Steps)
-    assert len(taking.steps[0].intents) == 90  # type: ignore[union-attr]  # more than one kind has them
-
-    intents = tuple(demanding(name) for name in names)
-    over = cluster(SIX, LAYOUT, persistent=ours(*names))
-    closing = decide(observed(over, [group(0, BOTH_SERVE), *TWO_ZONES], intents=intents), spec(), NOW)
-    assert isinstance(closing, Steps)
-    step = closing.steps[0]
-    assert isinstance(step, PutSettingsRight)
-    assert len(step.closes) == 90
-    assert step.update.persistent[owned.MARK] == ",".join(names[90:])
-
-
-def test_what_people_excluded_stays_beside_ours() -> None:
-    plan = decide(six(FIRST_WAITS, persistent={owned.EXCLUDE: "n6"}), spec(), NOW)
-    assert isinstance(plan, Steps)
-    update = plan.steps[0].update  # type: ignore[union-attr]  # the kind is asserted by the table above
-    assert update.persistent == {owned.EXCLUDE: "n1,n6", owned.MARK: "n1"}
