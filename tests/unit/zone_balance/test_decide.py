@@ -231,6 +231,19 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "HoldInstance",
         Reason.HOLDING,
     ),
+    "held although one that was let go is still listed": (
+        three(
+            WAITING,
+            WAITING,
+            SERVING,
+            layout="a:n1,n3",
+            persistent=ours("n2"),
+            intents=(demanding("n2", let_go=JUST_NOW),),
+        ),
+        ONE_EACH,
+        "HoldInstance",
+        Reason.HOLDING,
+    ),
     "nowhere to go in a group that would not retain it": (
         three(WAITING, SERVING, SERVING, retains=False),
         ONE_EACH,

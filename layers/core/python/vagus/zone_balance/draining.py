@@ -95,7 +95,7 @@ def _held_back(look: Look) -> bool:
 
 def nowhere(look: Look) -> Plan | None:
     """Nothing may take a waiting node's shards: by policy let one zone go, else hold it until its replacement is in."""
-    if look.taken:
+    if any(not look.just_let_go(one) for one in look.taken):
         return None
     stuck = [one for one in look.waiting if rules.nowhere_to_go(look.rest, (), one)]
     if not stuck:
