@@ -116,6 +116,9 @@ def stop(emulator: Emulator) -> None:
             until(lambda: not emulator.alive(), seconds, f"process {emulator.pid} ends")
         except TimedOut:
             continue
+    for child in [child for child in _children if child.pid == emulator.pid]:
+        child.wait(10)  # it has ended: this takes its exit status, and Python forgets it
+        _children.remove(child)
     (Path(emulator.folder) / "emulator.json").unlink(missing_ok=True)
 
 
