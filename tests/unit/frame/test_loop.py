@@ -178,6 +178,7 @@ def _call(**fields: Any) -> Call:
 THEIRS = Lease(holder="claims-rolling_upgrade-7", token=4, expires=NOW + 30)
 DENIED = {"Error": "Denied", "Cause": "autoscaling:CompleteLifecycleAction"}
 
+SLOW = Progress(bytes_left=7, at=NOW - 5, changed_at=NOW - 90)
 FIRST: dict[str, tuple[Call, dict[str, Any], str, Reason]] = {
     "a younger generation runs": (_call(generation=0), {}, "EndRun", Reason.HANDED_OVER),
     "the last step was denied": (_call(failures=1, error=DENIED), {}, "Wait", Reason.DENIED),
@@ -211,6 +212,12 @@ def test_before_the_room_is_asked(call: Call, before: dict[str, Any], state: str
     put(bench.table, **before)
     answer = bench.look(call)
     assert (answer.next, answer.plan.reason) == (state, reason)
+
+
+def test_a_plan_of_the_frame_does_not_set_the_clock_of_a_stall_back() -> None:
+    bench = Bench()
+    put(bench.table, lease__topology=THEIRS)
+    assert bench.look(_call(progress=SLOW)).call.progress == SLOW
 
 
 def test_after_a_person_was_told_of_failures_it_is_tried_again() -> None:
@@ -353,13 +360,12 @@ def test_a_pause_stays_a_pause_and_the_lease_is_given_back() -> None:
 def test_a_hand_over_writes_the_next_generation_and_then_starts_it() -> None:
     bench = Bench()
     put(bench.table, lease__topology=Lease(holder=CALL.execution, token=2, expires=NOW + 9))
-    assert bench.act(HandOver(), _call(paged={"STALLED": Told(NOW, NOW)}, round_limit=9)).result == "done"
+    carried = {"paged": {"STALLED": Told(NOW, NOW)}, "round_limit": 9, "progress": SLOW}
+    assert bench.act(HandOver(), _call(**carried)).result == "done"
     assert head(bench.table) == msgspec.structs.replace(RUNS, generation=2, execution="claims-zone_balance-2")
     assert seen(bench.table).lease("topology").holder == ""
     following = msgspec.convert(bench.executions.started["claims-zone_balance-2"], Call)
-    assert following == Call(
-        cluster=CLUSTER, capability="zone_balance", generation=2, paged={"STALLED": Told(NOW, NOW)}, round_limit=9
-    )
+    assert following == Call(cluster=CLUSTER, capability="zone_balance", generation=2, **carried)
 
 
 def test_a_hand_over_whose_start_was_lost_is_started_by_whoever_comes_next() -> None:

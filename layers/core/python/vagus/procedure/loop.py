@@ -117,7 +117,8 @@ def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: fl
 
 def _answer(plan: Plan, seen: Rows, call: Call, now: float) -> Answer:
     page, paged = pages.told(plan, pages.read(call.paged, now), now)
-    carried = msgspec.structs.replace(call, rounds=call.rounds + 1, progress=plan.progress, error=None, paged=paged)
+    progress = plan.progress or call.progress  # a plan of the frame's own must not set the room's clocks back
+    carried = msgspec.structs.replace(call, rounds=call.rounds + 1, progress=progress, error=None, paged=paged)
     subject = f"{call.cluster}: {plan.reason}"[:100]
     match plan:
         case Steps(steps=(first, *_)):
@@ -232,7 +233,7 @@ def _hand_over(room: Room, table: Table, executions: Executions, seen: Rows, cal
     table.write(
         rows.partition(call.cluster), seen.put(f"head#{room.name}", handed), *_lease_given_back(room, seen, call)
     )
-    carried = {"paged": msgspec.to_builtins(call.paged), "round_limit": call.round_limit}
+    carried = msgspec.to_builtins({"paged": call.paged, "round_limit": call.round_limit, "progress": call.progress})
     executions.start(handed.execution, heads.payload(call.cluster, room.name, handed) | carried)
     return _done(call, f"{handed.execution} goes on")
 
