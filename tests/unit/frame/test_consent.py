@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, put, seen
 from tests.unit.frame.test_loop import Bench
-from tests.unit.simulation.world import spec
+from tests.unit.simulation.declared import spec
 
 from vagus import approval
 from vagus.approval import Act, Approval

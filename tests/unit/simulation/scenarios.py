@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.unit.simulation.world import World, spec
+from tests.unit.simulation.declared import spec
+from tests.unit.simulation.world import World
 
 from vagus import owned
 from vagus.owned import SettingsUpdate

@@ -8,9 +8,10 @@ from typing import Literal
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.simulation.declared import spec
 from tests.unit.simulation.ports import Meter, When
 from tests.unit.simulation.scenarios import by_hand
-from tests.unit.simulation.world import World, spec
+from tests.unit.simulation.world import World
 
 from vagus import owned
 from vagus.procedure import rows

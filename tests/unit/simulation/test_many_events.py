@@ -5,7 +5,8 @@ import random
 from collections import Counter
 from typing import Any
 
-from tests.unit.simulation.world import START, World, spec
+from tests.unit.simulation.declared import START, spec
+from tests.unit.simulation.world import World
 
 from vagus.aws.fake import FakeExecutions, FakeTable
 from vagus.errors import Malformed

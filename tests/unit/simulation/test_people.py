@@ -1,5 +1,6 @@
 """What people hold back, for longer than a hook's time-out: the instance lives, and a person was told."""
 
+from tests.unit.simulation.declared import spec
 from tests.unit.simulation.scenarios import (
     FIRST,
     FOURTH,
@@ -15,7 +16,7 @@ from tests.unit.simulation.scenarios import (
     one_leaves,
     to_be_approved,
 )
-from tests.unit.simulation.world import World, spec
+from tests.unit.simulation.world import World
 
 HOOK = 3600.0
 """Seconds after which a terminate hook runs out, if nobody sends a heartbeat."""

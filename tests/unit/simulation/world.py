@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
+from tests.unit.simulation.declared import Clock, spec
 from tests.unit.simulation.execution import Execution
 from tests.unit.simulation.oracle import JudgedGroups, Oracle
 from tests.unit.simulation.ports import Crash, Meter, wired
@@ -20,10 +21,9 @@ from tests.unit.simulation.ports import Crash, Meter, wired
 from vagus import owned
 from vagus.aws.fake import FakeExecutions, FakeParameters, FakeTable
 from vagus.errors import Conflict, Malformed
-from vagus.fleet import ClusterSpec, Engine, NodeGroup
+from vagus.fleet import ClusterSpec
 from vagus.owned import SettingsUpdate
 from vagus.plan import Ask, Plan
-from vagus.policy import Mode, ZoneBalance
 from vagus.ports import Put
 from vagus.procedure import head as heads
 from vagus.procedure import intake, keeper, loop, people, records, rows
@@ -36,23 +36,10 @@ from vagus.search.fake import FakeEngine
 from vagus.steps import AnyStep
 from vagus.zone_balance.room import ZONE_BALANCE
 
-ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
 REDELIVERY = 30.0
 """Seconds after which the queue shows a message again that was not deleted."""
-START = 1_767_225_600.0
-"""2026-01-01T00:00:00Z."""
 CALM = 11 * 60.0
 """Seconds without anything happening after which a world is at its end: more than two of the sweep's quiet spells."""
-
-
-@dataclass
-class Clock:
-    """The only time there is (epoch seconds)."""
-
-    now: float = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -62,29 +49,6 @@ class Happening:
     name: str
     when: Callable[["World"], bool]
     do: Callable[["World"], None]
-
-
-def spec(
-    *,
-    per_zone: int = 2,
-    zones: tuple[str, ...] = ZONES,
-    name: str = "claims",
-    nowhere: Literal["hold", "one_zone_at_a_time"] = "hold",
-    managers: int = 0,
-    mode: Mode = "act",
-) -> ClusterSpec:
-    """A declared cluster: nodes of one kind, or `managers` of their own in each zone beside data nodes."""
-    groups = {"data": NodeGroup(roles=("data",) if managers else ("cluster_manager", "data"), per_zone=per_zone)}
-    if managers:
-        groups["managers"] = NodeGroup(roles=("cluster_manager",), per_zone=managers)
-    return ClusterSpec(
-        name=name,
-        cell="hospital-a",
-        engine=Engine(version="3.4.0"),
-        zones=zones,
-        groups=groups,
-        zone_balance=ZoneBalance(mode=mode, nowhere_to_go=nowhere),
-    )
 
 
 @dataclass

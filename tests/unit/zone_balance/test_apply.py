@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.simulation.declared import spec
 from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND, THIRD, by_hand
-from tests.unit.simulation.world import World, spec
+from tests.unit.simulation.world import World
 
 from vagus import owned
 from vagus.intent import ExcludeNode, leave
