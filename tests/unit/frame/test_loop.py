@@ -360,7 +360,7 @@ def test_a_pause_stays_a_pause_and_the_lease_is_given_back() -> None:
 def test_a_hand_over_writes_the_next_generation_and_then_starts_it() -> None:
     bench = Bench()
     put(bench.table, lease__topology=Lease(holder=CALL.execution, token=2, expires=NOW + 9))
-    carried = {"paged": {"STALLED": Told(NOW, NOW)}, "round_limit": 9, "progress": SLOW}
+    carried: dict[str, Any] = {"paged": {"STALLED": Told(NOW, NOW)}, "round_limit": 9, "progress": SLOW}
     assert bench.act(HandOver(), _call(**carried)).result == "done"
     assert head(bench.table) == msgspec.structs.replace(RUNS, generation=2, execution="claims-zone_balance-2")
     assert seen(bench.table).lease("topology").holder == ""
