@@ -84,13 +84,6 @@ PATIENCE: dict[str, tuple[Observed, dict[str, Any], Reason, Reason, int]] = {
         Reason.QUORUM,
         1500,
     ),
-    "a replacement of one that is held": (
-        three(RETAINED, SERVING, SERVING),
-        ONE_EACH,
-        Reason.REPLACEMENT_AWAITED,
-        Reason.REPLACEMENT_AWAITED,
-        1500,
-    ),
     "a replacement in another zone": (
         three(WAITING, GOING, SERVING),
         ONE_ZONE,
@@ -112,6 +105,11 @@ def test_what_lasts_is_waited_for_in_silence_and_then_told(
     for plan in (first, at(most - 1)):
         assert (plan.reason, pages(plan)) == (while_it_may, False), plan.message
     assert (at(most).reason, pages(at(most))) == (after, True)
+
+
+def test_one_that_is_held_is_told_at_once() -> None:
+    plan = decide(three(RETAINED, SERVING, SERVING), spec(**ONE_EACH), NOW)
+    assert (plan.reason, pages(plan)) == (Reason.REPLACEMENT_AWAITED, True)
 
 
 CHANGES: dict[str, tuple[Observed, bool]] = {

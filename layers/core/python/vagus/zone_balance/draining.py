@@ -147,4 +147,5 @@ def _hold(look: Look, stuck: list[Leaver]) -> Plan:
             message=f"{why}; {unheld[0].group.name} would not retain it: only heartbeats keep it",
             open_deadline=True,
         )
-    return awaited(look, ids(stuck), f"{ids(stuck)} is retained until a replacement has joined: {why}")
+    # told at once: it is billed, and a group that was scaled in launches no replacement
+    return awaited(look, ids(stuck), f"{ids(stuck)} is retained until a replacement has joined: {why}", at_once=True)

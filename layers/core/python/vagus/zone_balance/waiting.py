@@ -116,12 +116,12 @@ def _some_disk_is_unknown(look: Look) -> bool:
     return any(node.holds_data and not node.disk_total for node in look.rest.nodes)
 
 
-def awaited(look: Look, names: str, message: str) -> Plan:
-    """A replacement has still to join."""
+def awaited(look: Look, names: str, message: str, *, at_once: bool = False) -> Plan:
+    """A replacement has still to join. `at_once`: a person is told now, not only when it takes too long."""
     progress = advanced(look.observed.progress, f"{Reason.REPLACEMENT_AWAITED} {names}", look.now)
     return Wait(
         seconds=AWAITED_SECONDS,
-        page=overdue(progress, REPLACED_SECONDS),
+        page=at_once or overdue(progress, REPLACED_SECONDS),
         reason=Reason.REPLACEMENT_AWAITED,
         message=message,
         progress=progress,
