@@ -4,6 +4,7 @@
 #   boot.sh           first boot: bring what belongs to this script, then start the service
 #   boot.sh start     prepare, then exec (the service's ExecStart)
 #   boot.sh prepare   facts, engine, certificate, configuration, then the checks
+#   boot.sh bundle    (user data) bring the bundle that belongs to this script
 #   boot.sh exec      become the search process
 #
 # Every start goes through `prepare` again, so that a new version, address or trust takes effect by a restart.
@@ -25,9 +26,13 @@ check_failed() {
   printf 'CHECK FAILED: %s: %s\n' "$1" "$2" >&2
   FAILED=1
 }
-refuse() {
+refuse() { # what only a person, or a parameter, can change
   check_failed "$@"
   exit 78
+}
+later() { # what may be well in a moment: the service manager tries again
+  check_failed "$@"
+  exit 75
 }
 
 # ---------------------------------------------------------------- facts
@@ -61,7 +66,7 @@ read_parameters() { # one call; a value may have several lines
   local prefix="/vagus/$CLUSTER/node/" listing line name=""
   declare -gA PARAMETER=()
   listing="$(aws ssm get-parameters-by-path --path "${prefix%/}" --with-decryption \
-    --query 'Parameters[].[Name,Value]' --output text)" || refuse parameters "cannot read $prefix*"
+    --query 'Parameters[].[Name,Value]' --output text)" || later parameters "cannot read $prefix*"
   while IFS= read -r line; do
     if [[ $line == "$prefix"*$'\t'* ]]; then
       name="${line%%$'\t'*}" name="${name#"$prefix"}"
@@ -88,12 +93,12 @@ manager_eligible() { # lines "address id" of this cluster's manager-eligible ins
 read_managers() { # before the cluster is formed, its managers wait for one another
   local deadline=$((SECONDS + 600)) wanted="${PARAMETER[initial-managers]}" seen
   while :; do
-    MANAGERS="$(manager_eligible)" || refuse managers "cannot describe the cluster's instances"
+    MANAGERS="$(manager_eligible)" || later managers "cannot describe the cluster's instances"
     seen="$(grep -c . <<<"$MANAGERS" || true)"
     # exactly as many: nodes that begin with different lists could form two clusters
     [[ ${PARAMETER[formed]} == none && $ROLES == *manager* && $seen -ne $wanted ]] || return 0
     ! has_been_a_node || return 0
-    ((SECONDS < deadline)) || refuse managers "$seen of $wanted manager-eligible instances after 10 minutes"
+    ((SECONDS < deadline)) || later managers "$seen of $wanted manager-eligible instances after 10 minutes"
     say "waiting for managers: $seen of $wanted"
     sleep 3
   done
@@ -144,7 +149,7 @@ bring_engine() { # baked into the image, else from the artifact bucket
   SCRATCH="$(mktemp -d "$ENGINES/.fetch-XXXXXX")"
   for file in "$label.tar.gz" "$label.tar.gz.sha256"; do
     aws s3 cp --only-show-errors "s3://$bucket/engines/$file" "$SCRATCH/$file" ||
-      refuse engine "no $file in the artifact bucket"
+      later engine "no $file in the artifact bucket"
   done
   (cd "$SCRATCH" && sha256sum --check --status "$label.tar.gz.sha256") ||
     refuse engine "$label.tar.gz does not match its SHA-256"
@@ -204,7 +209,7 @@ obtain_certificate() { # the key is born here and never leaves the node
     -addext "subjectAltName=DNS:$INSTANCE_ID,IP:$PRIVATE_IP" -out "$SCRATCH/node.csr"
   export ARTIFACT_BUCKET="${PARAMETER[artifact-bucket]:-}"
   issue-certificate <"$SCRATCH/node.csr" >"$SCRATCH/node.pem" ||
-    refuse certificate "the issuer did not sign the request"
+    later certificate "the issuer did not sign the request"
   # the chain is leaf first, authority last: what follows the leaf is what this node trusts
   awk '/BEGIN CERTIFICATE/ {n++} n > 1' "$SCRATCH/node.pem" >"$SCRATCH/ca.pem"
   rm -rf "$folder" && mv "$SCRATCH" "$folder"
@@ -325,18 +330,30 @@ find_nodes_folder() { # beside this script, else (as user data) the bundle that 
   local bucket="${PARAMETER[artifact-bucket]:-}" bundle="${PARAMETER[nodes-bundle]:-}"
   [[ -n $bucket && -n $bundle ]] || refuse bundle "the parameters artifact-bucket and nodes-bundle are not set"
   SCRATCH="$(mktemp)"
-  aws s3 cp --only-show-errors "s3://$bucket/$bundle" "$SCRATCH" || refuse bundle "no $bundle in the artifact bucket"
+  aws s3 cp --only-show-errors "s3://$bucket/$bundle" "$SCRATCH" || later bundle "no $bundle in the artifact bucket"
   sha256sum --check --status <<<"$(basename "$bundle" .tar.gz)  $SCRATCH" ||
     refuse bundle "$bundle does not match its name"
   mkdir -p "$NODES" && tar -xzf "$SCRATCH" -C "$NODES" --no-same-owner
 }
 
-first_boot() {
-  if [[ ! -d "$(dirname "${BASH_SOURCE[0]}")/security" ]]; then
-    read_facts
-    read_parameters
-  fi
+bring_bundle() {
+  read_facts
+  read_parameters
   find_nodes_folder
+}
+
+first_boot() { # no service manager watches over user data: it tries again itself, for as long as it may help
+  local code tries=0
+  while [[ ! -d "$(dirname "${BASH_SOURCE[0]}")/security" ]]; do
+    code=0
+    bash "${BASH_SOURCE[0]}" bundle || code=$?
+    ((code == 0)) && break
+    ((code == 75 && ++tries < 40)) || exit "$code"
+    say "trying again in ${VAGUS_RETRY_SECONDS:-15} s"
+    sleep "${VAGUS_RETRY_SECONDS:-15}"
+  done
+  NODES="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+  [[ -d $NODES/security ]] || NODES="${VAGUS_NODES:-/opt/vagus/nodes}"
   systemctl link "$NODES/vagus-search.service"
   exec systemctl enable --now vagus-search
 }
@@ -348,7 +365,7 @@ prepare() {
   read_parameters
   know_engine
   rm -f "$SEARCH/command" # what a failed check leaves cannot be started
-  DATA="$(mount-data-volume)" || refuse disk "the data volume cannot be mounted"
+  DATA="$(mount-data-volume)" || later disk "the data volume cannot be mounted"
   bring_engine
   lay_out
   find_java
@@ -390,5 +407,6 @@ case "${1:-}" in
 start) start ;;
 prepare) prepare ;;
 exec) become_search ;;
+bundle) bring_bundle ;;
 *) echo "usage: boot.sh [start|prepare|exec]" >&2 && exit 64 ;;
 esac

@@ -102,6 +102,18 @@ def test_a_bundle_that_is_not_what_its_name_says_is_refused(alone: Bench) -> Non
     assert not (alone.folder / "systemctl").exists()
 
 
+def test_a_first_boot_that_aws_had_no_time_for_is_tried_again(alone: Bench) -> None:
+    """No service manager watches over user data."""
+    first = alone.folder / "throttled-once"
+    throttled = f'[[ -e "{first}" ]] || {{ touch "{first}"; echo ThrottlingException >&2; exit 254; }}'
+    alone.replace("aws", f'{throttled}\nexec "{PACKAGE}/node_bin/aws" "$@"')
+    alone.environment["VAGUS_RETRY_SECONDS"] = "0"
+    done = alone.boot()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("CHECK FAILED: parameters: cannot read") == 1
+    assert "enable --now vagus-search" in (alone.folder / "systemctl").read_text()
+
+
 def test_an_instance_without_tags_does_not_start(alone: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(FACTS, "tags/instance/vagus:cluster")
     done = alone.boot()

@@ -114,15 +114,15 @@ def test_one_that_is_held_is_told_at_once() -> None:
 
 CHANGES: dict[str, tuple[Observed, bool]] = {
     "another copy has left": (mine("a:n2,n3 b:n2,n1"), True),
-    "it has begun to move": (mine(MOVES), True),
-    "it goes elsewhere": (mine("a:n1>n6,n3 b:n2,n5"), True),
+    "it has begun to move, which may fail and begin again for ever": (mine(MOVES), False),
+    "it goes elsewhere": (mine("a:n1>n6,n3 b:n2,n5"), False),
     "its index has grown": (mine(STANDS, size=2 * GB), False),
     "nothing": (mine(STANDS), False),
 }
 
 
 @pytest.mark.parametrize(("then", "changed"), CHANGES.values(), ids=CHANGES.keys())
-def test_progress_is_in_the_set_of_copies_and_where_they_go(then: Observed, changed: bool) -> None:
+def test_progress_is_in_the_set_of_copies(then: Observed, changed: bool) -> None:
     first = decide(mine(STANDS), spec(), NOW).progress
     progress = decide(msgspec.structs.replace(then, progress=first), spec(), NOW + 60).progress
     assert progress is not None

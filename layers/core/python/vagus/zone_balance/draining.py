@@ -51,6 +51,8 @@ def take(look: Look) -> Plan | None:
         return None
     admitted: list[Leaver] = []
     for one in look.waiting:
+        if look.let_go_before(one):
+            continue  # it is answered once more, not drained: by policy it had nowhere to go
         if len(admitted) < MOST_INTENTS and not rules.admission(look.rest, (*look.taken, *admitted), one):
             admitted.append(one)
     if not admitted:
@@ -97,7 +99,7 @@ def nowhere(look: Look) -> Plan | None:
     """Nothing may take a waiting node's shards: by policy let one zone go, else hold it until its replacement is in."""
     if any(not look.just_let_go(one) for one in look.taken):
         return None
-    stuck = [one for one in look.waiting if rules.nowhere_to_go(look.rest, (), one)]
+    stuck = [one for one in look.waiting if look.let_go_before(one) or rules.nowhere_to_go(look.rest, (), one)]
     if not stuck:
         return None
     by_policy = look.spec.zone_balance.nowhere_to_go == "one_zone_at_a_time"

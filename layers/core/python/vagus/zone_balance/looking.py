@@ -60,12 +60,20 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     def in_transit(self) -> bool:
         """Whether an instance is still to go, or to come: what stands now may not for long."""
         groups = self.observed.groups
-        coming = any(sum(one.lifecycle == "InService" for one in group.instances) < group.desired for group in groups)
-        return self.some_still_go or coming
+        serving = [[one for one in group.instances if one.lifecycle == "InService"] for group in groups]
+        coming = any(len(ones) < group.desired for ones, group in zip(serving, groups, strict=True))
+        booting = any(self.cluster.node(one.id) is None for ones in serving for one in ones)
+        return self.some_still_go or coming or booting
 
     def just_let_go(self, one: Leaver) -> bool:
         """Whether we let it go moments ago: AWS may show that late, and another's hook may hold it still."""
         return self._answered(intent.let_go for intent in self.observed.intents if intent.instance == one.id)
+
+    def let_go_before(self, one: Leaver) -> bool:
+        """Whether we let it go at some time, and it is still there."""
+        return not one.instance.retained and any(
+            intent.let_go for intent in self.observed.intents if intent.instance == one.id
+        )
 
     def just_held(self, one: Leaver) -> bool:
         """Whether we held it moments ago."""

@@ -13,7 +13,10 @@ from vagus.zone_balance.observed import Observed
 
 def grow(look: Look) -> Plan | None:
     """More nodes never hurt, and may be what a drain waits for: before anything that may block, or waits. After each
-    step of a drain, since a size that is refused would else hold them all back."""
+    step of a drain, since a size that is refused would else hold them all back. A size that a person has still to allow
+    hides nothing of what leaves."""
+    if look.spec.zone_balance.mode != "act" and look.leavers:
+        return None
     return _plan([step for step in _due(look.observed, look.spec, green=False) if step.desired == step.declared])
 
 

@@ -50,9 +50,10 @@ def moving(look: Look) -> Plan | None:
 
 
 def _layout(busy: Iterable[Leaver]) -> str:
-    """Which copies stand on the leavers and where they go, in short. Bytes are no part of it: an index that grows would
-    hide a stall, and a large shard shows none of its own until it has arrived."""
-    found = sorted((one.id, copy.index, copy.shard, copy.node, copy.target) for one in busy for copy in one.copies)
+    """Which copies stand on the leavers, in short. Bytes are no part of it: an index that grows would hide a stall, and
+    a large shard shows none of its own until it has arrived. Nor is where they go: a move that fails and begins again
+    for ever would hide one too."""
+    found = sorted((one.id, copy.index, copy.shard, copy.node) for one in busy for copy in one.copies)
     return sha256(msgspec.json.encode(found)).hexdigest()[:16]
 
 
@@ -103,12 +104,12 @@ def refused(look: Look) -> Plan | None:
         return None
     if violation.reason is Reason.NO_ROOM and _some_disk_is_unknown(look):
         return unsure(look.observed, look.spec, violation, open_deadline=True)
-    if violation.reason is not Reason.QUORUM or not look.in_transit:
+    if violation.reason not in (Reason.QUORUM, Reason.NO_ROOM) or not look.in_transit:
         return blocked(violation)
     progress = advanced(look.observed.progress, f"{violation.reason} {ids(look.leavers)}", look.now)
     if overdue(progress, REPLACED_SECONDS):
         return blocked(violation, progress)
-    return Wait(seconds=QUORUM_SECONDS, reason=Reason.QUORUM, message=violation.message, progress=progress)
+    return Wait(seconds=QUORUM_SECONDS, reason=violation.reason, message=violation.message, progress=progress)
 
 
 def _some_disk_is_unknown(look: Look) -> bool:
