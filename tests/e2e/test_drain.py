@@ -94,7 +94,7 @@ def test_with_nowhere_to_go_the_instance_is_held_until_its_replacement_has_joine
     steps = [record.step for record in trio.records_since(asked)]
     assert steps[0] == "HoldInstance"
     assert steps.index("ExcludeNodes") < steps.index("EndRetainedInstance")
-    assert trio.green()
+    wait_green(trio.stack, "trio")
     assert any("REPLACEMENT_AWAITED" in message for message in trio.pages())
 
 
@@ -114,7 +114,7 @@ def test_where_the_policy_allows_it_one_zone_goes_at_a_time(trio: Scene, fleet: 
     farewells = [record for record in trio.records_since(asked) if record.step.startswith("Let")]
     assert {record.subject for record in farewells} == {first, second}
     assert farewells[0].step == "LetReplaceableInstanceGo"
-    assert trio.green()
+    wait_green(trio.stack, "trio")
 
 
 def test_an_exclusion_of_ours_that_a_person_took_away_is_not_set_again(ward: Scene) -> None:
