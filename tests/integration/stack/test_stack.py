@@ -17,7 +17,10 @@ UP = [str(ROOT / ".venv/bin/vagus"), "local", "up", "--stack"]
 
 def test_an_interrupt_while_it_comes_up_leaves_no_process(tmp_path: Path) -> None:
     command = [*UP, str(tmp_path)]
+    # a shell's background jobs ignore SIGINT, and so would all that they start: a process at a terminal does not
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    signal.signal(signal.SIGINT, before)
     note = tmp_path / "run" / "emulator.json"
     try:
         until(lambda: note.exists() or process.poll() is not None, 120, "the emulator has been started")
