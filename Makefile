@@ -55,9 +55,9 @@ lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck
 	$(BIN)/shellcheck -x nodes/boot.sh nodes/bin/* local/vagus_local/node_bin/*
 
 # Tiers by cost; budgets on two cores: unit 3 min, infrastructure 5, integration 15, e2e 15.
+# Each tier is a run of its own: what one leaves up (nodes, an emulated AWS) ends before the next begins.
 .PHONY: test
-test: install engine lint ## everything: lint, unit, infrastructure, integration, e2e
-	$(BIN)/pytest tests $(PYTEST)
+test: install engine lint unit infrastructure integration e2e ## everything, tier after tier
 
 .PHONY: unit infrastructure integration e2e
 unit infrastructure: install ## one tier of tests
