@@ -4,7 +4,6 @@ Everything is read anew at each call, from the emulated AWS and from the cluster
 own word but its rows and records.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +20,8 @@ from vagus.procedure import records as record_book
 from vagus.procedure import rows
 from vagus.procedure.records import Record
 from vagus.procedure.rows import Rows
-from vagus_local.stack import Stack, addresses
+from vagus_local import emulator_process
+from vagus_local.stack import Stack, StackError, addresses
 from vagus_local.waiting import until
 from vagus_local.workload import Workload
 
@@ -248,17 +248,10 @@ class Scene:
 
     def kill(self, instance: str) -> None:
         """End the node's processes behind its instance's back: a crash."""
-        self.stack_admin(f"instances/{instance}/kill")
-
-    def stack_admin(self, path: str, body: Any = None) -> Any:
-        """POST to one of the emulator's own endpoints."""
-        import urllib.request
-
-        request = urllib.request.Request(  # noqa: S310  # the endpoint is ours, on the loopback
-            f"{self.stack.endpoint}/_local/{path}", data=json.dumps(body).encode(), method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
-            return json.loads(reply.read() or b"{}")
+        emulator = emulator_process.found(Path(self.stack.run))
+        if emulator is None:
+            raise StackError("no emulator runs for this stack")
+        emulator.admin(f"instances/{instance}/kill")
 
     def address(self, instance: str) -> str:
         """The private address of a running instance."""
