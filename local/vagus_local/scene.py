@@ -220,10 +220,11 @@ class Scene:
         until(settled, seconds, f"{', '.join(gone)} gone and everything tidy (now: {self.plan_in_words()})", pause)
 
     def wait_until_gone(self, *gone: str, seconds: float = 240) -> None:
-        """Until these instances are gone and no intent of ours is open."""
+        """Until these instances are gone, no intent of ours is open and the run has ended. Unlike `wait_until_settled`
+        it says nothing of settings: a person's own may stay."""
 
         def away() -> bool:
-            return not set(gone) & (set(self.instances()) | set(self.names())) and not self.rows().intents
+            return not self._still_there(gone) and self._at_rest()
 
         until(away, seconds, f"{', '.join(gone)} gone (now: {self.plan_in_words()})", 0.25)
 
@@ -237,10 +238,15 @@ class Scene:
 
     def settled(self, *gone: str) -> bool:
         """Whether these instances are gone, and no intent, run or setting of ours is left."""
-        if set(gone) & (set(self.instances()) | set(self.names())):
-            return False
+        return not self._still_there(gone) and self._at_rest() and not self.settings_of_ours()
+
+    def _still_there(self, names: tuple[str, ...]) -> set[str]:
+        return set(names) & (set(self.instances()) | set(self.names()))
+
+    def _at_rest(self) -> bool:
+        """No intent is open and no run is on: a run gives settings back before it ends, after the intent is closed."""
         seen = self.rows()
-        return not seen.intents and seen.head("zone_balance").state == "idle" and not self.settings_of_ours()
+        return not seen.intents and seen.head("zone_balance").state == "idle"
 
     def await_writes(self, work: Workload, count: int, seconds: float = 60) -> None:
         """Until the workload has so many documents acknowledged."""
