@@ -6,13 +6,13 @@ from typing import Any, Literal
 import msgspec
 
 from vagus import owned
+from vagus.allocation import shielded
 from vagus.cluster import Cluster, Copy, CopyState, Node, Unseen
 from vagus.fleet import ClusterSpec, Engine, NodeGroup
 from vagus.instances import TERMINATE_HOOK, Group, Instance
 from vagus.intent import ExcludeNode, Intent, leave
 from vagus.policy import ZoneBalance
 from vagus.zone_balance.observed import Leaver, Observed, leavers
-from vagus.zone_balance.placement import shielded
 
 NOW = 1_767_225_600.0
 ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")

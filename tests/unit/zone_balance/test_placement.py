@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.zone_balance.building import FORCED, GB, cluster, node, ours
 
+from vagus.allocation import reserve, shielded
 from vagus.cluster import Cluster, Node
 from vagus.owned import EXCLUDE, SettingsUpdate
 from vagus.search.fake import FakeEngine
 from vagus.zone_balance import placement
-from vagus.zone_balance.placement import fit, reserve, shielded, spare, started_elsewhere, zones
+from vagus.zone_balance.placement import fit, spare, started_elsewhere, zones
 
 SIX = [node(f"n{number}", (number - 1) // 2) for number in range(1, 7)]
 THREE = [node(f"n{number}", number - 1) for number in range(1, 4)]

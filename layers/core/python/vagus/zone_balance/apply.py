@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from vagus import owned
+from vagus.allocation import shielded
 from vagus.cluster import Cluster
 from vagus.intent import leave
 from vagus.procedure import rows
@@ -25,7 +26,7 @@ from vagus.steps import (
 from vagus.zone_balance import rules
 from vagus.zone_balance.looking import demands
 from vagus.zone_balance.observed import Leaver, Observed, leavers
-from vagus.zone_balance.placement import shielded, started_elsewhere
+from vagus.zone_balance.placement import started_elsewhere
 from vagus.zone_balance.sizing import settled
 
 _Goodbye = LetEmptyInstanceGo | LetLostInstanceGo | LetReplaceableInstanceGo

@@ -6,12 +6,12 @@ from datetime import datetime
 import msgspec
 
 from vagus import owned
+from vagus.allocation import shielded
 from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
 from vagus.intent import ExcludeNode, Intent
 from vagus.plan import Blocked, Plan, Progress, Wait
 from vagus.zone_balance.observed import Leaver, Observed, leavers
-from vagus.zone_balance.placement import shielded
 from vagus.zone_balance.rules import Violation
 
 ANSWERED_SECONDS = 300

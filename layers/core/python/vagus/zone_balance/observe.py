@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from vagus.allocation import shielded
 from vagus.cluster import Cluster, Unseen
 from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, VagusError
 from vagus.fleet import ClusterSpec
@@ -12,7 +13,6 @@ from vagus.ports import SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
 from vagus.zone_balance.observed import Leaver, Observed, leavers, patience
-from vagus.zone_balance.placement import shielded
 
 
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:

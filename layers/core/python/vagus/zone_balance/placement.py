@@ -7,20 +7,15 @@ later, in its own words, when a drain stalls.
 
 import math
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 import msgspec
 
+from vagus.allocation import HIGH, LOW, THRESHOLD, reserve, shielded
 from vagus.cluster import Cluster, Copy, Node
 from vagus.owned import excluded
 
 AWARENESS = "cluster.routing.allocation.awareness.attributes"
 FORCED = "cluster.routing.allocation.awareness.force.zone.values"
-LOW = "cluster.routing.allocation.disk.watermark.low"
-HIGH = "cluster.routing.allocation.disk.watermark.high"
-THRESHOLD = "cluster.routing.allocation.disk.threshold_enabled"
-
-UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40, "pb": 1 << 50}
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,13 +23,6 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 
     nowhere: tuple[Copy, ...] = ()
     no_room: tuple[Copy, ...] = ()
-
-
-def shielded(cluster: Cluster) -> frozenset[str]:
-    """The nodes that an exclusion by name in force keeps shards off, wildcards included."""
-    value = cluster.setting("cluster.routing.allocation.exclude._name")
-    patterns = [pattern.strip() for pattern in value.split(",") if pattern.strip()]
-    return frozenset(node.name for node in cluster.nodes if any(fnmatchcase(node.name, p) for p in patterns))
 
 
 def fit(cluster: Cluster, going: frozenset[str]) -> Fit:
@@ -127,17 +115,6 @@ def spare(cluster: Cluster, node: Node) -> int:
 
 def _arrives(copy: Copy, node: str) -> bool:
     return copy.target == node or (copy.state == "INITIALIZING" and copy.node == node)
-
-
-def reserve(watermark: str, total: int) -> int:
-    """Bytes that a watermark wants free: `90%` or `0.9` (used) or `50gb` (free)."""
-    text = watermark.strip().lower()
-    if text.endswith("%"):
-        return math.ceil(total * (100 - float(text[:-1])) / 100)
-    number = text.rstrip("bkmgtp")
-    if unit := text[len(number) :]:
-        return int(float(number) * UNITS[unit])
-    return math.ceil(total * (1 - float(number)))
 
 
 def started_elsewhere(cluster: Cluster, copies: Iterable[Copy], node: str) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
-from vagus.zone_balance.placement import reserve
+from vagus.allocation import reserve
 from vagus.zone_balance.planner.board import Board
 from vagus.zone_balance.planner.model import Index, Node
 
