@@ -24,7 +24,7 @@ def exclude(*nodes: str) -> SettingsUpdate:
     return SettingsUpdate(persistent={EXCLUDE: value, MARK: value})
 
 
-def test_a_look_tells_the_nodes_with_zone_roles_version_and_disk(search: SearchWorld) -> None:
+def test_a_look_tells_the_nodes_with_zone_roles_version_heap_and_disk(search: SearchWorld) -> None:
     seen = search.port.look()
     assert sorted(names(seen)) == list(ZONES)
     for node in seen.nodes:
@@ -33,6 +33,8 @@ def test_a_look_tells_the_nodes_with_zone_roles_version_and_disk(search: SearchW
         assert node.version == search.version
         assert node.address.startswith("127.")
         assert 0 < node.disk_free <= node.disk_total
+        assert node.heap is not None
+        assert 0 < node.heap <= 100
     assert len({node.ephemeral_id for node in seen.nodes}) == 3
 
 

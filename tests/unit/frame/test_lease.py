@@ -11,21 +11,24 @@ from vagus.procedure.rows import Lease
 
 OURS, THEIRS = "claims-zone_balance-1", "claims-rolling_upgrade-7"
 
-TAKEN: dict[str, tuple[Lease, int]] = {
-    "nobody held it ever": (Lease(), 1),
-    "it was given back": (Lease(holder="", token=4), 5),
-    "ours: the token stays": (Lease(holder=OURS, token=4, expires=NOW + 5), 4),
-    "ours, and run out: the token stays": (Lease(holder=OURS, token=4, expires=NOW - 5), 4),
-    "theirs, and run out": (Lease(holder=THEIRS, token=4, expires=NOW), 5),
+EARLY = NOW - 1000
+
+TAKEN: dict[str, tuple[Lease, int, float]] = {
+    "nobody held it ever": (Lease(), 1, NOW),
+    "it was given back": (Lease(holder="", token=4), 5, NOW),
+    "ours: the token stays": (Lease(holder=OURS, token=4, expires=NOW + 5, since=EARLY), 4, EARLY),
+    "ours, and run out: the token stays": (Lease(holder=OURS, token=4, expires=NOW - 5, since=EARLY), 4, NOW),
+    "ours, of a version that noted no start": (Lease(holder=OURS, token=4, expires=NOW + 5), 4, NOW),
+    "theirs, and run out": (Lease(holder=THEIRS, token=4, expires=NOW, since=EARLY), 5, NOW),
 }
 
 
-@pytest.mark.parametrize(("before", "token"), TAKEN.values(), ids=TAKEN.keys())
-def test_taken(before: Lease, token: int) -> None:
+@pytest.mark.parametrize(("before", "token", "since"), TAKEN.values(), ids=TAKEN.keys())
+def test_taken(before: Lease, token: int, since: float) -> None:
     table = FakeTable()
     put(table, lease__topology=before)
     taken = leases.renew(table, seen(table), "topology", OURS, NOW)
-    assert taken == Lease(holder=OURS, token=token, expires=NOW + LENGTH)
+    assert taken == Lease(holder=OURS, token=token, expires=NOW + LENGTH, since=since)
     assert seen(table).lease("topology") == taken
 
 

@@ -242,7 +242,8 @@ def test_a_step_is_done_under_the_lease_between_two_records() -> None:
     bench = Bench()
     outcome = bench.act(call=_call(failures=3))
     assert (outcome.result, outcome.call.failures) == ("done", 0)
-    assert seen(bench.table).lease("topology") == Lease(holder="claims-zone_balance-1", token=1, expires=NOW + LENGTH)
+    held = Lease(holder="claims-zone_balance-1", token=1, expires=NOW + LENGTH, since=NOW)
+    assert seen(bench.table).lease("topology") == held
     assert bench.done == [1]
     assert bench.noted() == ["intended", "outcome done"]
 

@@ -9,7 +9,8 @@ CopyState = Literal["STARTED", "INITIALIZING", "RELOCATING", "UNASSIGNED"]
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A node that is in the cluster. On EC2 its name is its instance id. Sizes in bytes."""
+    """A node that is in the cluster. On EC2 its name is its instance id. Sizes in bytes. `heap`: percent used; `None`
+    where the node did not tell in time."""
 
     name: str
     zone: str
@@ -19,6 +20,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral_id: str
     disk_total: int
     disk_free: int
+    heap: int | None = None
 
     @property
     def holds_data(self) -> bool:

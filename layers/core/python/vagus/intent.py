@@ -22,7 +22,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `id` is made of what it is about, so that the same event twice is one intent.
 
     Times are ISO 8601. `let_go` and `held`: when its hook was last answered with CONTINUE (or its instance ended), and
-    with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it.
+    with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it. `deadline`: by when it
+    has to be done.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     demands: tuple[Demand, ...] = ()
     let_go: str | None = None
     held: str | None = None
+    deadline: str | None = None
     closed: str | None = None
 
 

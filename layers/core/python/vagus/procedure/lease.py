@@ -36,10 +36,12 @@ def renew(table: Table, seen: Rows, concern: str, holder: str, now: float) -> Le
     lease = seen.lease(concern)
     if held_by_other(lease, holder, now):
         raise Held(f"{seen.cluster}: {concern} is held by {lease.holder} for {lease.expires - now:.0f} s more")
+    mine = lease.holder == holder
     renewed = Lease(
         holder=holder,
-        token=lease.token if lease.holder == holder else lease.token + 1,
+        token=lease.token if mine else lease.token + 1,
         expires=now + LENGTH,
+        since=(lease.since or now) if mine and now < lease.expires else now,
     )
     table.write(rows.partition(seen.cluster), seen.put(f"lease#{concern}", renewed))
     return renewed
@@ -47,4 +49,4 @@ def renew(table: Table, seen: Rows, concern: str, holder: str, now: float) -> Le
 
 def released(lease: Lease) -> Lease:
     """The row of a lease given back: the token stays, so that it only grows."""
-    return msgspec.structs.replace(lease, holder="", expires=0.0)
+    return msgspec.structs.replace(lease, holder="", expires=0.0, since=0.0)

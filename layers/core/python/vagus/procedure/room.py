@@ -10,6 +10,7 @@ from vagus.plan import Plan, Progress
 from vagus.policy import Mode
 from vagus.ports import GroupsRead, GroupsWrite, Parameters, SearchRead, SearchWrite, Table
 from vagus.procedure.rows import Rows
+from vagus.status import Shown
 from vagus.steps import Step
 
 
@@ -34,6 +35,7 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
 
 Observe = Callable[[Reads, ClusterSpec, Rows, Progress | None, float], Any]
 Decide = Callable[[Any, ClusterSpec, float], Plan]
+Show = Callable[[Any, ClusterSpec, float], tuple[Shown, ...]]
 Check = Callable[[Writes, Rows, Any, int], str | None]
 Do = Callable[[Writes, Rows, Any, int], None]
 
@@ -50,7 +52,8 @@ class Handler(msgspec.Struct, frozen=True):
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
-    """A capability. `kinds` are the steps that its plans may hold; `concern` is the lease that it writes under."""
+    """A capability. `kinds` are the steps that its plans may hold; `concern` is the lease that it writes under.
+    `shown`: what it adds to a cluster's status, made of what it observed; pure."""
 
     name: str
     concern: str
@@ -60,3 +63,4 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     handlers: Mapping[type[Step], Handler]
     mode: Callable[[ClusterSpec], Mode]
     failures_in_a_row: Callable[[ClusterSpec], int]
+    shown: Show = lambda _observed, _spec, _now: ()

@@ -46,11 +46,13 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may write to a cluster's concern until when (epoch seconds). `token` grows with each holder."""
+    """Who may write to a cluster's concern until when (epoch seconds). `token` grows with each holder; `since` (epoch
+    seconds): from when on this holder has held it without a pause."""
 
     holder: str = ""
     token: int = 0
     expires: float = 0.0
+    since: float = 0.0
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):

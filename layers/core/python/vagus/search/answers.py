@@ -101,10 +101,19 @@ class _Indices(msgspec.Struct, frozen=True):
     shards: Mapping[str, tuple[Mapping[str, _ShardStats], ...]] = {}
 
 
+class _Memory(msgspec.Struct, frozen=True):
+    heap_used_percent: int | None = None
+
+
+class _Machine(msgspec.Struct, frozen=True):
+    mem: _Memory = _Memory()
+
+
 class NodeStats(msgspec.Struct, frozen=True):
-    """A node's disk and the sizes of the shards on it."""
+    """A node's disk, its heap and the sizes of the shards on it."""
 
     fs: _Disk = _Disk()
+    jvm: _Machine = _Machine()
     indices: _Indices = _Indices()
 
 

@@ -46,6 +46,7 @@ STATS_FIELDS = ",".join(
     for field in (
         "fs.total.total_in_bytes",
         "fs.total.available_in_bytes",
+        "jvm.mem.heap_used_percent",
         "indices.shards.*.*.store.size_in_bytes",
     )
 )
@@ -134,8 +135,8 @@ class SearchClient:
         return self._get(f"/_cluster/settings?{asked}", Settings)
 
     def _stats(self) -> Stats:
-        """Disks and sizes. A node that hangs is left out after 2 s, and counts as full."""
-        path = "/_nodes/stats/fs,indices/store"
+        """Disks, heaps and sizes. A node that hangs is left out after 2 s, and counts as full."""
+        path = "/_nodes/stats/fs,jvm,indices/store"
         return self._get(f"{path}?level=shards&timeout=2s&filter_path={STATS_FIELDS}", Stats)
 
     def _health(self) -> Health:

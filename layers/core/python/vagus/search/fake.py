@@ -195,6 +195,7 @@ class FakeEngine:
             ephemeral_id=f"{machine.name}-{machine.starts}",
             disk_total=machine.disk,
             disk_free=machine.disk - self.shards.used(machine.name),
+            heap=machine.heap,
         )
 
     def _form_and_elect(self) -> None:

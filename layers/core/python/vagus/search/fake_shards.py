@@ -17,7 +17,7 @@ CONCURRENT = 2
 
 @dataclass
 class Machine:
-    """A node's process and disk."""
+    """A node's process, its heap (percent used) and disk."""
 
     name: str
     zone: str
@@ -26,6 +26,7 @@ class Machine:
     version: str
     up: bool = False
     starts: int = 0
+    heap: int = 50
 
     @property
     def data(self) -> bool:

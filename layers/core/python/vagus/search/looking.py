@@ -90,7 +90,8 @@ def _node(pieces: Pieces, key: str) -> Node:
     told = pieces.info.get(node.ephemeral_id)
     if told is None:
         raise Unreachable(f"node {node.name} is in the cluster, but does not tell its roles")
-    disk = pieces.stats.nodes[key].fs.total if key in pieces.stats.nodes else None
+    stats = pieces.stats.nodes.get(key)
+    disk = stats.fs.total if stats else None
     return Node(
         name=node.name,
         zone=node.attributes.get("zone", ""),
@@ -100,6 +101,7 @@ def _node(pieces: Pieces, key: str) -> Node:
         ephemeral_id=node.ephemeral_id,
         disk_total=disk.total_in_bytes if disk else 0,
         disk_free=disk.available_in_bytes if disk else 0,
+        heap=stats.jvm.mem.heap_used_percent if stats else None,
     )
 
 

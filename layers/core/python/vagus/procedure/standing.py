@@ -1,0 +1,347 @@
+"""Makes a cluster's `Status` of one look, and keeps the last one in the state table: partition `status#<name>`.
+
+    status            the whole, as the sweep saw it last
+    lines#<name>      what a watch that is no room wants shown (`Shown`): it writes its own row, the sweep takes it in
+    event#<instance>  what intake took of an instance last
+
+Shown, never decided on.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from vagus import approval, owned
+from vagus.approval import Approval
+from vagus.cluster import Cluster, Copy, Node, Unseen
+from vagus.errors import Conflict, Malformed
+from vagus.fleet import ClusterSpec
+from vagus.instances import Group
+from vagus.plan import Ask, Blocked
+from vagus.ports import GroupsRead, Put, Table
+from vagus.procedure import consent, records, safety
+from vagus.procedure.room import Room
+from vagus.procedure.rows import Rows
+from vagus.reasons import Reason
+from vagus.status import (
+    CapabilityShown,
+    GroupShown,
+    Health,
+    HookShown,
+    IntentShown,
+    LeaseShown,
+    NodeShown,
+    SafetyShown,
+    Shown,
+    Status,
+    ZoneShown,
+)
+
+LONGEST_WAIT = 48 * 3600
+"""Seconds after which AWS ends the wait of a hook of ours, whatever heartbeats come."""
+STATUS, LINES, EVENT = "status", "lines#", "event#"
+MOST_NODES = 400
+"""How many nodes the noted status has: a row holds 400 KB."""
+KEPT_DAYS = 30
+"""How long the last event of an instance is kept."""
+
+
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies in the status partition beside the status itself."""
+
+    lines: tuple[Shown, ...] = ()
+    events: Mapping[str, str] = {}
+
+
+def bare(spec: ClusterSpec, at: str) -> Status:
+    """What the fleet file alone tells. `at`: ISO 8601."""
+    return Status(
+        cluster=spec.name,
+        cell=spec.cell,
+        engine=f"{spec.engine.name} {spec.engine.version}",
+        declared_nodes=sum(spec.sizes().values()),
+        at=at,
+    )
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a status is made of. `seen` with plans and approvals (`rows.read_shown`)."""
+
+    spec: ClusterSpec
+    rooms: Mapping[str, Room]
+    seen: Rows
+    cluster: Cluster | Unseen
+    groups: Sequence[Group]
+    hooks: tuple[HookShown, ...]
+    safety: SafetyShown
+    noted: Noted
+    lines: tuple[Shown, ...]
+    now: float
+
+
+def status(parts: Parts) -> Status:
+    """Pure. `now` of the parts: epoch seconds."""
+    seen, cluster, now = parts.seen, parts.cluster, parts.now
+    wrong = isinstance(cluster, Cluster) and seen.identity not in (None, cluster.uuid)
+    return msgspec.structs.replace(
+        bare(parts.spec, records.iso(now)),
+        uuid=seen.identity or "",
+        wrong_cluster=cluster.uuid if wrong and isinstance(cluster, Cluster) else "",
+        health=health(cluster),
+        zones=() if isinstance(cluster, Unseen) else _zones(cluster, parts.spec),
+        nodes=_nodes(parts),
+        groups=tuple(_group(parts.spec, group) for group in sorted(parts.groups, key=lambda group: group.name)),
+        safety=parts.safety,
+        hooks=parts.hooks,
+        intents=_intents(seen, now),
+        leases=_leases(seen, now),
+        capabilities=tuple(_capability(parts.spec, seen, room, now) for room in parts.rooms.values()),
+        lines=(*parts.lines, *parts.noted.lines),
+    )
+
+
+# -- the cluster -----------------------------------------------------------------------------------------------------
+
+
+def health(cluster: Cluster | Unseen) -> Health:
+    """A look's health, or why there was none."""
+    if isinstance(cluster, Unseen):
+        return Health(unseen=f"{cluster.reason.capitalize()}: {cluster.message}")
+    return Health(
+        status=cluster.status,
+        nodes=len(cluster.nodes),
+        shards=len(cluster.copies),
+        unassigned=sum(copy.state == "UNASSIGNED" for copy in cluster.copies),
+        excluded_by_us=tuple(sorted(owned.ours(cluster))),
+        excluded_by_hand=tuple(sorted(owned.excluded(cluster) - owned.ours(cluster))),
+    )
+
+
+def _zones(cluster: Cluster, spec: ClusterSpec) -> tuple[ZoneShown, ...]:
+    named = dict.fromkeys([*spec.zones, *sorted({node.zone for node in cluster.nodes})])
+    return tuple(_zone(cluster, zone) for zone in named)
+
+
+def _zone(cluster: Cluster, zone: str) -> ZoneShown:
+    nodes = [node for node in cluster.nodes if node.zone == zone]
+    names = {node.name for node in nodes}
+    copies = [copy for copy in cluster.copies if copy.node in names]
+    return ZoneShown(
+        zone=zone,
+        nodes=len(nodes),
+        shards=len(copies),
+        bytes=sum(copy.bytes for copy in copies),
+        disk=_used([node for node in nodes if node.holds_data]),
+    )
+
+
+def _used(nodes: Sequence[Node]) -> int | None:
+    """Percent of their disks that is used. A node that told nothing has a disk of 0."""
+    total = sum(node.disk_total for node in nodes)
+    return round(100 * (1 - sum(node.disk_free for node in nodes) / total)) if total else None
+
+
+def _nodes(parts: Parts) -> tuple[NodeShown, ...]:
+    """Nodes of the cluster, and instances whose node is not in it: these are seen without a look at the cluster too."""
+    instances = {one.id: one for group in parts.groups for one in group.instances}
+    present = {} if isinstance(parts.cluster, Unseen) else _present(parts.cluster)
+    absent = {name: NodeShown(name=name, zone=one.zone) for name, one in instances.items() if name not in present}
+    shown = [
+        msgspec.structs.replace(
+            one,
+            lifecycle=instances[name].lifecycle if name in instances else "",
+            event=parts.noted.events.get(name, ""),
+        )
+        for name, one in (present | absent).items()
+    ]
+    return tuple(sorted(shown, key=lambda one: (one.zone, one.name)))
+
+
+def _present(cluster: Cluster) -> dict[str, NodeShown]:
+    held: dict[str, list[Copy]] = {}
+    for copy in cluster.copies:
+        held.setdefault(copy.node or "", []).append(copy)
+    return {
+        node.name: NodeShown(
+            name=node.name,
+            zone=node.zone,
+            version=node.version,
+            roles=node.roles,
+            manages=node.name == cluster.manager,
+            shards=len(held.get(node.name, ())),
+            bytes=sum(copy.bytes for copy in held.get(node.name, ())),
+            disk=_used([node]),
+            heap=node.heap,
+        )
+        for node in cluster.nodes
+    }
+
+
+# -- groups and rows -------------------------------------------------------------------------------------------------
+
+
+def hooks(groups: GroupsRead, cluster: Iterable[Group], now: float) -> tuple[HookShown, ...]:
+    """Instances that a terminate hook holds, and how long AWS lets it: a call for each, so only when one waits."""
+    return tuple(
+        _hook(groups, group.name, one.id, now) for group in cluster for one in group.instances if one.waits_to_leave
+    )
+
+
+def _hook(groups: GroupsRead, group: str, instance: str, now: float) -> HookShown:
+    began = groups.waiting_since(group, instance)
+    if began is None:
+        return HookShown(instance=instance)
+    left = int(began.timestamp() + LONGEST_WAIT - now)
+    return HookShown(instance=instance, since=records.iso(began.timestamp()), seconds_left=left)
+
+
+def _group(spec: ClusterSpec, group: Group) -> GroupShown:
+    return GroupShown(
+        name=group.name,
+        zone=group.zone,
+        desired=group.desired,
+        declared=spec.sizes().get(group.name, 0),
+        in_service=sum(one.lifecycle == "InService" for one in group.instances),
+        leaving={one.id: one.lifecycle for one in group.instances if one.lifecycle.startswith("Terminating")},
+        unprotected=group.unprotected,
+        suspended=group.suspended,
+    )
+
+
+def _intents(seen: Rows, now: float) -> tuple[IntentShown, ...]:
+    moment = datetime.fromtimestamp(now, UTC)
+    return tuple(
+        IntentShown(
+            id=one.id,
+            kind=one.kind,
+            capability=one.capability,
+            source=one.source,
+            opened=one.opened,
+            deadline=one.deadline or "",
+            late=one.deadline is not None and datetime.fromisoformat(one.deadline) < moment,
+        )
+        for one in sorted(seen.intents, key=lambda one: one.id)
+    )
+
+
+def _leases(seen: Rows, now: float) -> tuple[LeaseShown, ...]:
+    """Those in force. One that an older version renewed has no start, and counts from when it is renewed next."""
+    return tuple(
+        LeaseShown(concern=concern, holder=one.holder, seconds=int(now - one.since) if one.since else 0)
+        for concern, one in sorted(seen.leases.items())
+        if one.holder and now < one.expires
+    )
+
+
+def _capability(spec: ClusterSpec, seen: Rows, room: Room, now: float) -> CapabilityShown:
+    head = seen.head(room.name)
+    noted = seen.plans.get(room.name, {})
+    blocks, unblocks = _blocked(spec, seen, room, noted)
+    return CapabilityShown(
+        name=room.name,
+        mode=room.mode(spec),
+        state="paused" if head.paused else head.state,
+        since=head.since,
+        execution=head.execution,
+        paused_by=head.paused_by,
+        paused=consent.stopped(head) if head.paused else "",
+        approvals=tuple(_approval(one) for one in approval.in_force(seen.approvals, room.name, now)),
+        last_end=head.reason,
+        message=head.message,
+        plan={key: noted[key] for key in ("at", "kind", "reason", "message") if key in noted} | _step(noted),
+        blocks=blocks,
+        unblocks=unblocks,
+    )
+
+
+def _step(noted: Mapping[str, Any]) -> dict[str, Any]:
+    """The kind of the step that is due, by its name."""
+    steps = noted.get("steps") or ()
+    return {"step": steps[0]["kind"]} if steps and "kind" in steps[0] else {}
+
+
+def _blocked(spec: ClusterSpec, seen: Rows, room: Room, noted: Mapping[str, Any]) -> tuple[str, str]:
+    """What keeps a capability from going on, and who can do what about it; nothing where it goes on by itself."""
+    head, reason = seen.head(room.name), str(noted.get("reason", ""))
+    if head.paused:
+        return consent.stopped(head), f"a person: `vagus resume {spec.name}`, once the cause is gone"
+    if noted.get("kind") == Ask.__name__:
+        return f"{reason}: {noted.get('message', '')}", f"a person: `vagus approve {spec.name}`"
+    if noted.get("kind") == Blocked.__name__:
+        return f"{reason}: {noted.get('message', '')}", f"a person: docs/runbook.md, {reason}"
+    if reason == Reason.LEASE_HELD:
+        return f"{reason}: {noted.get('message', '')}", "nobody: it goes on when the other run ends"
+    return "", ""
+
+
+def _approval(one: Approval) -> str:
+    what = ", ".join(f"{act.kind} {act.on}" for act in one.acts)
+    return f"approved by {one.person} until {records.iso(one.expires)}: {what}"
+
+
+def examined(table: Table, cluster: str) -> SafetyShown:
+    """What the last examination of a cluster's groups found."""
+    noted = safety.noted(table, cluster)
+    return SafetyShown() if noted is None else SafetyShown(at=noted.at, violations=noted.violations, fault=noted.fault)
+
+
+# -- the rows --------------------------------------------------------------------------------------------------------
+
+
+def partition(cluster: str) -> str:
+    """Its own, so that a role can be allowed to put these rows alone."""
+    return f"status#{cluster}"
+
+
+def noted(table: Table, cluster: str) -> Noted:
+    """What watches and intake noted."""
+    lines = table.read(partition(cluster), LINES).values()
+    events = table.read(partition(cluster), EVENT)
+    return Noted(
+        lines=tuple(line for row in lines for line in msgspec.convert(row.data["lines"], tuple[Shown, ...])),
+        events={key.removeprefix(EVENT): f"{row.data['what']} at {row.data['at']}" for key, row in events.items()},
+    )
+
+
+def last(table: Table, cluster: str) -> Status | None:
+    """The status that the sweep noted last; `None` before the first. Raises `Malformed` for one of a newer version."""
+    found = table.read(partition(cluster), STATUS)
+    if STATUS not in found:
+        return None
+    try:
+        return msgspec.convert(found[STATUS].data, Status)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"row {STATUS}: {error}; it was written by a newer version, deploy that one") from error
+
+
+def note(table: Table, found: Status) -> None:
+    """Put the sweep's status: of a very large cluster, without the last of its nodes."""
+    _put(
+        table,
+        found.cluster,
+        STATUS,
+        msgspec.to_builtins(msgspec.structs.replace(found, nodes=found.nodes[:MOST_NODES])),
+    )
+
+
+def note_lines(table: Table, cluster: str, who: str, lines: Sequence[Shown]) -> None:
+    """For a watch that is no room: what it wants shown of a cluster, in place of what it noted before."""
+    _put(table, cluster, f"{LINES}{who}", {"lines": msgspec.to_builtins(lines)})
+
+
+def note_event(table: Table, cluster: str, instance: str, what: str, at: str) -> None:
+    """What intake took of an instance. `at`: ISO 8601."""
+    expires = int(records.epoch(at)) + KEPT_DAYS * 86400
+    _put(table, cluster, f"{EVENT}{instance}", {"what": what, "at": at}, expires)
+
+
+def _put(table: Table, cluster: str, key: str, data: Mapping[str, Any], expires: int | None = None) -> None:
+    """A lost race only means that somebody noted a newer one."""
+    before = table.read(partition(cluster), key).get(key)
+    put = Put(key=key, data=data, expected=before.version if before else 0, expires=expires)
+    try:
+        table.write(partition(cluster), put)
+    except Conflict:
+        return
