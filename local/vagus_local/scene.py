@@ -20,6 +20,7 @@ from vagus.procedure import records as record_book
 from vagus.procedure import rows
 from vagus.procedure.records import Record
 from vagus.procedure.rows import Rows
+from vagus.rooms import ROOMS
 from vagus_local import emulator_process
 from vagus_local.stack import Stack, StackError, addresses
 from vagus_local.waiting import until
@@ -246,7 +247,7 @@ class Scene:
     def _at_rest(self) -> bool:
         """No intent is open and no run is on: a run gives settings back before it ends, after the intent is closed."""
         seen = self.rows()
-        return not seen.intents and seen.head("zone_balance").state == "idle"
+        return not seen.intents and all(seen.head(room).state == "idle" for room in ROOMS)
 
     def await_writes(self, work: Workload, count: int, seconds: float = 60) -> None:
         """Until the workload has so many documents acknowledged."""

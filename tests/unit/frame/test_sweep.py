@@ -2,13 +2,14 @@
 
 import msgspec
 import pytest
-from tests.unit.frame.parts import NOW, put, seen
+from tests.unit.frame.parts import NOW, intent, put, seen
 from tests.unit.simulation.ports import Meter, wired
 from tests.unit.simulation.scenarios import FIRST
 from tests.unit.simulation.world import World
 
 from vagus.errors import Unreachable
 from vagus.fleet import ClusterSpec
+from vagus.intent import ExcludeNode
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Head
@@ -200,3 +201,35 @@ def test_groups_are_described_once_for_all() -> None:
     )
     assert len(counted.run(world.clock.now, world.iso())) == 2
     assert meter.calls == ["sweep.describe"]
+
+
+def _two_rooms(world: World, meter: Meter) -> Sweep:
+    """zone_balance, and the same under another name, lease and state machine."""
+    other = msgspec.structs.replace(ROOMS["zone_balance"], name="other", concern="trust")
+    engine = wired(world.engine, "search", meter)
+    return msgspec.structs.replace(
+        _sweep(world),
+        reads=Reads(groups=world.groups, search=lambda _: engine),
+        rooms={"zone_balance": ROOMS["zone_balance"], "other": other},
+        executions={"zone_balance": world.machines, "other": world.machines},
+    )
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_cluster_is_looked_at_once_for_all_capabilities(reachable: bool) -> None:
+    world, meter = World().known(), Meter()
+    world.groups.scale_in(FIRST)
+    world.engine.unreachable = not reachable
+    swept = _two_rooms(world, meter).run(world.clock.now, world.iso())
+    assert {one.capability: one.result for one in swept} == {"zone_balance": "started", "other": "started"}
+    assert meter.calls == ["search.look"]
+    assert sorted(world.machines.started) == ["claims-other-1", "claims-zone_balance-1"]
+
+
+def test_an_intent_of_another_capability_is_nobody_elses() -> None:
+    world = World().known()
+    foreign = msgspec.structs.replace(intent(), id="other-1", capability="other", demands=(ExcludeNode(node=FIRST),))
+    put(world.table, intent__other_1=foreign)
+    assert _swept(world).result == "idle"
+    assert seen(world.table).intents_of("zone_balance") == ()
+    assert seen(world.table).intents_of("other") == (foreign,)

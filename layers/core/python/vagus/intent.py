@@ -19,7 +19,8 @@ Demand = ExcludeNode
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """One row. `id` is made of what it is about, so that the same event twice is one intent.
+    """One row. `id` is made of what it is about, so that the same event twice is one intent. `instance` and its
+    `group`: of an intent that is about one.
 
     Times are ISO 8601. `let_go` and `held`: when its hook was last answered with CONTINUE (or its instance ended), and
     with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it. `deadline`: by when it
@@ -29,8 +30,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     capability: str
     kind: Literal["leave"]
-    instance: str
-    group: str
+    instance: str = ""
+    group: str = ""
     opened: str
     source: Literal["event", "sweep", "person"]
     demands: tuple[Demand, ...] = ()

@@ -84,6 +84,10 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         """The lease row, or that of a concern nobody has held."""
         return self.leases.get(concern, Lease())
 
+    def intents_of(self, capability: str) -> tuple[Intent, ...]:
+        """The open intents of one capability. What the others' demand still holds for the settings of all."""
+        return tuple(intent for intent in self.intents if intent.capability == capability)
+
     def put(self, key: str, value: Any, expires: int | None = None) -> Put:
         """A write of this row that holds only if nobody wrote it since."""
         return Put(key=key, data=msgspec.to_builtins(value), expected=self.versions.get(key, 0), expires=expires)

@@ -1,7 +1,8 @@
 """The sweep: once a minute it re-reads the truth of every declared cluster, so that a lost event costs a minute.
 
-AWS is described once for all clusters. An execution is started only for a plan that has something to do, so that idle
-costs almost nothing. A quiet cluster is looked at every fifth minute.
+AWS is described once for all clusters, and each cluster is looked at once for all capabilities. An execution is started
+only for a plan that has something to do, so that idle costs almost nothing. A quiet cluster is looked at every fifth
+minute.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,12 @@ from zlib import crc32
 
 import msgspec
 
-from vagus.errors import Conflict
+from vagus.cluster import Cluster
+from vagus.errors import Conflict, VagusError
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.instances import Group
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
-from vagus.ports import Executions, GroupsRead, Table
+from vagus.ports import Executions, GroupsRead, SearchRead, Table
 from vagus.procedure import head as heads
 from vagus.procedure import loop, rows
 from vagus.procedure.records import iso
@@ -50,6 +52,27 @@ class DescribedOnce:
         return self._groups.waiting_since(group, instance)
 
 
+class LookedOnce:
+    """A cluster as the sweep saw it first: however many capabilities ask, it is looked at once."""
+
+    def __init__(self, search: SearchRead) -> None:
+        self._search = search
+        self._looked: Cluster | VagusError | None = None
+
+    def look(self) -> Cluster:
+        if self._looked is None:
+            try:
+                self._looked = self._search.look()
+            except VagusError as error:
+                self._looked = error
+        if isinstance(self._looked, VagusError):
+            raise self._looked
+        return self._looked
+
+    def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
+        return self._search.explain(index, shard, primary=primary, node=node)
+
+
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """All that a sweep has."""
 
@@ -62,7 +85,18 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     def run(self, now: float, iso: str) -> list[Swept]:
         """Every cluster and capability; a failure with one of them never keeps another from being looked at."""
         reads = msgspec.structs.replace(self.reads, groups=DescribedOnce(self.reads.groups))
-        return [self._guarded(reads, spec, room, now, iso) for spec in self._turn(now) for room in self.rooms.values()]
+        return [found for spec in self._turn(now) for found in self._every_room(reads, spec, now, iso)]
+
+    def _every_room(self, reads: Reads, spec: ClusterSpec, now: float, iso: str) -> list[Swept]:
+        looked: list[LookedOnce] = []
+
+        def once(spec: ClusterSpec) -> LookedOnce:
+            if not looked:  # opened by the first that asks, so that one that can't be opened fails no other cluster
+                looked.append(LookedOnce(reads.search(spec)))
+            return looked[0]
+
+        shared = msgspec.structs.replace(reads, search=once)
+        return [self._guarded(shared, spec, room, now, iso) for room in self.rooms.values()]
 
     def _turn(self, now: float) -> list[ClusterSpec]:
         """Another cluster is the first each minute: should time run out, it is never the same ones that go unseen."""

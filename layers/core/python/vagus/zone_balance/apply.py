@@ -121,7 +121,10 @@ class _Fresh(msgspec.Struct, frozen=True):
 def _fresh(writes: Writes, seen: Rows, instance: str) -> _Fresh | None:
     cluster = writes.search.look()
     observed = Observed(
-        cluster=cluster, groups=writes.groups.describe([writes.spec.name]), intents=seen.intents, identity=seen.identity
+        cluster=cluster,
+        groups=writes.groups.describe([writes.spec.name]),
+        intents=seen.intents_of("zone_balance"),
+        identity=seen.identity,
     )
     found = leavers(observed, cluster, shielded(cluster))
     one = next((one for one in found if one.id == instance), None)

@@ -81,7 +81,8 @@ def _exclusion(look: Look, admitted: list[Leaver]) -> ExcludeNodes:
         )
         for one in admitted
     )
-    others = [intent for intent in look.observed.intents if intent.id not in {new.id for new in intents}]
+    begun = {new.id for new in intents}
+    others = [intent for intent in (*look.observed.intents, *look.observed.others) if intent.id not in begun]
     standing = owned.standing(look.cluster, demands(others))
     update = owned.converge(look.cluster, [*standing, *demands(intents)]).update
     return ExcludeNodes(intents=intents, nodes=tuple(one.id for one in admitted), update=update)

@@ -40,7 +40,7 @@ def _goodbye(look: Look, one: Leaver) -> Iterable[AnyStep]:
 def tidy(look: Look) -> Plan | None:
     """Close what is over, and give back what nobody demands any more. Nothing is set that was not set before."""
     over = tuple(intent.id for intent in look.observed.intents if look.over(intent))[:MOST_INTENTS]
-    still = [intent for intent in look.observed.intents if intent.id not in over]
+    still = [intent for intent in (*look.observed.intents, *look.observed.others) if intent.id not in over]
     update = owned.converge(look.cluster, owned.standing(look.cluster, demands(still))).update
     if not over and not update:
         return None

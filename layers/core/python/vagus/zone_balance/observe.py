@@ -27,7 +27,8 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
     observed = Observed(
         cluster=cluster,
         groups=reads.groups.describe([spec.name]),
-        intents=seen.intents,
+        intents=seen.intents_of("zone_balance"),
+        others=tuple(intent for intent in seen.intents if intent.capability != "zone_balance"),
         identity=seen.identity,
         sizes=seen.sizes,
         progress=progress,

@@ -11,11 +11,15 @@ from vagus.plan import Progress
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `decide` may know. `explanation`: the deciders' words about a drain that stalls."""
+    """Everything that `decide` may know. `explanation`: the deciders' words about a drain that stalls.
+
+    `others`: open intents of other capabilities, whose demands the settings have to keep.
+    """
 
     cluster: Cluster | Unseen
     groups: tuple[Group, ...]
     intents: tuple[Intent, ...] = ()
+    others: tuple[Intent, ...] = ()
     identity: str | None = None
     sizes: Mapping[str, int] = {}
     progress: Progress | None = None
