@@ -74,6 +74,10 @@ engine: $(VENV)/.installed ## bring the search engine from Maven Central into th
 bench: install engine ## figures as ratios to a baseline of the same run (NAME=... for one); writes .local/bench.json
 	$(PY) -m benchmarks $(NAME)
 
+.PHONY: soak
+soak: install engine ## half an hour of random events, kills, denials and people's hands (SECONDS=, SEED=)
+	$(PY) -m vagus_local.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
 # ------------------------------------------------------------------ run
 .PHONY: demo up down
 demo: install engine ## an instance leaves, its shards leave first: on real nodes and a local AWS

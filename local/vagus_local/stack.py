@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -110,23 +110,27 @@ def up(
     say: Say = print,
     folder: Path = LOCAL,
     emulator: Mapping[str, str] | None = None,
+    context: Sequence[str] = (),
 ) -> Stack:
-    """Bring the stack up, or find it up. Ends what it started if it can't. Raises StackError or EmulatorDied."""
+    """Bring the stack up, or find it up. Ends what it started if it can't. Raises StackError or EmulatorDied.
+
+    `emulator`: more of its environment, such as AUTH=true to enforce policies; `context`: more context of the synth.
+    """
     if running := current(folder):
         say("the local stack is up already")
         return running
     down(folder, say=lambda _: None)
     try:
-        return _up(fleet, cell, say, folder, emulator or {})
+        return _up(fleet, cell, say, folder, emulator or {}, context)
     except BaseException:
         down(folder, say)
         raise
 
 
-def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]) -> Stack:
+def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str], context: Sequence[str]) -> Stack:
     run = folder / "run"
     with ThreadPoolExecutor(2) as pool:
-        synthesized = pool.submit(synthesize, fleet, cell, folder / "cdk.out")
+        synthesized = pool.submit(synthesize, fleet, cell, folder / "cdk.out", *context)
         resolve_engines(fleet, cell, say)
         create_authority(run / "certificates")
         say("starting the emulated AWS")

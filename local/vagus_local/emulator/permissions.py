@@ -1,7 +1,7 @@
 """AUTH=true: what an action of ours is checked against, so that a policy for one cluster does not open another.
 
 Plain ministack enforces the roles' policies, but knows neither the ARN nor the tags of our groups, takes a document for
-a parameter, lets SendCommand reach instances that the policy does not name, takes a role's session for its
+a parameter, knows no path of parameters, lets SendCommand reach instances that the policy does not name, takes a role's session for its
 `aws:PrincipalArn` (a policy that denies all but some roles denies these too), and has no `dynamodb:LeadingKeys` (a role
 may write every partition).
 """
@@ -58,6 +58,8 @@ def _arns(old: Any) -> Any:
         if service == "ssm" and action in _DOCUMENT_ACTIONS:
             data = _json(body)
             return _document_arn(str(data.get("DocumentName") or data.get("Name", "")))
+        if service == "ssm" and action == "GetParametersByPath":
+            return region_arn("ssm", f"parameter{_json(body).get('Path', '')}")
         return str(old(service, method, path, headers, body, query, *where))
 
     return resource

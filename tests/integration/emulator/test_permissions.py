@@ -133,3 +133,12 @@ def test_a_command_needs_the_document_and_the_instance(owner: Aws) -> None:
             InstanceIds=[instance], DocumentName="AWS-RunShellScript", Parameters={"commands": ["id"]}
         )
     sender.close()
+
+
+def test_a_path_of_parameters_is_opened_by_its_own_name_alone(owner: Aws) -> None:
+    """AWS checks the path as it was typed."""
+    path = "arn:aws:ssm:us-east-1:000000000000:parameter/vagus/ours/node"
+    node = as_role(owner, "node", {"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": path})
+    assert node.ssm.get_parameters_by_path(Path="/vagus/ours/node")["Parameters"] == []
+    with pytest.raises(ClientError, match="AccessDenied"):
+        node.ssm.get_parameters_by_path(Path="/vagus/theirs/node")
