@@ -11,10 +11,12 @@ from rich.text import Text
 from vagus.approval import Approval
 from vagus.fleet import ClusterSpec
 from vagus.plan import Ask, Plan
+from vagus.ports import Executions
 from vagus.procedure import consent, loop, people, rows
 from vagus.procedure import head as heads
 from vagus.procedure.records import Book, Record, iso
 from vagus.procedure.room import Room
+from vagus.procedure.rows import Head
 from vagus.rooms import ROOMS
 from vagus_cli import options, output
 from vagus_cli.hooks import OpenHook, heartbeats, open_hooks
@@ -178,16 +180,24 @@ def resume(
 
 
 def _resume(world: World, spec: ClusterSpec, room: Room, person: str) -> Told:
-    table, now = world.state(spec), world.now()
+    table, now, executions = world.state(spec), world.now(), world.executions(spec)[room.name]
     head = rows.read(table, spec.name).head(room.name)
-    if not head.paused and now >= head.not_before:
+    ended = _ended(head, executions)
+    if not head.paused and not ended and now >= head.not_before:
         return Told(cluster=spec.name, capability=room.name, state=head.state, message=f"{room.name} is not stopped")
     with _book(world, spec).writing(_record(spec, room.name, "Resume", f"{person} resumes {room.name}")):
-        people.resume(table, spec.name, room.name)
-        heads.ensure_running(table, world.executions(spec)[room.name], spec.name, room.name, now, iso(now))
+        people.resume(table, spec.name, room.name, ended=ended)
+        heads.ensure_running(table, executions, spec.name, room.name, now, iso(now))
     runs = rows.read(table, spec.name).head(room.name)
     message = f"{room.name} goes on: {runs.execution}"
     return Told(cluster=spec.name, capability=room.name, state=runs.state, message=message)
+
+
+def _ended(head: Head, executions: Executions) -> str:
+    """The execution that ended without noting it, such as by a Stop in the console a moment ago; else empty."""
+    if head.state == "running" and executions.status(head.execution) not in ("RUNNING", "MISSING"):
+        return head.execution
+    return ""
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------

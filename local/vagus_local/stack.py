@@ -250,9 +250,17 @@ def subscribe_inbox(stack: Stack) -> None:
     sqs, sns = stack.client("sqs"), stack.client("sns")
     url = sqs.create_queue(QueueName=stack.inbox)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(
-        TopicArn=f"arn:aws:sns:{stack.region}:{stack.account}:vagus-{stack.cell}-people", Protocol="sqs", Endpoint=arn
-    )
+    topic = f"arn:aws:sns:{stack.region}:{stack.account}:vagus-{stack.cell}-people"
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
 
 def _pair(client: ClientCertificate, ca: str) -> dict[str, str]:

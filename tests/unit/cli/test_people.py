@@ -150,6 +150,14 @@ def test_a_resume_of_what_is_not_stopped_does_nothing(scene: Scene) -> None:
     assert scene.book.partitions() == ()
 
 
+def test_a_resume_just_after_a_stop_in_the_console_starts_the_next_run(scene: Scene) -> None:
+    """No sweep has noted the stop yet: it must not note it after the resume, and pause what a person resumed."""
+    ensure_running(scene.table, scene.machine, "demo", "zone_balance", scene.now, records.iso(scene.now))
+    scene.machine.end("demo-zone_balance-1", "ABORTED")
+    assert "zone_balance goes on: demo-zone_balance-2" in scene.run("resume", "demo").stdout
+    assert _head(scene).state == "running"
+
+
 def test_a_capability_that_there_is_not(scene: Scene) -> None:
     said = scene.run("stop", "demo", "--capability", "zone_ballance")
     assert said.exit_code == 2

@@ -180,6 +180,14 @@ def test_a_resume_ends_any_pause_and_any_back_off() -> None:
     assert people.resume(table, CLUSTER, "zone_balance") == Head(seq=4)
 
 
+def test_a_resume_goes_on_where_a_stop_in_the_console_has_not_been_noted_yet() -> None:
+    table = FakeTable()
+    running = Head(state="running", generation=2, seq=4, execution="claims-zone_balance-2")
+    put(table, head__zone_balance=running)
+    assert people.resume(table, CLUSTER, "zone_balance", ended="claims-zone_balance-1") == running
+    assert people.resume(table, CLUSTER, "zone_balance", ended=running.execution).state == "idle"
+
+
 def test_a_stop_is_written_whoever_writes_in_between() -> None:
     table = RivalTable(lambda table: put(table, head__zone_balance=Head(seq=9)))
     assert people.stop(table, CLUSTER, "zone_balance", person="ada", why="", now=NOW).seq == 9

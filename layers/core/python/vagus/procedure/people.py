@@ -33,11 +33,14 @@ def stop(table: Table, cluster: str, capability: str, *, person: str, why: str, 
     return _changed(table, cluster, capability, stopped)
 
 
-def resume(table: Table, cluster: str, capability: str) -> Head:
-    """End a stop, whoever made it, and any back-off. The caller starts the run (`head.ensure_running`)."""
+def resume(table: Table, cluster: str, capability: str, *, ended: str = "") -> Head:
+    """End a stop, whoever made it, and any back-off. The caller starts the run (`head.ensure_running`).
+
+    `ended`: an execution that was stopped in the console, and that no sweep has noted yet: it runs no more.
+    """
 
     def resumed(head: Head) -> Head:
-        state = "running" if head.state == "running" else "idle"
+        state = "running" if head.state == "running" and head.execution != ended else "idle"
         cleared = msgspec.structs.replace(head, state=state, paused_by="", paused_at="", paused_why="")
         return msgspec.structs.replace(cleared, failures=0, not_before=0.0)
 
