@@ -1,9 +1,9 @@
 """AUTH=true: what an action of ours is checked against, so that a policy for one cluster does not open another.
 
-Plain ministack enforces the roles' policies, but knows neither the ARN nor the tags of our groups, takes a document for
-a parameter, knows no path of parameters, lets SendCommand reach instances that the policy does not name, takes a role's session for its
-`aws:PrincipalArn` (a policy that denies all but some roles denies these too), and has no `dynamodb:LeadingKeys` (a role
-may write every partition).
+Plain ministack enforces the roles' policies, but knows neither the ARN nor the tags of our groups, takes a document
+for a parameter, knows no path of parameters, lets SendCommand reach instances that the policy does not name, takes a
+role's session for its `aws:PrincipalArn` (a policy that denies all but some roles denies these too), and has no
+`dynamodb:LeadingKeys` (a role may write every partition).
 """
 
 import json
