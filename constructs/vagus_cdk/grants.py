@@ -63,11 +63,32 @@ def allow(sid: str, actions: Iterable[str], resources: Iterable[str], condition:
 def of_steps(kinds: Iterable[type[Step]], scope: Scope) -> list[Statement]:
     """Exactly the grants of these kinds of step: one statement per class of resource."""
     grants: set[Grant] = {grant for one in kinds for grant in one.aws}
-    return [_of_resource(resource, grants, scope) for resource in sorted({grant.resource for grant in grants})]
+    resources = sorted({grant.resource for grant in grants})
+    return [
+        statement
+        for resource in resources
+        for statement in _of_resource(resource, [one.action for one in grants if one.resource == resource], scope)
+    ]
 
 
-def _of_resource(resource: Resource, grants: Iterable[Grant], scope: Scope) -> Statement:
-    actions = [grant.action for grant in grants if grant.resource == resource]
+def _of_resource(resource: Resource, actions: Sequence[str], scope: Scope) -> list[Statement]:
+    if resource == "node_command":
+        return _of_commands(actions, scope)
+    return [_of_one(resource, actions, scope)]
+
+
+def _of_commands(actions: Sequence[str], scope: Scope) -> list[Statement]:
+    """SendCommand is allowed on a document and on every instance that it goes to: ours, of a cluster of this cell."""
+    documents = [scope.arn("ssm", f"document/{names.document(cluster, '*')}") for cluster in scope.clusters]
+    tags = {"aws:ResourceTag/vagus:cell": scope.cell, "aws:ResourceTag/vagus:cluster": sorted(scope.clusters)}
+    instances = [scope.arn("ec2", "instance/*")]
+    return [
+        allow("NodeDocuments", actions, documents),
+        allow("CommandedNodes", actions, instances, {"StringEquals": tags}),
+    ]
+
+
+def _of_one(resource: Resource, actions: Sequence[str], scope: Scope) -> Statement:
     ours = {"StringEquals": {"aws:ResourceTag/vagus:cell": scope.cell}}
     match resource:
         case "group":
@@ -85,7 +106,7 @@ def _of_resource(resource: Resource, grants: Iterable[Grant], scope: Scope) -> S
             return allow("NodeParameters", actions, parameters)
         case "state_machine":
             return allow("StateMachines", actions, [scope.machine(one) for one in scope.capabilities])
-        case "topic":
+        case _:
             return allow("Topic", actions, [scope.topic])
 
 
@@ -95,6 +116,13 @@ def _of_resource(resource: Resource, grants: Iterable[Grant], scope: Scope) -> S
 def looks() -> Statement:
     """To see groups and instances."""
     return allow("Looks", LOOKS, ["*"])
+
+
+def sees(kinds: Iterable[type[Step]]) -> list[Statement]:
+    """The same; what became of commands to nodes too, where these steps send any."""
+    commands = any(grant.resource == "node_command" for kind in kinds for grant in kind.aws)
+    heard = [allow("HearsCommands", ["ssm:ListCommandInvocations"], ["*"])] if commands else []
+    return [looks(), *heard]
 
 
 def examines() -> Statement:

@@ -39,3 +39,8 @@ def client_secret(cluster: str, role: str) -> str:
 def node_parameter(cluster: str, name: str) -> str:
     """What a booting node asks for (`nodes/boot.sh`)."""
     return f"/{PREFIX}/{cluster}/node/{name}"
+
+
+def document(cluster: str, name: str) -> str:
+    """An SSM document of `nodes/documents`, as a cluster has it."""
+    return f"{PREFIX}-{cluster}-{name}"

@@ -111,7 +111,7 @@ class Documents(Construct):
             ssm.CfnDocument(
                 self,
                 file.stem,
-                name=f"{names.PREFIX}-{cluster}-{file.stem}",
+                name=names.document(cluster, file.stem),
                 document_type="Command",
                 document_format="YAML",
                 target_type="/AWS::EC2::Instance",

@@ -23,10 +23,10 @@ AT_ONCE = 10
 """Calls of each function that are kept for it: an outage of a zone wants many clusters at once."""
 
 
-def decide_statements(scope: grants.Scope) -> list[Statement]:
+def decide_statements(kinds: Sequence[type[Step]], scope: grants.Scope) -> list[Statement]:
     """It looks, and may put the row that shows its plan. Nothing else."""
     return [
-        grants.looks(),
+        *grants.sees(kinds),
         *grants.reads_rows(scope),
         *grants.writes_rows(scope, "plan#*"),
         *grants.client_certificate(scope, "read"),
@@ -37,7 +37,7 @@ def apply_statements(kinds: Sequence[type[Step]], scope: grants.Scope) -> list[S
     """Its steps' grants, what it checks them by, and the rows and records of the frame."""
     return [
         *grants.of_steps(kinds, scope),
-        grants.looks(),
+        *grants.sees(kinds),
         *grants.reads_rows(scope),
         *grants.writes_rows(scope, "cluster#*"),
         *grants.writes_records(scope),
@@ -60,7 +60,7 @@ class Procedure(Construct):
         super().__init__(scope, construct_id)
         self._cell, self._capability = cell, capability
         self.decide = self._function(
-            "Decide", "decide", "looks and decides; cannot write", decide_statements(cell.scope)
+            "Decide", "decide", "looks and decides; cannot write", decide_statements(kinds, cell.scope)
         )
         self.apply = self._function(
             "Apply", "apply", "does one step; cannot decide", apply_statements(kinds, cell.scope)

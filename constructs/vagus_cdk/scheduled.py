@@ -6,6 +6,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from vagus.rooms import ROOMS
 from vagus.steps import Heartbeat
 from vagus_cdk import grants
 from vagus_cdk.cell import Cell
@@ -17,8 +18,9 @@ MINUTE = Duration.minutes(1)
 
 def sweep_statements(scope: grants.Scope) -> list[Statement]:
     """It looks as decide does, examines groups, keeps heads and plans, and starts executions."""
+    kinds = [kind for room in ROOMS.values() for kind in room.kinds]
     return [
-        grants.looks(),
+        *grants.sees(kinds),
         grants.examines(),
         *grants.reads_rows(scope),
         *grants.writes_rows(scope, "cluster#*", "plan#*"),

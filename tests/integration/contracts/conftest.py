@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from tests.integration.contracts.aws_world import AwsGroups, FakeWorldGroups, GroupsWorld, state_machine, state_table
+from tests.integration.contracts.commands_world import CommandedInstance, FakeInstance, RealInstance
 from tests.integration.contracts.search_world import FakeSearch, RealSearch, SearchWorld
 from tests.integration.emulator.support import REGION, Aws, Emulator, start, stop
 
@@ -70,6 +71,15 @@ def executions(request: pytest.FixtureRequest) -> Executions:
 @pytest.fixture(params=["fake", "ssm"])
 def parameters(request: pytest.FixtureRequest) -> Parameters:
     return FakeParameters() if request.param == "fake" else SsmParameters(request.getfixturevalue("clients"))
+
+
+@pytest.fixture(params=["fake", "ssm"])
+def commanded(request: pytest.FixtureRequest) -> CommandedInstance:
+    """One instance that takes commands."""
+    if request.param == "fake":
+        return FakeInstance()
+    aws, emulator = request.getfixturevalue("aws"), request.getfixturevalue("emulator")
+    return RealInstance(aws, request.getfixturevalue("clients"), emulator)
 
 
 @pytest.fixture(params=["fake", "autoscaling"])

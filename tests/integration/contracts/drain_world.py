@@ -6,7 +6,7 @@ from typing import Any, Literal
 from tests.integration.contracts.search_world import ZONES, RealSearch
 from tests.unit.simulation.execution import Execution
 
-from vagus.aws.fake import FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.cluster import Cluster, Copy
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.owned import SettingsUpdate
@@ -141,6 +141,7 @@ class Ward:
             groups=self.groups,
             search=self.search,
             parameters=self.parameters,
+            commands=FakeCommands(),
             table=self.table,
             now=now,
             iso=records.iso(now),
@@ -149,7 +150,7 @@ class Ward:
         return loop.act(ZONE_BALANCE, writes, self.machines, book, call, step)
 
     def _reads(self) -> Reads:
-        return Reads(groups=self.groups, search=lambda _: self.search)
+        return Reads(groups=self.groups, search=lambda _: self.search, commands=lambda _: FakeCommands())
 
     def _run(self) -> None:
         self.world.cluster.wait_until(self._ended, "at the end of its run", DRAIN_SECONDS)

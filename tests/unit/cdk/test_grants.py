@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from vagus.steps import EndRetainedInstance, ExcludeNodes, HandOver, Heartbeat, NoteIdentity, SetGroupSize, Step
+from vagus.steps import (
+    EndRetainedInstance,
+    ExcludeNodes,
+    Grant,
+    HandOver,
+    Heartbeat,
+    NoteIdentity,
+    SetGroupSize,
+    Step,
+)
 from vagus_cdk import grants
 from vagus_cdk.grants import Scope
 
@@ -22,6 +31,15 @@ SCOPE = Scope(
     secrets_key="arn:secrets-key",
     messages_key="arn:messages-key",
 )
+
+
+class Commands(Step, frozen=True, kw_only=True):
+    """As a step on nodes is."""
+
+    title = "Have a node do something"
+    aws = (Grant("ssm:SendCommand", "node_command"),)
+
+
 OURS = {"StringEquals": {"aws:ResourceTag/vagus:cell": "prod"}}
 HERE = "eu-central-1:111122223333"
 
@@ -66,6 +84,33 @@ DERIVED: list[tuple[str, tuple[type[Step], ...], list[dict[str, Any]]]] = [
                     f"arn:aws:ssm:{HERE}:parameter/vagus/labs/node/formed",
                 ],
             }
+        ],
+    ),
+    (
+        "documents of the cell's clusters, on nodes of the cell's clusters",
+        (Commands,),
+        [
+            {
+                "Sid": "NodeDocuments",
+                "Effect": "Allow",
+                "Action": ["ssm:SendCommand"],
+                "Resource": [
+                    f"arn:aws:ssm:{HERE}:document/vagus-claims-*",
+                    f"arn:aws:ssm:{HERE}:document/vagus-labs-*",
+                ],
+            },
+            {
+                "Sid": "CommandedNodes",
+                "Effect": "Allow",
+                "Action": ["ssm:SendCommand"],
+                "Resource": [f"arn:aws:ec2:{HERE}:instance/*"],
+                "Condition": {
+                    "StringEquals": {
+                        "aws:ResourceTag/vagus:cell": "prod",
+                        "aws:ResourceTag/vagus:cluster": ["claims", "labs"],
+                    }
+                },
+            },
         ],
     ),
     (

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from vagus.aws.fake import FakeExecutions, FakeGroups, FakeTable
+from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeTable
 from vagus.fleet import ClusterSpec
 from vagus.ports import Put
 from vagus.procedure import rows
@@ -56,7 +56,7 @@ class Scene:
         return World(
             where="target: fakes",
             fleet=self.fleet,
-            reads=Reads(groups=self.groups, search=lambda _: self.engine),
+            reads=Reads(groups=self.groups, search=lambda _: self.engine, commands=lambda _: FakeCommands()),
             state=lambda _: self.table,
             records=lambda _: self.book,
             executions=lambda _: {"zone_balance": self.machine},

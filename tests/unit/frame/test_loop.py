@@ -9,7 +9,7 @@ import pytest
 from tests.unit.frame.parts import CLUSTER, ISO, NOW, head, intent, put, seen
 from tests.unit.zone_balance.building import spec
 
-from vagus.aws.fake import FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.errors import Conflict, Malformed, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
@@ -65,7 +65,9 @@ class Bench:
         )
 
     def look(self, call: Call = CALL, now: float = NOW) -> Answer:
-        reads = Reads(groups=FakeGroups(lambda: now), search=lambda _: FakeEngine(lambda: now))
+        reads = Reads(
+            groups=FakeGroups(lambda: now), search=lambda _: FakeEngine(lambda: now), commands=lambda _: FakeCommands()
+        )
         return loop.look(self.room(), reads, spec(), seen(self.table), call, now)
 
     def act(self, step: AnyStep = STEP, call: Call = CALL, now: float = NOW) -> Outcome:
@@ -76,6 +78,7 @@ class Bench:
             groups=FakeGroups(lambda: now),
             search=FakeEngine(lambda: now),
             parameters=FakeParameters(),
+            commands=FakeCommands(),
             table=self.table,
             now=now,
             iso=ISO,

@@ -71,7 +71,7 @@ def test_whether_a_plan_is_worth_an_execution(plan: Plan, reason: str, wanted: b
 
 def _sweep(world: World) -> Sweep:
     return Sweep(
-        reads=Reads(groups=world.groups, search=lambda _: world.engine),
+        reads=Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands),
         table=world.table,
         fleet={world.spec.name: world.spec},
         rooms=ROOMS,
@@ -155,7 +155,7 @@ def test_a_cluster_that_fails_keeps_no_other_from_being_looked_at() -> None:
         return world.engine
 
     both = Sweep(
-        reads=Reads(groups=world.groups, search=search),
+        reads=Reads(groups=world.groups, search=search, commands=lambda _: world.commands),
         table=world.table,
         fleet={"broken": broken, "claims": world.spec},
         rooms=ROOMS,
@@ -169,7 +169,7 @@ def test_each_minute_another_cluster_is_the_first() -> None:
     world = World().known()
     fleet = {name: msgspec.structs.replace(world.spec, name=name) for name in "abc"}
     sweep = Sweep(
-        reads=Reads(groups=world.groups, search=lambda _: world.engine),
+        reads=Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands),
         table=world.table,
         fleet=fleet,
         rooms=ROOMS,
@@ -196,7 +196,9 @@ def test_groups_are_described_once_for_all() -> None:
     sweep = _sweep(world)
     counted = msgspec.structs.replace(
         sweep,
-        reads=Reads(groups=wired(world.groups, "sweep", meter), search=sweep.reads.search),
+        reads=Reads(
+            groups=wired(world.groups, "sweep", meter), search=sweep.reads.search, commands=sweep.reads.commands
+        ),
         fleet={"claims": world.spec, "other": msgspec.structs.replace(world.spec, name="other")},
     )
     assert len(counted.run(world.clock.now, world.iso())) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vagus.aws.fake import FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.fleet import ClusterSpec
 from vagus.ports import Executions, GroupFactsRead, GroupsWrite, Put, SearchRead, Table
 from vagus.procedure import rows
@@ -63,7 +63,7 @@ class FakeParts:
         return self.engine
 
     def reads(self) -> Reads:
-        return Reads(groups=self.auto_scaling, search=self.search)
+        return Reads(groups=self.auto_scaling, search=self.search, commands=lambda _: FakeCommands())
 
     def writes(self, spec: ClusterSpec) -> Writes:
         now = time.time()
@@ -72,6 +72,7 @@ class FakeParts:
             groups=self.auto_scaling,
             search=self.engine,
             parameters=FakeParameters(),
+            commands=FakeCommands(),
             table=self.rows,
             now=now,
             iso=iso(now),

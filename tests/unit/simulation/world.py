@@ -19,7 +19,7 @@ from tests.unit.simulation.oracle import JudgedGroups, Oracle
 from tests.unit.simulation.ports import Crash, Meter, wired
 
 from vagus import owned
-from vagus.aws.fake import FakeExecutions, FakeParameters, FakeTable
+from vagus.aws.fake import FakeCommands, FakeExecutions, FakeParameters, FakeServices, FakeTable
 from vagus.errors import Conflict, Malformed
 from vagus.fleet import ClusterSpec
 from vagus.owned import SettingsUpdate
@@ -73,6 +73,7 @@ class World:
         self.clock = Clock()
         self.records = FakeTable()
         self.parameters = FakeParameters()
+        self.commands = FakeCommands(FakeServices(self.clock), self.clock)
         self.executions: dict[str, Execution] = {}
         self.queue: list[tuple[float, dict[str, Any]]] = []
         self.dead_letters: list[dict[str, Any]] = []
@@ -275,7 +276,7 @@ class World:
 
     def shown(self) -> Plan:
         """What a person who asks for a dry run is shown."""
-        reads = Reads(groups=self.groups, search=lambda _: self.engine)
+        reads = Reads(groups=self.groups, search=lambda _: self.engine, commands=lambda _: self.commands)
         return loop.plan_for(ZONE_BALANCE, reads, self.spec, self.seen(), None, self.clock.now)
 
     def approve(self, seconds: float) -> None:
@@ -312,6 +313,7 @@ class World:
             groups=wired(self.groups, "apply.groups", self.meter),
             search=wired(self.engine, "apply.search", self.meter),
             parameters=wired(self.parameters, "apply.parameters", self.meter),
+            commands=wired(self.commands, "apply.commands", self.meter),
             table=table,
             now=self.clock.now,
             iso=self.iso(),
@@ -322,7 +324,12 @@ class World:
 
     def _reads(self, actor: str) -> Reads:
         search = wired(self.engine, f"{actor}.search", self.meter)
-        return Reads(groups=wired(self.groups, f"{actor}.groups", self.meter), search=lambda _: search)
+        commands = wired(self.commands, f"{actor}.commands", self.meter)
+        return Reads(
+            groups=wired(self.groups, f"{actor}.groups", self.meter),
+            search=lambda _: search,
+            commands=lambda _: commands,
+        )
 
     def _new_id(self) -> str:
         self.ids += 1

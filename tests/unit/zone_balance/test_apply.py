@@ -99,6 +99,7 @@ def _writes(world: World) -> Writes:
         groups=world.groups,
         search=world.engine,
         parameters=world.parameters,
+        commands=world.commands,
         table=world.table,
         now=world.clock.now,
         iso=world.iso(),

@@ -47,7 +47,7 @@ def test_a_look_that_fails_is_an_observation(error: VagusError, reason: str) -> 
 def _observed(world: World, *, silent: float | None) -> Observed:
     now = world.clock.now
     progress = None if silent is None else Progress(bytes_left=DRAIN, at=now, changed_at=now - silent)
-    reads = Reads(groups=world.groups, search=lambda _: world.engine)
+    reads = Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands)
     return observe(reads, world.spec, world.seen(), progress, now)
 
 

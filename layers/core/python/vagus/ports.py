@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from vagus.cluster import Cluster
+from vagus.command import Command
 from vagus.group_safety import GroupFacts
 from vagus.instances import Group
 from vagus.owned import SettingsUpdate
@@ -78,6 +79,25 @@ class Parameters(Protocol):
     """SSM parameters that booting nodes read."""
 
     def put(self, name: str, value: str) -> None: ...
+
+
+class NodeCommandsRead(Protocol):
+    """Commands on instances of declared clusters."""
+
+    def sent(self, instance: str, since: float) -> tuple[Command, ...]:
+        """What was sent to an instance since then (epoch seconds), oldest first. What was sent a moment ago may be
+        missing."""
+        ...
+
+
+class NodeCommands(NodeCommandsRead, Protocol):
+    """What steps do on nodes: only by documents of ours, which lie in `nodes/documents`."""
+
+    def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
+        """Have an instance run a document of its cluster (`restart-search`), once for this step however often it is
+        sent. It returns before anything is run. Raises `Refused` for parameters that the document doesn't take, and
+        for an instance that takes no commands."""
+        ...
 
 
 class Executions(Protocol):

@@ -13,7 +13,7 @@ import msgspec
 from vagus.intent import Intent
 from vagus.owned import SettingsUpdate
 
-Resource = Literal["group", "instance", "node_parameters", "state_machine", "topic"]
+Resource = Literal["group", "instance", "node_command", "node_parameters", "state_machine", "topic"]
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from vagus.aws.fake_commands import FakeCommands, FakeServices
 from vagus.aws.fake_groups import FakeGroups
 from vagus.errors import Conflict, Refused
 from vagus.ports import Put, Row
 
-__all__ = ["FakeExecutions", "FakeGroups", "FakeParameters", "FakeTable"]
+__all__ = ["FakeCommands", "FakeExecutions", "FakeGroups", "FakeParameters", "FakeServices", "FakeTable"]
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]
 

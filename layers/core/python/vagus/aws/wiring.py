@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from vagus.aws.clients import Clients
+from vagus.aws.commands import RunCommand
 from vagus.aws.executions import Machine
 from vagus.aws.group_facts import GroupFactsReader
 from vagus.aws.groups import AutoScalingGroups
@@ -85,7 +86,11 @@ class Wiring:
 
     def reads(self) -> Reads:
         """All that a deciding function has."""
-        return Reads(groups=self.groups, search=lambda spec: self.search(spec, "read"))
+        return Reads(
+            groups=self.groups,
+            search=lambda spec: self.search(spec, "read"),
+            commands=lambda spec: RunCommand(self._clients, spec.name),
+        )
 
     def writes(self, spec: ClusterSpec) -> Writes:
         """All that an applying function has, for one step now."""
@@ -95,6 +100,7 @@ class Wiring:
             groups=self.groups,
             search=self.search(spec, "write"),
             parameters=SsmParameters(self._clients),
+            commands=RunCommand(self._clients, spec.name),
             table=self.table(),
             now=now,
             iso=iso(now),

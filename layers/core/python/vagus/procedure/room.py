@@ -8,17 +8,28 @@ import msgspec
 from vagus.fleet import ClusterSpec
 from vagus.plan import Plan, Progress
 from vagus.policy import Mode
-from vagus.ports import GroupsRead, GroupsWrite, Parameters, SearchRead, SearchWrite, Table
+from vagus.ports import (
+    GroupsRead,
+    GroupsWrite,
+    NodeCommands,
+    NodeCommandsRead,
+    Parameters,
+    SearchRead,
+    SearchWrite,
+    Table,
+)
 from vagus.procedure.rows import Rows
 from vagus.status import Shown
 from vagus.steps import Step
 
 
 class Reads(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a deciding function has. `search` opens a cluster by its fleet file; nothing in here writes."""
+    """All that a deciding function has. `search` opens a cluster by its fleet file, `commands` tells what became of
+    commands to its nodes; nothing in here writes."""
 
     groups: GroupsRead
     search: Callable[[ClusterSpec], SearchRead]
+    commands: Callable[[ClusterSpec], NodeCommandsRead]
 
 
 class Writes(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +39,7 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
     groups: GroupsWrite
     search: SearchWrite
     parameters: Parameters
+    commands: NodeCommands
     table: Table
     now: float
     iso: str

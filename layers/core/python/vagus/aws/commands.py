@@ -1,0 +1,89 @@
+"""Node commands as `ports.NodeCommands`: Run Command of Systems Manager, on the documents of the instance's cluster.
+
+SendCommand has no token that would make it once: whoever dies after it sends it again. So each command carries the id
+of its step, and a node does a step once (`nodes/documents`). The id is the command's comment as well, so that what
+became of a step is found without having noted what AWS called it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, get_args
+
+from vagus.aws.clients import Clients
+from vagus.aws.errors import read, translated
+from vagus.command import Command, Outcome
+from vagus.errors import Refused
+
+if TYPE_CHECKING:
+    from types_boto3_ssm.type_defs import CommandInvocationTypeDef
+
+DELIVERY_SECONDS = 60
+"""An agent that has not fetched a command by then never will: a restart must not happen when nobody expects it."""
+COMMENT = 100
+"""Characters of a comment, and so of a step's id."""
+UNDER_WAY = ("Pending", "InProgress", "Delayed", "Cancelling")
+SAID = 500
+
+
+class RunCommand:
+    """Commands on the instances of one cluster."""
+
+    def __init__(self, clients: Clients, cluster: str) -> None:
+        self._clients = clients
+        self._cluster = cluster
+
+    def sent(self, instance: str, since: float) -> tuple[Command, ...]:
+        """Commands of ours to an instance since then, oldest first."""
+        pages = self._clients.ssm.get_paginator("list_command_invocations")
+        after = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        found = read(
+            "ssm",
+            lambda: [
+                one
+                for page in pages.paginate(
+                    InstanceId=instance, Details=True, Filters=[{"key": "InvokedAfter", "value": after}]
+                )
+                for one in page["CommandInvocations"]
+            ],
+        )
+        ours = [one for one in found if one["DocumentName"].startswith(self._prefix) and one.get("Comment")]
+        return tuple(sorted((self._command(one) for one in ours), key=lambda one: one.sent))
+
+    def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
+        """Send it, and wait for nothing."""
+        if len(step) > COMMENT:
+            raise Refused(f"step {step}: a step's id has {COMMENT} characters at most")
+        with translated("ssm"):
+            self._clients.ssm.send_command(
+                InstanceIds=[instance],
+                DocumentName=f"{self._prefix}{document}",
+                Comment=step,
+                TimeoutSeconds=DELIVERY_SECONDS,
+                Parameters={"StepId": [step], **{name: [value] for name, value in parameters.items()}},
+            )
+
+    @property
+    def _prefix(self) -> str:
+        return f"vagus-{self._cluster}-"
+
+    def _command(self, one: CommandInvocationTypeDef) -> Command:
+        said = "".join(plugin.get("Output", "") for plugin in one.get("CommandPlugins", []))
+        return Command(
+            step=one["Comment"],
+            document=one["DocumentName"].removeprefix(self._prefix),
+            instance=one["InstanceId"],
+            sent=one["RequestedDateTime"].timestamp(),
+            outcome=outcome(one["Status"], said),
+            said=said.strip()[-SAID:],
+        )
+
+
+def outcome(status: str, said: str) -> Outcome:
+    """What a command's status and output come to. A success that doesn't begin with a word of ours is a failure."""
+    if status in UNDER_WAY:
+        return "pending"
+    word = said.replace(",", " ").split(maxsplit=1)[0] if said.strip() else ""
+    known: Mapping[str, Outcome] = {one: one for one in get_args(Outcome) if one not in ("pending", "failed")}
+    return known.get(word, "failed") if status == "Success" else "failed"

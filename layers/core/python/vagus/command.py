@@ -1,0 +1,24 @@
+"""What became of a document of ours that was sent to an instance: frozen data, made by `vagus.aws`. Pure."""
+
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["pending", "done", "already", "superseded", "not-ours", "failed"]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One document on one instance. `step` names the act that sent it, `sent` is in epoch seconds.
+
+    `outcome` is the word that the document's output begins with (`nodes/documents`): `already`, the instance had done
+    this step before; `superseded`, another process runs than the one that was decided on; `not-ours`, a person stopped
+    it. `pending`: not ended, or not yet heard of. `failed`: nobody knows what happened. `said` is the end of its
+    output.
+    """
+
+    step: str
+    document: str
+    instance: str
+    sent: float
+    outcome: Outcome
+    said: str = ""
