@@ -211,7 +211,7 @@ def _two_rooms(world: World, meter: Meter) -> Sweep:
     engine = wired(world.engine, "search", meter)
     return msgspec.structs.replace(
         _sweep(world),
-        reads=Reads(groups=world.groups, search=lambda _: engine),
+        reads=Reads(groups=world.groups, search=lambda _: engine, commands=lambda _: world.commands),
         rooms={"zone_balance": ROOMS["zone_balance"], "other": other},
         executions={"zone_balance": world.machines, "other": world.machines},
     )
