@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from vagus.errors import Malformed
-from vagus.events import Hint, Ignored, parse
+from vagus.events import Hint, Ignored, Notice, parse
 from vagus.fleet import Fleet
 from vagus_cli import fleet_files, options, output
 from vagus_cli.world import UsageFault
@@ -21,7 +21,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """What intake would make of an event."""
 
     file: str
-    outcome: Literal["hint", "ignored", "malformed"]
+    outcome: Literal["hint", "notice", "ignored", "malformed"]
     message: str
     cluster: str = ""
     capability: str = ""
@@ -47,10 +47,11 @@ def replay(
     if send:
         world = options.opened(context, target, fleet, profile, region)
         said = told(file, event, world.fleet)
-        if said.outcome != "hint":
+        cells = _cells(said, world.fleet)
+        if len(cells) != 1:
             output.answer(said, as_json, _for_people)
             raise UsageFault(f"not sent: {said.message}")
-        world.send(world.cluster(said.cluster).cell, event)
+        world.send(cells.pop(), event)
         said = msgspec.structs.replace(said, sent=True)
     else:
         said = told(file, event, fleet_files.load(fleet or Path("fleet")))
@@ -67,6 +68,13 @@ def told(file: Path, event: bytes, fleet: Fleet) -> Replayed:
     match said:
         case Ignored(why=why):
             return Replayed(file=str(file), outcome="ignored", message=f"{why}: nothing would be done")
+        case Notice(kind=kind, instances=instances):
+            return Replayed(
+                file=str(file),
+                outcome="notice",
+                message=f"intake would ask for the groups of {', '.join(instances)}; for each that a declared cluster "
+                f"has, an intent {kind} would be opened and the cluster looked at at once",
+            )
         case Hint(cluster=cluster, capability=capability, intent=intent):
             opens = f"the intent {intent.id} would be opened, unless it is known, and " if intent else ""
             return Replayed(
@@ -79,6 +87,13 @@ def told(file: Path, event: bytes, fleet: Fleet) -> Replayed:
             )
 
 
+def _cells(said: Replayed, fleet: Fleet) -> set[str]:
+    """Where it would be sent: a notice tells no cluster, so that it has to be clear which cell is meant."""
+    if said.outcome == "notice":
+        return {spec.cell for spec in fleet.values()}
+    return {fleet[said.cluster].cell} if said.outcome == "hint" else set()
+
+
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
@@ -89,7 +104,7 @@ def _read(file: Path) -> bytes:
 
 
 def _for_people(said: Replayed) -> Text:
-    colour = {"hint": "green", "ignored": "yellow", "malformed": "red"}[said.outcome]
+    colour = {"hint": "green", "notice": "green", "ignored": "yellow", "malformed": "red"}[said.outcome]
     text = Text.assemble((said.outcome, colour), "  ", said.message)
     if said.sent:
         text.append("\nsent: follow it with `vagus records tail --follow " + said.cluster + "`")

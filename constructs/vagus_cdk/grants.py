@@ -125,6 +125,11 @@ def sees(kinds: Iterable[type[Step]]) -> list[Statement]:
     return [looks(), *heard]
 
 
+def whose() -> Statement:
+    """To ask for the group of an instance: what EC2 and AWS Health say of one names none."""
+    return allow("Whose", ["autoscaling:DescribeAutoScalingInstances"], ["*"])
+
+
 def examines() -> Statement:
     """To hold groups against GroupSafety: their launch templates too."""
     return allow("Examines", ["ec2:DescribeLaunchTemplateVersions"], ["*"])

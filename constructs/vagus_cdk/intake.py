@@ -26,8 +26,13 @@ AT_ONCE = 10
 
 
 def statements(scope: grants.Scope) -> list[Statement]:
-    """It writes intents and heads, and starts executions."""
-    return [*grants.reads_rows(scope), *grants.writes_rows(scope, "cluster#*"), *grants.runs(scope)]
+    """It writes intents and heads, starts executions, and asks whose an instance is."""
+    return [
+        grants.whose(),
+        *grants.reads_rows(scope),
+        *grants.writes_rows(scope, "cluster#*"),
+        *grants.runs(scope),
+    ]
 
 
 class Intake(Construct):

@@ -101,6 +101,7 @@ def test_a_functions_code_can_not_use_what_lambda_needs_for_its_network(template
 
 EVERYTHING_READ = {
     "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:DescribeScalingActivities",
     "ec2:DescribeInstances",

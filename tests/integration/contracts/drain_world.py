@@ -95,14 +95,22 @@ class Ward:
             fleet={"ward": self.spec},
             rooms=ROOMS,
             executions={"zone_balance": self.machines},
-        ).run(now, records.iso(now))
+        ).run(now, records.iso(now), self.groups.groups_of)
         self._run()
 
     def take_events(self) -> None:
         """Intake takes what EventBridge was given; then whatever that starts, to its end."""
         now = time.time()
         for event in self.groups.events:
-            intake.take(event, {"ward": self.spec}, self.table, {"zone_balance": self.machines}, now, records.iso(now))
+            intake.take(
+                event,
+                {"ward": self.spec},
+                self.table,
+                {"zone_balance": self.machines},
+                now,
+                records.iso(now),
+                self.groups.groups_of,
+            )
         self.groups.events.clear()
         self._run()
 

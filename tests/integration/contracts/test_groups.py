@@ -52,6 +52,14 @@ def test_a_leaving_instance_waits_and_its_start_is_known(groups: GroupsWorld) ->
     assert since.tzinfo is not None
 
 
+def test_an_instance_tells_its_group_and_one_of_no_group_is_left_out(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=2)
+    groups.create("other", "two", desired=1)
+    ids = [*(one.id for one in members(groups.port, GROUP)), *(one.id for one in members(groups.port, "other"))]
+    told = groups.port.groups_of([*ids, "i-0123456789abcdef0"])
+    assert told == dict(zip(ids, (GROUP, GROUP, "other"), strict=True))
+
+
 def test_one_that_does_not_leave_has_no_start(groups: GroupsWorld) -> None:
     leaving(groups)
     staying = next(one for one in members(groups.port, GROUP) if not one.leaving)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vagus.errors import Malformed
-from vagus.events import Hint, Ignored, parse
-from vagus.intent import leave
+from vagus.events import Hint, Ignored, Notice, Parsed, of_clusters, parse
+from vagus.intent import gone, leave
 from vagus_cli import fleet_files
 
 ROOT = Path(__file__).parents[3]
@@ -27,16 +27,30 @@ LEAVES = Hint(
 )
 LOOK = Hint(cluster="demo", capability="zone_balance")
 
-SAYS: dict[str, Hint | Ignored] = {
+ENDED = Hint(
+    cluster="demo",
+    capability="zone_balance",
+    intent=gone(INSTANCE, "demo-data-us-east-1a", "2026-03-02T09:44:51Z"),
+)
+NOTICED = {"instances": (INSTANCE,), "opened": "2026-03-02T09:41:07Z"}
+
+SAYS: dict[str, Parsed] = {
     "terminate_lifecycle_action": LEAVES,
     "terminate_lifecycle_action_with_metadata": LEAVES,
-    "terminate_successful": LOOK,
+    "terminate_successful": ENDED,
     "launch_successful": LOOK,
     "launch_unsuccessful": Ignored("no capability reacts to aws.autoscaling 'EC2 Instance Launch Unsuccessful'"),
     "launch_lifecycle_action": Ignored(
         "no capability reacts to aws.autoscaling 'EC2 Instance-launch Lifecycle Action'"
     ),
-    "unknown_to_vagus": Ignored("no capability reacts to aws.ec2 'EC2 Instance Rebalance Recommendation'"),
+    "spot_interruption_warning": Notice(kind="spot", deadline="2026-03-02T09:43:07Z", **NOTICED),
+    "rebalance_recommendation": Notice(kind="rebalance", **NOTICED),
+    "instance_retirement_scheduled": Notice(
+        kind="retire", deadline="2026-03-16T08:00:00Z", number="1234abc01232a4012345678-1", **NOTICED
+    ),
+    "instance_retirement_over": Ignored("AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED is over"),
+    "health_of_another_kind": Ignored("no capability reacts to AWS_EC2_OPERATIONAL_ISSUE of AWS Health"),
+    "unknown_to_vagus": Ignored("no capability reacts to aws.ec2 'EC2 Instance State-change Notification'"),
     "terminate_of_another_group": Ignored("group web-frontend belongs to no declared cluster"),
 }
 MALFORMED = {
@@ -44,6 +58,7 @@ MALFORMED = {
     "malformed_transition": "LifecycleTransition",
     "malformed_detail": "detail",
     "malformed_not_json": "JSON is malformed",
+    "malformed_health_start": "startTime",
 }
 
 
@@ -57,7 +72,7 @@ def _edited(edit: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     return event
 
 
-def _outcome(event: dict[str, Any]) -> Hint | Ignored | Malformed:
+def _outcome(event: dict[str, Any]) -> Parsed | Malformed:
     try:
         return parse(event, FLEET)
     except Malformed as error:
@@ -128,10 +143,54 @@ def test_the_same_event_twice_is_one_intent() -> None:
 def test_whatever_stands_in_a_field_parse_says_something_or_malformed(where: str, value: Any) -> None:
     event = copy.deepcopy(json.loads(_text("terminate_lifecycle_action")))
     event[where] = value
-    assert isinstance(_outcome(event), Hint | Ignored | Malformed)
+    assert isinstance(_outcome(event), Hint | Notice | Ignored | Malformed)
 
 
 @given(st.binary(max_size=200))
 def test_whatever_bytes_come_in_they_are_malformed(noise: bytes) -> None:
     with pytest.raises(Malformed):
         parse(noise, FLEET)
+
+
+RETIREMENT = _text("instance_retirement_scheduled")
+GROUPS = {INSTANCE: "demo-data-us-east-1a", "i-theirs": "web-frontend"}
+
+
+def _retiring(*instances: str, **detail: str) -> Notice:
+    event: dict[str, Any] = json.loads(RETIREMENT)
+    event["detail"] |= {"affectedEntities": [{"entityValue": one} for one in instances], **detail}
+    notice = parse(event, FLEET)
+    assert isinstance(notice, Notice)
+    return notice
+
+
+def test_a_notice_of_several_instances_is_a_hint_for_each_that_a_declared_cluster_has() -> None:
+    hints = of_clusters(_retiring(INSTANCE, "i-theirs", "i-gone"), GROUPS, FLEET)
+    assert isinstance(hints, tuple)
+    (hint,) = hints
+    assert hint.cluster == "demo"
+    assert hint.intent is not None
+    assert hint.intent.id == f"retire-{INSTANCE}-1234abc01232a4012345678-1"
+    assert hint.intent.deadline == "2026-03-16T08:00:00Z"
+
+
+@pytest.mark.parametrize("instances", [(), ("i-theirs",), ("i-gone", "i-theirs")])
+def test_a_notice_of_nobody_that_we_know_is_an_explicit_no_op(instances: tuple[str, ...]) -> None:
+    assert isinstance(of_clusters(_retiring(*instances), GROUPS, FLEET), Ignored)
+
+
+def test_a_later_notice_of_the_same_instance_is_another_intent_and_a_copy_is_none() -> None:
+    ids = {
+        hint.intent.id
+        for number in ("1-1", "1-1", "1-2")
+        for hint in of_clusters(_retiring(INSTANCE, communicationId=number), GROUPS, FLEET)
+        if isinstance(hint, Hint) and hint.intent
+    }
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    "start", ["Mon, 16 Mar 2026 08:00:00 GMT", "2026-03-16T08:00:00Z", "2026-03-16T10:00:00+02:00"]
+)
+def test_health_tells_times_in_either_way(start: str) -> None:
+    assert _retiring(INSTANCE, startTime=start).deadline == "2026-03-16T08:00:00Z"

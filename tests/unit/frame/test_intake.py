@@ -1,5 +1,6 @@
 """Intake: what one event does, once or more often, and what it must not do."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -32,13 +33,20 @@ def _event(kind: str = "EC2 Instance-terminate Lifecycle Action", **detail: Any)
     }
 
 
-def _take(event: Any, table: FakeTable, executions: FakeExecutions) -> Hint | Ignored:
-    return intake.take(event, FLEET, table, {"zone_balance": executions}, NOW, ISO)
+GROUPS = {"i-1": "claims-data-eu-west-1a", "i-2": "web"}
+
+
+def _groups_of(instances: Sequence[str]) -> dict[str, str]:
+    return {one: GROUPS[one] for one in instances if one in GROUPS}
+
+
+def _take(event: Any, table: FakeTable, executions: FakeExecutions) -> tuple[Hint, ...] | Ignored:
+    return intake.take(event, FLEET, table, {"zone_balance": executions}, NOW, ISO, _groups_of)
 
 
 def test_a_leaving_instance_opens_an_intent_and_starts_a_run() -> None:
     table, executions = FakeTable(), FakeExecutions()
-    assert isinstance(_take(_event(), table, executions), Hint)
+    assert isinstance(_take(_event(), table, executions), tuple)
     assert [one.instance for one in seen(table).intents] == ["i-1"]
     assert list(executions.started) == ["claims-zone_balance-1"]
 
@@ -57,13 +65,13 @@ def test_an_adopted_group_is_known_under_its_own_name() -> None:
     fleet = {CLUSTER: msgspec.structs.replace(declared, groups={"data": theirs})}
     table, executions = FakeTable(), FakeExecutions()
     event = _event(AutoScalingGroupName="search-blue")
-    assert isinstance(intake.take(event, fleet, table, {"zone_balance": executions}, NOW, ISO), Hint)
+    assert intake.take(event, fleet, table, {"zone_balance": executions}, NOW, ISO, _groups_of)
     assert list(executions.started) == ["claims-zone_balance-1"]
 
 
 def test_an_activity_has_its_cluster_looked_at_without_an_intent() -> None:
     table, executions = FakeTable(), FakeExecutions()
-    _take(_event("EC2 Instance Terminate Successful"), table, executions)
+    _take(_event("EC2 Instance Launch Successful"), table, executions)
     assert seen(table).intents == ()
     assert list(executions.started) == ["claims-zone_balance-1"]
 
@@ -145,3 +153,37 @@ def test_so_is_a_race_that_is_lost_again_and_again() -> None:
     table = RivalTable(*(rival(number) for number in range(2, 2 + heads.ATTEMPTS)))
     with pytest.raises(Conflict):
         _take(_event(), table, FakeExecutions())
+
+
+def test_one_that_ended_without_us_opens_an_intent_that_it_be_judged() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    _take(_event("EC2 Instance Terminate Successful"), table, executions)
+    assert [one.id for one in seen(table).intents] == ["gone-i-1"]
+
+
+def test_the_end_of_one_that_was_to_leave_opens_nothing() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    _take(_event(), table, executions)
+    _take(_event("EC2 Instance Terminate Successful"), table, executions)
+    assert [one.id for one in seen(table).intents] == ["leave-i-1"]
+
+
+def _spot(instance: str) -> dict[str, Any]:
+    detail = {"instance-id": instance, "instance-action": "terminate"}
+    return _event("EC2 Spot Instance Interruption Warning") | {"source": "aws.ec2", "detail": detail}
+
+
+def test_a_spot_warning_is_an_intent_with_a_deadline_for_the_cluster_whose_instance_it_is() -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    _take(_spot("i-1"), table, executions)
+    (found,) = seen(table).intents
+    assert (found.id, found.kind, found.deadline) == ("spot-i-1", "spot", "2026-01-01T00:02:00Z")
+    assert found.group == "claims-data-eu-west-1a"
+    assert list(executions.started) == ["claims-zone_balance-1"]
+
+
+@pytest.mark.parametrize("instance", ["i-2", "i-unknown"])
+def test_a_warning_for_an_instance_of_no_declared_cluster_is_a_no_op(instance: str) -> None:
+    table, executions = FakeTable(), FakeExecutions()
+    assert _take(_spot(instance), table, executions) == Ignored(f"{instance}: of no declared cluster")
+    assert executions.started == {}

@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 When = Literal["before", "after"]
 
-READS = ("read", "describe", "look", "status", "explain", "waiting_since")
+READS = ("read", "describe", "groups_of", "look", "status", "explain", "waiting_since")
 """Calls without an effect."""
 
 

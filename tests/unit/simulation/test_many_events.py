@@ -10,7 +10,7 @@ from tests.unit.simulation.world import World
 
 from vagus.aws.fake import FakeExecutions, FakeTable
 from vagus.errors import Malformed
-from vagus.events import Hint, Ignored
+from vagus.events import Ignored
 from vagus.fleet import Fleet
 from vagus.procedure import intake, records
 
@@ -44,6 +44,11 @@ MALFORMED: list[Any] = [
 ]
 
 
+def _nobody(_: Any) -> dict[str, str]:
+    """No instance of this cell is in a group: Spot warnings and the like come for others."""
+    return {}
+
+
 class Cell:
     """500 clusters that share one intake, one state table and one state machine."""
 
@@ -75,8 +80,8 @@ class Cell:
     def take(self, event: Any) -> None:
         try:
             executions = {"zone_balance": self.machines}
-            match intake.take(event, self.fleet, self.table, executions, START + 60, records.iso(START + 60)):
-                case Hint():
+            match intake.take(event, self.fleet, self.table, executions, START + 60, records.iso(START + 60), _nobody):
+                case tuple():
                     self.results["taken"] += 1
                 case Ignored():
                     self.results["ignored"] += 1

@@ -209,7 +209,13 @@ class World:
         machines = wired(self.machines, "intake.executions", self.meter)
         try:
             intake.take(
-                event, {self.spec.name: self.spec}, table, {"zone_balance": machines}, self.clock.now, self.iso()
+                event,
+                {self.spec.name: self.spec},
+                table,
+                {"zone_balance": machines},
+                self.clock.now,
+                self.iso(),
+                wired(self.groups, "intake.groups", self.meter).groups_of,
             )
             self.delivered += 1
         except Malformed:
@@ -371,7 +377,8 @@ class World:
             "head": (seen.head("zone_balance").state, seen.head("zone_balance").reason),
             "lease": "free" if not lease.holder or lease.expires <= self.clock.now else lease.holder,
             "open": sorted(intent.id for intent in seen.intents),
-            "closed": sorted(seen.closed),
+            # by instance: an end that is told before its beginning is judged for itself as well
+            "closed": sorted({name[name.index("i-") :] for name in seen.closed}),
             "waiting": self.instances("Terminating:Wait"),
             "retained": self.instances("Terminating:Retained"),
             "sizes": {group.name: (group.desired, len(group.instances)) for group in self.groups.describe()},

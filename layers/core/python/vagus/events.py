@@ -4,13 +4,15 @@ Shapes are AWS's own (EventBridge envelope with `source`, `detail-type`, `detail
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import msgspec
 
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec, Fleet
-from vagus.intent import Intent, leave
+from vagus.intent import Intent, Kind, gone, leave
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +29,20 @@ class Ignored(msgspec.Struct, frozen=True):
     why: str
 
 
-Parsed = Hint | Ignored
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What EC2 says of instances, without saying whose they are: `of_clusters` asks the groups.
+
+    `deadline`: when they go, where that is told (ISO 8601). `number`: tells one notice of this kind from the next.
+    """
+
+    kind: Kind
+    instances: tuple[str, ...]
+    opened: str
+    deadline: str | None = None
+    number: str = ""
+
+
+Parsed = Hint | Notice | Ignored
 
 
 class _Envelope(msgspec.Struct, frozen=True, rename={"detail_type": "detail-type"}):
@@ -46,6 +61,27 @@ class _Lifecycle(msgspec.Struct, frozen=True):
 
 class _Activity(msgspec.Struct, frozen=True):
     AutoScalingGroupName: str
+    EC2InstanceId: str = ""
+
+
+class _OfInstance(msgspec.Struct, frozen=True, rename={"instance_id": "instance-id"}):
+    instance_id: str
+
+
+class _Entity(msgspec.Struct, frozen=True, rename="camel"):
+    entity_value: str
+
+
+class _Health(msgspec.Struct, frozen=True, rename="camel"):
+    """`status_code`: upcoming, open or closed; `start_time`: RFC 1123, or ISO 8601."""
+
+    service: str
+    event_type_code: str
+    event_arn: str = ""
+    communication_id: str = ""
+    status_code: str = "open"
+    start_time: str = ""
+    affected_entities: tuple[_Entity, ...] = ()
 
 
 def parse(event: Mapping[str, Any] | bytes | str, fleet: Fleet) -> Parsed:
@@ -85,6 +121,94 @@ def _activity(envelope: _Envelope, fleet: Fleet) -> Parsed:
     return Hint(cluster=cluster, capability="zone_balance")
 
 
+def _ended(envelope: _Envelope, fleet: Fleet) -> Parsed:
+    """An instance has ended. Whether we let it go is known by its row: else what it held is judged."""
+    detail = msgspec.convert(envelope.detail, _Activity)
+    hint = _activity(envelope, fleet)
+    if not isinstance(hint, Hint) or not detail.EC2InstanceId:
+        return hint
+    intent = gone(detail.EC2InstanceId, detail.AutoScalingGroupName, envelope.time)
+    return msgspec.structs.replace(hint, intent=intent)
+
+
+# -- what EC2 says of instances --------------------------------------------------------------------------------------
+
+SPOT_SECONDS = 120
+"""Between a Spot warning and the end: EC2 promises no more, and not even that."""
+RETIREMENTS = (
+    "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED",
+    "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED",
+    "AWS_EC2_INSTANCE_STOP_SCHEDULED",
+    "AWS_EC2_INSTANCE_TERMINATION_SCHEDULED",
+)
+"""AWS Health's codes for "this instance ends, or stops, at the start time"."""
+
+
+def _spot(envelope: _Envelope, _fleet: Fleet) -> Parsed:
+    instance = msgspec.convert(envelope.detail, _OfInstance).instance_id
+    deadline = _iso(_moment(envelope.time, "time") + timedelta(seconds=SPOT_SECONDS))
+    return Notice(kind="spot", instances=(instance,), opened=envelope.time, deadline=deadline)
+
+
+def _rebalance(envelope: _Envelope, _fleet: Fleet) -> Parsed:
+    instance = msgspec.convert(envelope.detail, _OfInstance).instance_id
+    return Notice(kind="rebalance", instances=(instance,), opened=envelope.time)
+
+
+def _health(envelope: _Envelope, _fleet: Fleet) -> Parsed:
+    detail = msgspec.convert(envelope.detail, _Health)
+    if detail.service != "EC2" or detail.event_type_code not in RETIREMENTS:
+        return Ignored(f"no capability reacts to {detail.event_type_code} of AWS Health")
+    if detail.status_code == "closed":
+        return Ignored(f"{detail.event_type_code} is over")
+    return Notice(
+        kind="retire",
+        instances=tuple(entity.entity_value for entity in detail.affected_entities),
+        opened=envelope.time,
+        deadline=_iso(_moment(detail.start_time, "detail.startTime")),
+        number=detail.communication_id or detail.event_arn,
+    )
+
+
+def of_clusters(notice: Notice, groups: Mapping[str, str], fleet: Fleet) -> tuple[Hint, ...] | Ignored:
+    """A notice as hints for the clusters whose instances it names. `groups`: the group of each that is in one.
+
+    An instance that no declared cluster has is an explicit no-op: its notice must not come again for ever.
+    """
+    found = ((one, groups[one], _cluster_of(groups[one], fleet)) for one in notice.instances if one in groups)
+    hints = tuple(_hint(notice, one, group, cluster) for one, group, cluster in found if cluster is not None)
+    return hints or Ignored(f"{', '.join(notice.instances) or 'no instance'}: of no declared cluster")
+
+
+def _hint(notice: Notice, instance: str, group: str, cluster: str) -> Hint:
+    intent = Intent(
+        id="-".join(part for part in (notice.kind, instance, notice.number) if part),
+        capability="zone_balance",
+        kind=notice.kind,
+        instance=instance,
+        group=group,
+        opened=notice.opened,
+        source="event",
+        deadline=notice.deadline,
+    )
+    return Hint(cluster=cluster, capability="zone_balance", intent=intent)
+
+
+def _moment(text: str, field: str) -> datetime:
+    """A time in ISO 8601 or RFC 1123, in UTC where it does not say."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            found = read(text)
+        except ValueError:
+            continue
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    raise Malformed(f"event: {field} {text!r} is no time: neither ISO 8601 nor RFC 1123")
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _cluster_of(group: str, fleet: Fleet) -> str | None:
     """The cluster that declares this group. Groups of our own begin with the cluster's name: an event must not cost the
     group names of 500 clusters."""
@@ -98,8 +222,11 @@ def _adopts(spec: ClusterSpec) -> bool:
 
 _PARSERS: Mapping[tuple[str, str], Callable[[_Envelope, Fleet], Parsed]] = {
     ("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action"): _terminating,
-    ("aws.autoscaling", "EC2 Instance Terminate Successful"): _activity,
+    ("aws.autoscaling", "EC2 Instance Terminate Successful"): _ended,
     ("aws.autoscaling", "EC2 Instance Launch Successful"): _activity,
+    ("aws.ec2", "EC2 Spot Instance Interruption Warning"): _spot,
+    ("aws.ec2", "EC2 Instance Rebalance Recommendation"): _rebalance,
+    ("aws.health", "AWS Health Event"): _health,
 }
 
 SOURCES: Mapping[str, tuple[str, ...]] = {

@@ -40,7 +40,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """An Auto Scaling group of a declared cluster. `retains`: whether an abandoned terminate hook retains."""
+    """An Auto Scaling group of a declared cluster. `retains`: whether an abandoned terminate hook retains. `least` and
+    `most`: its bounds. `replaces_early`: whether it launches a replacement when EC2 recommends a rebalance."""
 
     name: str
     cluster: str
@@ -52,6 +53,9 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     hook: str | None = TERMINATE_HOOK
     suspended: tuple[str, ...] = ()
     mode: Literal["declared", "adopted"] = "declared"
+    least: int = 0
+    most: int = 10_000
+    replaces_early: bool = False
 
     @property
     def unprotected(self) -> bool:

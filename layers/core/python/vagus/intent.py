@@ -18,18 +18,24 @@ class ExcludeNode(msgspec.Struct, frozen=True, tag=True):
 Demand = ExcludeNode
 
 
+Kind = Literal["leave", "spot", "rebalance", "retire", "gone"]
+"""Why an instance is of interest. `leave`: a terminate hook waits, or it was retained. `spot`: EC2 takes it back within
+two minutes. `rebalance`: EC2 may take it back. `retire`: EC2 ends it at the deadline. `gone`: it went without us."""
+
+
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `id` is made of what it is about, so that the same event twice is one intent. `instance` and its
     `group`: of an intent that is about one.
 
     Times are ISO 8601. `let_go` and `held`: when its hook was last answered with CONTINUE (or its instance ended), and
-    with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it. `deadline`: by when it
-    has to be done.
+    with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it. `deadline`: by when it has to
+    be done, or EC2 takes the instance away; `acted`: when we last did something about it; `lost`: the shards without a
+    started copy once it was gone.
     """
 
     id: str
     capability: str
-    kind: Literal["leave"]
+    kind: Kind
     instance: str = ""
     group: str = ""
     opened: str
@@ -38,6 +44,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     let_go: str | None = None
     held: str | None = None
     deadline: str | None = None
+    acted: str | None = None
+    lost: tuple[str, ...] = ()
     closed: str | None = None
 
 
@@ -52,3 +60,21 @@ def leave(instance: str, group: str, opened: str, source: Literal["event", "swee
         opened=opened,
         source=source,
     )
+
+
+def gone(instance: str, group: str, opened: str) -> Intent:
+    """The intent that what an instance held is judged: it ended, and nobody had asked us."""
+    return Intent(
+        id=f"gone-{instance}",
+        capability="zone_balance",
+        kind="gone",
+        instance=instance,
+        group=group,
+        opened=opened,
+        source="event",
+    )
+
+
+def needless_beside(intent: Intent) -> tuple[str, ...]:
+    """The ids of intents that make this one needless: itself, and for one that is gone, that it was to leave."""
+    return (intent.id, f"leave-{intent.instance}") if intent.kind == "gone" else (intent.id,)

@@ -48,6 +48,10 @@ class GroupsRead(Protocol):
         """The groups of these clusters, or of all."""
         ...
 
+    def groups_of(self, instances: Sequence[str]) -> Mapping[str, str]:
+        """The group of each of these instances that is in one, of ours or not."""
+        ...
+
     def waiting_since(self, group: str, instance: str) -> datetime | None:
         """When its terminating activity began; AWS tells no start of a hook."""
         ...

@@ -121,11 +121,16 @@ def take(event: JsonObject, parts: Parts = wiring) -> JsonObject:
 
 def _take(body: str, clusters: Fleet, parts: Parts) -> None:
     now = time.time()
-    found = intake.take(body, clusters, parts.table(), parts.executions(), now, iso(now))
+    found = intake.take(body, clusters, parts.table(), parts.executions(), now, iso(now), _groups_of(parts))
     if isinstance(found, Ignored):
         logger.info("ignored", extra={"why": found.why})
-    else:
-        logger.info("taken", extra={"cluster": found.cluster, "intent": found.intent.id if found.intent else None})
+        return
+    for hint in found:
+        logger.info("taken", extra={"cluster": hint.cluster, "intent": hint.intent.id if hint.intent else None})
+
+
+def _groups_of(parts: Parts) -> intake.GroupsOf:
+    return lambda instances: parts.groups().groups_of(instances)
 
 
 def sweep(parts: Parts = wiring) -> JsonObject:

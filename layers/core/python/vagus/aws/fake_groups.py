@@ -67,6 +67,7 @@ class _Group:
     timeout: float
     replaces: Literal["at_once", "when_gone"]
     second_hook: float
+    replaces_early: bool = False
     desired: int = 0
     members: dict[str, _Member] = field(default_factory=dict)
     gone: list[tuple[float, _Member]] = field(default_factory=list)
@@ -126,9 +127,11 @@ class FakeGroups:
         timeout: float = 3600.0,
         replaces: Literal["at_once", "when_gone"] = "at_once",
         second_hook: float = 0.0,
+        replaces_early: bool = False,
     ) -> None:
         """A new group; its instances are launched."""
         group = _Group(name, cluster, zone, tuple(roles), most, retains, hook, timeout, replaces, second_hook)
+        group.replaces_early = replaces_early
         self._groups[name] = group
         self._resize(group, desired, self._clock())
         self.settle()
@@ -181,6 +184,11 @@ class FakeGroups:
         """The groups of one cluster as `vagus.group_safety` judges them: safe, but for hook, time-out and retention."""
         self.settle()
         return tuple(_facts(one) for _, one in sorted(self._groups.items()) if one.cluster == cluster)
+
+    def groups_of(self, instances: Sequence[str]) -> dict[str, str]:
+        """The group of each of these instances that is in one."""
+        self.settle()
+        return {member.id: group.name for group, member in self._all() if member.id in instances}
 
     def waiting_since(self, group: str, instance: str) -> datetime | None:
         """When its terminating activity began."""
@@ -344,6 +352,8 @@ def _seen(group: _Group, now: float, lag: float) -> Group:
         instances=instances,
         retains=group.retains,
         hook=group.hook,
+        most=group.most,
+        replaces_early=group.replaces_early,
     )
 
 

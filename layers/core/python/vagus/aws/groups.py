@@ -22,11 +22,17 @@ from vagus.errors import Refused, VagusError
 from vagus.instances import TERMINATE_HOOK, Group, Instance
 
 if TYPE_CHECKING:
-    from types_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef, FilterTypeDef, InstanceTypeDef
+    from types_boto3_autoscaling.type_defs import (
+        AutoScalingGroupTypeDef,
+        AutoScalingInstanceDetailsTypeDef,
+        FilterTypeDef,
+        InstanceTypeDef,
+    )
 
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 FILTER_VALUES = 5
 """More clusters than this are picked out here: a filter of AWS takes few values."""
+INSTANCES_A_CALL = 50
 HOOK_MEMORY_SECONDS = 600.0
 NO_ACTION = "No active Lifecycle Action"
 GONE = ("InvalidInstanceID.NotFound",)
@@ -55,6 +61,20 @@ class AutoScalingGroups:
         )
         groups = (self._group(group) for group in sorted(found, key=lambda group: group["AutoScalingGroupName"]))
         return tuple(group for group in groups if clusters is None or group.cluster in clusters)
+
+    def groups_of(self, instances: Sequence[str]) -> dict[str, str]:
+        """The group of each of these instances that is in one; AWS leaves out those that it does not know."""
+        found: dict[str, str] = {}
+        for first in range(0, len(instances), INSTANCES_A_CALL):
+            asked = list(instances[first : first + INSTANCES_A_CALL])
+            found |= {one["InstanceId"]: one["AutoScalingGroupName"] for one in self._members(asked)}
+        return found
+
+    def _members(self, instances: list[str]) -> list[AutoScalingInstanceDetailsTypeDef]:
+        told = read(
+            "autoscaling", lambda: self._clients.autoscaling.describe_auto_scaling_instances(InstanceIds=instances)
+        )
+        return told["AutoScalingInstances"]
 
     def waiting_since(self, group: str, instance: str) -> datetime | None:
         """When its terminating activity began; `None` if none is under way (AWS keeps activities for six weeks)."""
@@ -95,6 +115,9 @@ class AutoScalingGroups:
             hook=self._hook(name) if waits or not declared else TERMINATE_HOOK,
             suspended=tuple(sorted(one["ProcessName"] for one in group.get("SuspendedProcesses", []))),
             mode="declared" if declared else "adopted",
+            least=group["MinSize"],
+            most=group["MaxSize"],
+            replaces_early=group.get("CapacityRebalance", False),
         )
 
     def _hook(self, group: str) -> str | None:

@@ -8,7 +8,7 @@ healed by whoever comes next, since a taken name is as good as started.
 import msgspec
 
 from vagus.errors import Conflict
-from vagus.intent import Intent
+from vagus.intent import Intent, needless_beside
 from vagus.ports import Executions, Table
 from vagus.procedure import rows
 from vagus.procedure.rows import Head, Rows
@@ -22,10 +22,10 @@ def execution_name(cluster: str, capability: str, generation: int) -> str:
 
 
 def open_intent(table: Table, cluster: str, intent: Intent) -> bool:
-    """Write an intent and the head's next `seq`, both or neither. `False` if this intent was opened before."""
+    """Write an intent and the head's next `seq`, both or neither. `False` if it was opened before, or is needless."""
     for _ in range(ATTEMPTS):
         seen = rows.read(table, cluster)
-        if f"intent#{intent.id}" in seen.versions:
+        if any(f"intent#{known}" in seen.versions for known in needless_beside(intent)):
             return False
         head = seen.head(intent.capability)
         raised = msgspec.structs.replace(head, seq=head.seq + 1)

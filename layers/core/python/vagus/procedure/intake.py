@@ -1,12 +1,15 @@
 """Intake: one event in; an intent written and the cluster's run started, or a no-op that says why."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from vagus.events import Hint, Ignored, parse
+from vagus.events import Hint, Ignored, Notice, of_clusters, parse
 from vagus.fleet import Fleet
 from vagus.ports import Executions, Table
 from vagus.procedure import head
+
+GroupsOf = Callable[[Sequence[str]], Mapping[str, str]]
+"""Tells the Auto Scaling group of each of these instances that is in one."""
 
 
 def take(
@@ -16,13 +19,23 @@ def take(
     executions: Mapping[str, Executions],
     now: float,
     iso: str,
-) -> Hint | Ignored:
-    """Take one event. Doing it twice is harmless. Raises `Malformed` (dead-lettered), or a `Transient` (retried)."""
+    groups_of: GroupsOf,
+) -> tuple[Hint, ...] | Ignored:
+    """Take one event. Doing it twice is harmless. Raises `Malformed` (dead-lettered), or a `Transient` (retried).
+
+    `groups_of` is asked only where an event names instances and not their groups.
+    """
     match parse(event, fleet):
+        case Notice() as notice:
+            hints = of_clusters(notice, groups_of(notice.instances), fleet)
         case Hint() as hint:
-            if hint.intent is not None:
-                head.open_intent(table, hint.cluster, hint.intent)
-            head.ensure_running(table, executions[hint.capability], hint.cluster, hint.capability, now, iso)
-            return hint
+            hints = (hint,)
         case Ignored() as ignored:
             return ignored
+    if isinstance(hints, Ignored):
+        return hints
+    for hint in hints:
+        if hint.intent is not None:
+            head.open_intent(table, hint.cluster, hint.intent)
+        head.ensure_running(table, executions[hint.capability], hint.cluster, hint.capability, now, iso)
+    return hints

@@ -48,6 +48,9 @@ class DescribedOnce:
     def describe(self, clusters: Sequence[str] | None = None) -> tuple[Group, ...]:
         return tuple(group for group in self._all if clusters is None or group.cluster in clusters)
 
+    def groups_of(self, instances: Sequence[str]) -> Mapping[str, str]:
+        return self._groups.groups_of(instances)
+
     def waiting_since(self, group: str, instance: str) -> datetime | None:
         return self._groups.waiting_since(group, instance)
 
