@@ -28,9 +28,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     `group`: of an intent that is about one.
 
     Times are ISO 8601. `let_go` and `held`: when its hook was last answered with CONTINUE (or its instance ended), and
-    with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it. `deadline`: by when it has to
-    be done, or EC2 takes the instance away; `acted`: when we last did something about it; `lost`: the shards without a
-    started copy once it was gone.
+    with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it. `deadline`: by when it has
+    to be done, or EC2 takes the instance away; `acted`: when we last did something about it; `lost`: the shards
+    without a started copy once it was gone.
     """
 
     id: str
