@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import msgspec
 
 from vagus import owned
-from vagus.allocation import shielded
 from vagus.cluster import Cluster
 from vagus.intent import leave
 from vagus.procedure import rows
@@ -24,8 +23,8 @@ from vagus.steps import (
     Step,
 )
 from vagus.zone_balance import rules
+from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, red, says, signed, waiting_afresh
 from vagus.zone_balance.looking import demands
-from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.placement import started_elsewhere
 from vagus.zone_balance.sizing import settled
 
@@ -39,36 +38,33 @@ NODE_PARAMETERS = "/vagus/{cluster}/node/{name}"
 
 def _may_exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> str | None:
     cluster = writes.search.look()
-    leaving = _leaving(writes)
-    if staying := [name for name in step.nodes if name not in leaving]:
+    still_leaving = leaving(writes)
+    if staying := [name for name in step.nodes if name not in still_leaving]:
         return f"{', '.join(staying)} no longer leaves"
     opened = {intent.id for intent in step.intents}
     others = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id not in opened))
     moved = _moved_on(cluster, step.update, owned.converge(cluster, [*others, *demands(step.intents)]).update)
-    return _foreign(cluster, seen, token) or _red(cluster) or moved
-
-
-def _leaving(writes: Writes) -> frozenset[str]:
-    groups = writes.groups.describe([writes.spec.name])
-    return frozenset(one.id for group in groups for one in group.instances if one.leaving)
+    return foreign(cluster, seen, token) or red(cluster) or moved
 
 
 def _exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> None:
     """The demand first: if the setting is never written, the next look finds it wanting."""
     opened = [seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, closed=None)) for intent in step.intents]
     writes.table.write(rows.partition(writes.spec.name), *opened)
-    writes.search.update_settings(_signed(step.update, token))
+    writes.search.update_settings(signed(step.update, token))
 
 
 def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> str | None:
-    leaving = _leaving(writes)
-    if back := [intent.instance for intent in seen.intents if intent.id in step.closes and intent.instance in leaving]:
+    still_leaving = leaving(writes)
+    if back := [
+        intent.instance for intent in seen.intents if intent.id in step.closes and intent.instance in still_leaving
+    ]:
         return f"{', '.join(back)} leaves again"
     if not step.update:
         return None
     cluster = writes.search.look()
     still = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id not in step.closes))
-    return _foreign(cluster, seen, token) or _moved_on(cluster, step.update, owned.converge(cluster, still).update)
+    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, owned.converge(cluster, still).update)
 
 
 def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> None:
@@ -82,98 +78,53 @@ def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -
     if closed:
         writes.table.write(rows.partition(writes.spec.name), *closed)
     if step.update:
-        writes.search.update_settings(_signed(step.update, token))
-
-
-def _signed(update: owned.SettingsUpdate, token: int) -> owned.SettingsUpdate:
-    """The lease's token goes with our marks, and goes when they go."""
-    note = str(token) if update.persistent.get(owned.MARK) else None
-    return msgspec.structs.replace(update, persistent={**update.persistent, owned.TOKEN: note})
+        writes.search.update_settings(signed(step.update, token))
 
 
 def _moved_on(cluster: Cluster, decided: owned.SettingsUpdate, now: owned.SettingsUpdate) -> str | None:
     return None if decided == now else f"the settings of {cluster.uuid} have changed since the decision"
 
 
-def _foreign(cluster: Cluster, seen: Rows, token: int) -> str | None:
-    """Another cluster, one we can't wholly see, or a younger writer."""
-    if seen.identity is not None and cluster.uuid != seen.identity:
-        return f"cluster {cluster.uuid} answers instead of {seen.identity}"
-    if cluster.visible_indices < cluster.counted_indices:
-        return f"only {cluster.visible_indices} of {cluster.counted_indices} indices are visible"
-    noted = cluster.persistent.get(owned.TOKEN, "0")
-    if not noted.isdecimal() or int(noted) > token:
-        return f"a younger writer (lease {noted!r}) was here; ours is {token}"
-    return None
-
-
 # -- instances -------------------------------------------------------------------------------------------------------
 
 
-class _Fresh(msgspec.Struct, frozen=True):
-    """A fresh look at one leaving instance: the cluster as it is, what will be left of it, and the leaver."""
-
-    cluster: Cluster
-    rest: Cluster
-    one: Leaver
-
-
-def _fresh(writes: Writes, seen: Rows, instance: str) -> _Fresh | None:
-    cluster = writes.search.look()
-    observed = Observed(
-        cluster=cluster,
-        groups=writes.groups.describe([writes.spec.name]),
-        intents=seen.intents_of("zone_balance"),
-        identity=seen.identity,
-    )
-    found = leavers(observed, cluster, shielded(cluster))
-    one = next((one for one in found if one.id == instance), None)
-    return None if one is None else _Fresh(cluster, cluster.without(observed.unreliable(cluster)), one)
-
-
-def _waiting(writes: Writes, seen: Rows, instance: str) -> _Fresh | None:
-    """The same, if a terminate hook waits for it."""
-    fresh = _fresh(writes, seen, instance)
-    return fresh if fresh is not None and fresh.one.instance.waits_to_leave else None
-
-
 def _may_let_empty_go(writes: Writes, seen: Rows, step: LetEmptyInstanceGo, token: int) -> str | None:
-    fresh = _waiting(writes, seen, step.instance)
+    fresh = waiting_afresh(writes, seen, step.instance)
     if fresh is None:
         return f"no hook waits for {step.instance} any more"
-    return _foreign(fresh.cluster, seen, token) or _red(fresh.cluster) or _not_empty(fresh)
+    return foreign(fresh.cluster, seen, token) or red(fresh.cluster) or _not_empty(fresh)
 
 
-def _not_empty(fresh: _Fresh) -> str | None:
+def _not_empty(fresh: Fresh) -> str | None:
     one = fresh.one
     if not one.empty:
         return f"{one.id} is not proven empty: {len(one.copies)} shards, store left: {one.has_store}"
-    return _says(rules.manager_may_not_go(fresh.cluster, fresh.rest, one))
+    return says(rules.manager_may_not_go(fresh.cluster, fresh.rest, one))
 
 
 def _may_let_lost_go(writes: Writes, seen: Rows, step: LetLostInstanceGo, token: int) -> str | None:
-    fresh = _waiting(writes, seen, step.instance)
+    fresh = waiting_afresh(writes, seen, step.instance)
     if fresh is None:
         return f"no hook waits for {step.instance} any more"
-    return _foreign(fresh.cluster, seen, token) or _red(fresh.cluster) or _not_lost(fresh)
+    return foreign(fresh.cluster, seen, token) or red(fresh.cluster) or _not_lost(fresh)
 
 
-def _not_lost(fresh: _Fresh) -> str | None:
+def _not_lost(fresh: Fresh) -> str | None:
     if not fresh.one.lost:
         return f"{fresh.one.id} is in the cluster again"
-    return _says(rules.some_shard_has_no_active_copy(fresh.rest))
+    return says(rules.some_shard_has_no_active_copy(fresh.rest))
 
 
 def _may_let_replaceable_go(writes: Writes, seen: Rows, step: LetReplaceableInstanceGo, token: int) -> str | None:
-    fresh = _waiting(writes, seen, step.instance)
+    fresh = waiting_afresh(writes, seen, step.instance)
     if fresh is None:
         return f"no hook waits for {step.instance} any more"
     if writes.spec.zone_balance.nowhere_to_go != "one_zone_at_a_time":
         return "the policy no longer allows it"
-    return _foreign(fresh.cluster, seen, token) or _not_replaceable(fresh)
+    return foreign(fresh.cluster, seen, token) or _not_replaceable(fresh)
 
 
-def _not_replaceable(fresh: _Fresh) -> str | None:
+def _not_replaceable(fresh: Fresh) -> str | None:
     """Each test for itself: another may have been let go, and a copy lost, since the decision."""
     if fresh.one.node is None:
         return f"{fresh.one.id} is not in the cluster"
@@ -181,7 +132,7 @@ def _not_replaceable(fresh: _Fresh) -> str | None:
         return f"the cluster is {fresh.cluster.status}, and one zone goes at a time"
     if not started_elsewhere(fresh.rest, fresh.one.copies, fresh.one.id):
         return f"a shard of {fresh.one.id} has no other started copy"
-    return _says(rules.manager_may_not_go(fresh.cluster, fresh.rest, fresh.one))
+    return says(rules.manager_may_not_go(fresh.cluster, fresh.rest, fresh.one))
 
 
 def _may_hold(writes: Writes, _seen: Rows, step: HoldInstance, _token: int) -> str | None:
@@ -194,11 +145,11 @@ def _may_hold(writes: Writes, _seen: Rows, step: HoldInstance, _token: int) -> s
 
 
 def _may_end_retained(writes: Writes, seen: Rows, step: EndRetainedInstance, token: int) -> str | None:
-    fresh = _fresh(writes, seen, step.instance)
+    fresh = afresh(writes, seen, step.instance)
     if fresh is None or not fresh.one.instance.retained:
         return f"{step.instance} is not retained any more"
     needed = _not_lost(fresh) if fresh.one.lost else _not_empty(fresh)
-    return _foreign(fresh.cluster, seen, token) or _red(fresh.cluster) or needed
+    return foreign(fresh.cluster, seen, token) or red(fresh.cluster) or needed
 
 
 def _continue(writes: Writes, seen: Rows, step: _Goodbye, _token: int) -> None:
@@ -246,14 +197,6 @@ def _size(writes: Writes, seen: Rows, step: SetGroupSize, _token: int) -> None:
     if step.desired == step.declared:
         sizes = {**seen.sizes, step.group: step.declared}
         writes.table.write(rows.partition(writes.spec.name), seen.put("sizes", sizes))
-
-
-def _red(cluster: Cluster) -> str | None:
-    return _says(rules.cluster_red(cluster))
-
-
-def _says(violation: rules.Violation | None) -> str | None:
-    return violation.message if violation else None
 
 
 # -- identity --------------------------------------------------------------------------------------------------------
