@@ -8,6 +8,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from vagus import approval
 from vagus.approval import Approval
 from vagus.fleet import ClusterSpec
 from vagus.plan import Ask, Plan
@@ -71,7 +72,8 @@ def approve(
     """
     seconds = duration(lasts)
     world = options.opened(context, target, fleet, profile, region)
-    spec, seen = world.cluster(cluster), rows.read(world.state(world.cluster(cluster)), cluster)
+    spec = world.cluster(cluster)
+    seen = rows.read(world.state(spec), cluster, approvals=True)
     shown = [
         _to_approve(world, spec, room, loop.plan_for(room, world.reads, spec, seen, None, world.now()), seconds)
         for room in _rooms(capability)
@@ -102,7 +104,7 @@ def _to_approve(world: World, spec: ClusterSpec, room: Room, plan: Plan, seconds
         cluster=spec.name,
         capability=room.name,
         message=f"{room.name}: approved until {iso(given.expires)}; the run goes on within a minute",
-        steps=tuple(step.sentence for step in steps),
+        steps=tuple(f"{step.sentence}{approval.moved(step)}" for step in steps),
         approval=given,
     )
 

@@ -71,7 +71,7 @@ def plan(
 
 def dry_run(world: World, spec: ClusterSpec) -> list[Shown]:
     """Observes AWS and the cluster with the caller's own rights, and asks the very decide of a run."""
-    seen = rows.read(world.state(spec), spec.name)
+    seen = rows.read(world.state(spec), spec.name, approvals=True)
     return [_of_room(world, spec, seen, room) for room in ROOMS.values()]
 
 

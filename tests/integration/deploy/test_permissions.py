@@ -145,6 +145,7 @@ DENIED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("zone_balance-decide", "autoscaling", HEARTBEAT, hook()),
     ("zone_balance-decide", "dynamodb", "put_item", put("cluster#demo")),
     ("zone_balance-decide", "dynamodb", "put_item", put("record#demo#2026-01-01", RECORDS)),
+    ("zone_balance-decide", "dynamodb", "put_item", put("approval#demo")),
     ("zone_balance-decide", "dynamodb", "delete_item", delete("plan#demo")),
     ("zone_balance-decide", "secretsmanager", "get_secret_value", WRITE),
     ("zone_balance-decide", "stepfunctions", "start_execution", {"stateMachineArn": MACHINE}),
@@ -157,6 +158,7 @@ DENIED: list[tuple[str, str, str, dict[str, Any]]] = [
         {"AutoScalingGroupName": "demo-data-us-east-1a"},
     ),
     ("zone_balance-apply", "dynamodb", "put_item", put("plan#demo")),
+    ("zone_balance-apply", "dynamodb", "put_item", put("approval#demo")),
     ("zone_balance-apply", "dynamodb", "delete_item", delete("cluster#demo")),
     ("zone_balance-apply", "dynamodb", "delete_item", delete("record#demo#2026-01-01", RECORDS)),
     ("zone_balance-apply", "ssm", "put_parameter", parameter("version")),
@@ -164,9 +166,11 @@ DENIED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("sweep", *GROUPS, COMPLETE),
     ("sweep", "secretsmanager", "get_secret_value", WRITE),
     ("sweep", "dynamodb", "put_item", put("record#demo#2026-01-01", RECORDS)),
+    ("sweep", "dynamodb", "put_item", put("approval#demo")),
     ("intake", *GROUPS, COMPLETE),
     ("intake", "secretsmanager", "get_secret_value", READ),
     ("intake", "dynamodb", "put_item", put("plan#demo")),
+    ("intake", "dynamodb", "put_item", put("approval#demo")),
     ("keeper", *GROUPS, COMPLETE),
     ("keeper", "dynamodb", "put_item", put("cluster#demo")),
     ("keeper", "secretsmanager", "get_secret_value", READ),
@@ -177,7 +181,12 @@ REFUSALS = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "A
 def name(case: tuple[str, str, str, dict[str, Any]]) -> str:
     about = json.dumps(case[3])
     word = next(
-        (one for one in ("plan#", "cluster#", "record#", "read", "write", "foreign", "version") if one in about), ""
+        (
+            one
+            for one in ("plan#", "approval#", "cluster#", "record#", "read", "write", "foreign", "version")
+            if one in about
+        ),
+        "",
     )
     return f"{case[0]} {case[2]} {word}".strip()
 

@@ -14,7 +14,7 @@ from vagus.aws.fake import FakeTable
 from vagus.owned import SettingsUpdate
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.policy import Mode
-from vagus.procedure import consent, people
+from vagus.procedure import consent, people, rows
 from vagus.procedure.rows import Head, Rows
 from vagus.reasons import Reason
 from vagus.steps import (
@@ -33,6 +33,23 @@ TIDY = PutSettingsRight(closes=("leave-i-1",), update=SettingsUpdate())
 NOTE = NoteIdentity(uuid="uuid-1")
 HOLD = HoldInstance(instance="i-1", group="g", hook="h")
 GROW = SetGroupSize(group="g", desired=2, declared=3)
+GIB = 1 << 30
+HEAVY = ExcludeNodes(intents=(), nodes=("i-1",), update=SettingsUpdate(), moves={"i-1": 100 * GIB})
+LIGHT = ExcludeNodes(intents=(), nodes=("i-1",), update=SettingsUpdate(), moves={"i-1": GIB})
+
+
+class _Upgrade(Step, frozen=True, kw_only=True):
+    """As a step of a capability that leads to a version."""
+
+    title = "Upgrade"
+    version: str
+
+    @property
+    def subject(self) -> str:
+        return "i-1"
+
+
+UPGRADE = _Upgrade(version="3.5.0")
 
 
 def _approval(*acts: Act, expires: float = NOW + 1, capability: str = "zone_balance") -> Approval:
@@ -52,6 +69,18 @@ COVERED: dict[str, tuple[Step, tuple[Approval, ...], bool]] = {
     "a protective step needs none": (TIDY, (), True),
     "a size on the way to the one approved": (GROW, (_approval(Act("SetGroupSize", "g to 3")),), True),
     "another size than was approved": (GROW, (_approval(Act("SetGroupSize", "g to 4")),), False),
+    "as many bytes as were approved": (HEAVY, (_approval(Act("ExcludeNodes", "i-1", bytes=100 * GIB)),), True),
+    "a tenth more, for the cluster goes on indexing": (
+        HEAVY,
+        (_approval(Act("ExcludeNodes", "i-1", bytes=91 * GIB)),),
+        True,
+    ),
+    "more than that": (HEAVY, (_approval(Act("ExcludeNodes", "i-1", bytes=90 * GIB)),), False),
+    "of little, 1 GiB more": (LIGHT, (_approval(Act("ExcludeNodes", "i-1", bytes=0)),), True),
+    "what an older version approved knows no bytes": (HEAVY, (_approval(FIRST),), True),
+    "the version that was approved": (UPGRADE, (_approval(Act("_Upgrade", "i-1", version="3.5.0")),), True),
+    "another version": (UPGRADE, (_approval(Act("_Upgrade", "i-1", version="3.4.0")),), False),
+    "a version, where none was said": (UPGRADE, (_approval(Act("_Upgrade", "i-1")),), False),
 }
 
 
@@ -94,10 +123,10 @@ LET: dict[str, tuple[Plan, Mode, Rows, type[Plan], str]] = {
 }
 
 
-@pytest.mark.parametrize(("plan", "mode", "rows", "kind", "words"), LET.values(), ids=LET.keys())
-def test_as_far_as_the_mode_lets_it(plan: Plan, mode: Mode, rows: Rows, kind: type[Plan], words: str) -> None:
+@pytest.mark.parametrize(("plan", "mode", "known", "kind", "words"), LET.values(), ids=LET.keys())
+def test_as_far_as_the_mode_lets_it(plan: Plan, mode: Mode, known: Rows, kind: type[Plan], words: str) -> None:
     bench = Bench(mode=mode)
-    found = consent.within(plan, bench.room(), spec(), rows, NOW)
+    found = consent.within(plan, bench.room(), spec(), known, NOW)
     assert isinstance(found, kind)
     assert words in found.message
 
@@ -113,8 +142,8 @@ HELD: dict[str, tuple[Plan, type[Plan], str]] = {
 @pytest.mark.parametrize("mode", ["approve", "act"])
 @pytest.mark.parametrize(("plan", "kind", "words"), HELD.values(), ids=HELD.keys())
 def test_what_a_stop_holds_back(mode: Mode, plan: Plan, kind: type[Plan], words: str) -> None:
-    rows = Rows(cluster=CLUSTER, heads={"zone_balance": STOPPED})
-    found = consent.within(plan, Bench(mode=mode).room(), spec(), rows, NOW)
+    known = Rows(cluster=CLUSTER, heads={"zone_balance": STOPPED})
+    found = consent.within(plan, Bench(mode=mode).room(), spec(), known, NOW)
     assert isinstance(found, kind)
     assert words in found.message
 
@@ -131,15 +160,15 @@ NOT_NOW: dict[str, tuple[Step, Mode, Head, tuple[Approval, ...], str]] = {
 def test_the_function_that_writes_asks_again(
     step: Step, mode: Mode, row: Head, approvals: tuple[Approval, ...], words: str
 ) -> None:
-    rows = Rows(cluster=CLUSTER, heads={"zone_balance": row}, approvals=approvals)
-    assert words in (consent.why_not(step, Bench(mode=mode).room(), spec(), rows, NOW) or "")
+    known = Rows(cluster=CLUSTER, heads={"zone_balance": row}, approvals=approvals)
+    assert words in (consent.why_not(step, Bench(mode=mode).room(), spec(), known, NOW) or "")
 
 
 @pytest.mark.parametrize("step", [TIDY, NOTE])
 def test_what_is_ours_is_given_back_and_noted_in_every_mode_and_through_a_stop(step: Step) -> None:
-    rows = Rows(cluster=CLUSTER, heads={"zone_balance": STOPPED})
+    known = Rows(cluster=CLUSTER, heads={"zone_balance": STOPPED})
     for mode in get_args(Mode):
-        assert consent.why_not(step, Bench(mode=mode).room(), spec(), rows, NOW) is None
+        assert consent.why_not(step, Bench(mode=mode).room(), spec(), known, NOW) is None
 
 
 def test_a_step_that_is_held_back_is_neither_recorded_nor_done() -> None:
@@ -198,8 +227,39 @@ def test_an_approval_is_a_row_that_outlives_what_it_allows() -> None:
     table = FakeTable()
     given = people.approved("zone_balance", (EXCLUDE,), person="ada", now=NOW, seconds=60)
     people.approve(table, CLUSTER, given)
-    assert seen(table).approvals == (given,)
+    assert rows.read(table, CLUSTER, approvals=True).approvals == (given,)
     assert given == _approval(FIRST, SECOND, expires=NOW + 60)
+    assert table.partitions() == (rows.approval_partition(CLUSTER),), "no function may write there"
+
+
+@pytest.mark.parametrize(
+    ("expires", "holds"), [(rows.OLD_APPROVALS_UNTIL, True), (rows.OLD_APPROVALS_UNTIL + 1, False)]
+)
+def test_an_approval_among_the_rows_that_functions_write_holds_only_for_as_long_as_an_old_one_could(
+    expires: float, holds: bool
+) -> None:
+    table = FakeTable()
+    old = _approval(FIRST, expires=expires)
+    put(table, **{"approval__zone_balance__2026-12-01": old})
+    assert rows.read(table, CLUSTER, approvals=True).approvals == ((old,) if holds else ())
+
+
+@pytest.mark.parametrize(("mode", "asked"), [("approve", Steps), ("act", Steps), ("observe", Done)])
+def test_a_run_reads_the_approvals_where_its_mode_asks_for_them(mode: Mode, asked: type[Plan]) -> None:
+    bench = Bench(_steps(EXCLUDE), mode=mode)
+    people.approve(bench.table, CLUSTER, _approval(FIRST, SECOND))
+    found = consent.rows_for(bench.room(), spec(), bench.table)
+    assert bool(found.approvals) is (mode == "approve")
+    assert isinstance(consent.within(_steps(EXCLUDE), bench.room(), spec(), found, NOW), asked)
+
+
+def test_more_bytes_than_were_approved_are_asked_for_again_and_refused_by_the_function_that_writes() -> None:
+    allowed = Rows(cluster=CLUSTER, approvals=(_approval(Act("ExcludeNodes", "i-1", bytes=GIB)),))
+    found = consent.within(_steps(HEAVY), Bench(mode="approve").room(), spec(), allowed, NOW)
+    assert isinstance(found, Ask)
+    assert "so that the shards move elsewhere (107,374 MB)" in found.message
+    refused = consent.why_not(HEAVY, Bench(mode="approve").room(), spec(), allowed, NOW)
+    assert refused == "no approval in force covers it (107,374 MB)"
 
 
 def test_an_approval_for_ever_is_none() -> None:

@@ -25,8 +25,8 @@ from vagus.fleet import ClusterSpec
 from vagus.owned import SettingsUpdate
 from vagus.plan import Ask, Plan
 from vagus.ports import Put
+from vagus.procedure import consent, intake, keeper, loop, people, records, rows
 from vagus.procedure import head as heads
-from vagus.procedure import intake, keeper, loop, people, records, rows
 from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
@@ -305,7 +305,7 @@ class World:
     def decide(self, call: Call) -> Answer:
         """The function that decides."""
         table = wired(self.table, "decide.table", self.meter)
-        seen = rows.read(table, self.spec.name)
+        seen = consent.rows_for(ZONE_BALANCE, self.spec, table)
         answer = loop.look(ZONE_BALANCE, self._reads("decide"), self.spec, seen, call, self.clock.now)
         with contextlib.suppress(Conflict):  # somebody noted a newer one
             loop.note_plan(table, seen, "zone_balance", answer.plan, self.iso())

@@ -10,12 +10,25 @@ import msgspec
 
 from vagus.steps import Step, kind
 
+TOLERATED = 0.1
+TOLERATED_BYTES = 1 << 30
+"""How much more than was approved a step may move: a tenth, or 1 GiB where that is more. A cluster goes on indexing
+while a person thinks it over."""
 
-class Act(msgspec.Struct, frozen=True, order=True):
-    """A kind of step on one node, instance or group (`Step.scope`)."""
+
+class Act(msgspec.Struct, frozen=True):
+    """A kind of step on one node, instance or group (`Step.scope`): to which version (empty: it has none), and how many
+    bytes it moves (`None`: none, or any number in a row of an older version)."""
 
     kind: str
     on: str
+    version: str = ""
+    bytes: int | None = None
+
+    def allows(self, wanted: "Act") -> bool:
+        """Whether a yes to this is one to `wanted`."""
+        same = (self.kind, self.on, self.version) == (wanted.kind, wanted.on, wanted.version)
+        return same and (self.bytes is None or (wanted.bytes or 0) <= most(self.bytes))
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,11 +41,16 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[Act, ...]
 
 
+def most(approved: int) -> int:
+    """How many bytes may move where so many were approved."""
+    return approved + max(int(approved * TOLERATED), TOLERATED_BYTES)
+
+
 def acts(step: Step) -> frozenset[Act]:
     """What an approval of this step has to name: nothing for a protective one."""
     if step.protective:
         return frozenset()
-    return frozenset(Act(kind(step), on) for on in step.scope or ("",))
+    return frozenset(Act(kind(step), on, version=step.version, bytes=step.moves.get(on)) for on in step.scope or ("",))
 
 
 def in_force(approvals: Iterable[Approval], capability: str, now: float) -> tuple[Approval, ...]:
@@ -42,9 +60,17 @@ def in_force(approvals: Iterable[Approval], capability: str, now: float) -> tupl
 
 def covers(approvals: Iterable[Approval], step: Step) -> bool:
     """Whether these, taken together, allow the step."""
-    return acts(step) <= {act for one in approvals for act in one.acts}
+    given = [act for one in approvals for act in one.acts]
+    return all(any(one.allows(wanted) for one in given) for wanted in acts(step))
 
 
 def scope(steps: Iterable[Step]) -> tuple[Act, ...]:
     """What a person approves who approves these steps."""
-    return tuple(sorted({act for step in steps for act in acts(step)}))
+    every = {act for step in steps for act in acts(step)}
+    return tuple(sorted(every, key=lambda act: (act.kind, act.on, act.version, act.bytes or 0)))
+
+
+def moved(step: Step) -> str:
+    """What of a step's scope its sentence does not say, for whoever is to approve it: the bytes that it moves."""
+    known = [act.bytes for act in acts(step) if act.bytes is not None]
+    return f" ({sum(known) / 1e6:,.0f} MB)" if known else ""

@@ -18,7 +18,7 @@ from vagus.errors import Conflict, Malformed, VagusError
 from vagus.events import Ignored
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.ports import Executions, GroupFactsRead, GroupsWrite, Table
-from vagus.procedure import intake, keeper, loop, rows, safety
+from vagus.procedure import consent, intake, keeper, loop, safety
 from vagus.procedure.loop import Call
 from vagus.procedure.records import Book, Record, iso
 from vagus.procedure.room import Reads, Room, Writes
@@ -65,7 +65,7 @@ def look(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObjec
     call = _read(event, Call)
     logger.set_correlation_id(call.execution)
     room, spec = _room(capability), _spec(clusters, call.cluster)
-    seen, now = rows.read(parts.table(), call.cluster), time.time()
+    seen, now = consent.rows_for(room, spec, parts.table()), time.time()
     answer = loop.look(room, parts.reads(), spec, seen, call, now)
     logger.info(answer.plan.message, extra={"reason": answer.plan.reason, "next": answer.next})
     try:

@@ -6,6 +6,7 @@ keep data or give back what is ours) or *disturbing* (held back by stop, pause a
 one that touches nothing but what is ours is done `in_every_mode`. Doing a step twice is harmless.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import msgspec
@@ -48,6 +49,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True
         """What an approval of this step has to name: each node, instance or group that it touches."""
         return tuple(self.subject.split(",")) if self.subject else ()
 
+    @property
+    def version(self) -> str:
+        """The version that it leads to, where there is one: an approval of one version is none of another."""
+        return ""
+
+    @property
+    def moves(self) -> Mapping[str, int]:
+        """The bytes that it moves, by what it is done to (`scope`): an approval is of no more than these."""
+        return {}
+
 
 # -- cluster settings ------------------------------------------------------------------------------------------------
 
@@ -60,6 +71,7 @@ class ExcludeNodes(Step, frozen=True, kw_only=True):
     intents: tuple[Intent, ...]
     nodes: tuple[str, ...]
     update: SettingsUpdate
+    moves: Mapping[str, int] = {}
 
     @property
     def sentence(self) -> str:

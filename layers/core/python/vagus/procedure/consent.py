@@ -12,6 +12,8 @@ import msgspec
 from vagus import approval
 from vagus.fleet import ClusterSpec
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
+from vagus.ports import Table
+from vagus.procedure import rows
 from vagus.procedure.room import Room
 from vagus.procedure.rows import Head, Rows
 from vagus.reasons import Reason
@@ -21,6 +23,11 @@ ASK_SECONDS = 60
 """The longest time between two looks for an approval; the first are sooner."""
 MOST_SENTENCES = 20
 """How many steps a page tells; `vagus approve` shows all."""
+
+
+def rows_for(room: Room, spec: ClusterSpec, table: Table) -> Rows:
+    """The cluster's rows, with the approvals where the mode asks for them: what `within` and `why_not` go by."""
+    return rows.read(table, spec.name, approvals=room.mode(spec) == "approve")
 
 
 def within(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> Plan:
@@ -41,7 +48,9 @@ def why_not(step: Step, room: Room, spec: ClusterSpec, seen: Rows, now: float) -
     if head.paused:
         return stopped(head)
     approvals = approval.in_force(seen.approvals, room.name, now)
-    return "no approval in force covers it" if mode == "approve" and not approval.covers(approvals, step) else None
+    if mode == "approve" and not approval.covers(approvals, step):
+        return f"no approval in force covers it{approval.moved(step)}"
+    return None
 
 
 def stopped(head: Head) -> str:
@@ -92,7 +101,7 @@ def _if_approved(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: flo
 
 def _asked(steps: tuple[AnyStep, ...]) -> str:
     """What a yes would allow, in sentences: a page has to be enough to decide by."""
-    sentences = [step.sentence for step in steps if not step.protective]
+    sentences = [f"{step.sentence}{approval.moved(step)}" for step in steps if not step.protective]
     more = f"; and {len(sentences) - MOST_SENTENCES} more" if len(sentences) > MOST_SENTENCES else ""
     return "; then ".join(sentences[:MOST_SENTENCES]) + more
 

@@ -143,7 +143,7 @@ def _answer(plan: Plan, seen: Rows, call: Call, now: float) -> Answer:
 
 def act(room: Room, writes: Writes, executions: Executions, book: Book, call: Call, step: AnyStep) -> Outcome:
     """Do one step: refuse if this run is not the current one, renew the lease, check afresh, record, write, record."""
-    seen = rows.read(writes.table, writes.spec.name)
+    seen = consent.rows_for(room, writes.spec, writes.table)
     current = seen.head(room.name)
     if current.generation != call.generation:
         return _refused(call, f"generation {current.generation} is {current.state}")

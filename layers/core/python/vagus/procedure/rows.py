@@ -1,6 +1,7 @@
 """What the state table says of one cluster. Partition `cluster#<name>`; a row each for what must agree with itself.
 
-What was planned lies beside, in `plan#<name>`: nothing is decided by it.
+Two kinds of rows lie beside, for IAM tells partitions from one another, but not rows. What was planned, in
+`plan#<name>`: nothing is decided by it. What people approved, in `approval#<name>`: no function may write it.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from vagus.ports import Put, Row, Table
 
 CLOSED_ROW_DAYS = 90
 """How long a closed intent stays, so that a late copy of its event opens nothing. TTL is on closed rows only."""
+OLD_APPROVALS_UNTIL = 1_798_761_600.0
+"""2027-01-01. Approvals lay among the cluster's rows once, where apply could have written one: of those that lie there,
+none is in force later than this."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +107,16 @@ def plan_partition(cluster: str) -> str:
     return f"plan#{cluster}"
 
 
-def read(table: Table, cluster: str) -> Rows:
-    """All rows of a cluster, consistently. Raises `Malformed` for a row that this version can't read."""
+def approval_partition(cluster: str) -> str:
+    """The partition of a cluster's approvals: people may put rows there, functions only read them."""
+    return f"approval#{cluster}"
+
+
+def read(table: Table, cluster: str, *, approvals: bool = False) -> Rows:
+    """All rows of a cluster, consistently. Raises `Malformed` for a row that this version can't read.
+
+    `approvals`: with what people approved, one more read. Without it nothing counts as approved.
+    """
     rows = table.read(partition(cluster))
     intents = [_decoded(row, Intent) for key, row in rows.items() if key.startswith("intent#")]
     return Rows(
@@ -113,7 +125,7 @@ def read(table: Table, cluster: str) -> Rows:
         intents=tuple(intent for intent in intents if intent.closed is None),
         closed=frozenset(intent.id for intent in intents if intent.closed is not None),
         leases={key.removeprefix("lease#"): _decoded(row, Lease) for key, row in _of(rows, "lease#")},
-        approvals=tuple(_decoded(row, Approval) for _, row in _of(rows, "approval#")),
+        approvals=(*_old_approvals(rows), *_approvals(table, cluster)) if approvals else (),
         identity=_decoded(rows["identity"], Identity).uuid if "identity" in rows else None,
         sizes=_decoded(rows["sizes"], dict[str, int]) if "sizes" in rows else {},
         versions={key: row.version for key, row in rows.items()},
@@ -121,9 +133,18 @@ def read(table: Table, cluster: str) -> Rows:
 
 
 def read_shown(table: Table, cluster: str) -> Rows:
-    """All rows of a cluster and the plans that were noted last: what is shown to a person, never decided on."""
+    """All rows of a cluster, approvals, and the plans that were noted last: what is shown, never decided on."""
     plans = {key.removeprefix("plan#"): row.data for key, row in table.read(plan_partition(cluster)).items()}
-    return msgspec.structs.replace(read(table, cluster), plans=plans)
+    return msgspec.structs.replace(read(table, cluster, approvals=True), plans=plans)
+
+
+def _approvals(table: Table, cluster: str) -> list[Approval]:
+    return [_decoded(row, Approval) for row in table.read(approval_partition(cluster)).values()]
+
+
+def _old_approvals(rows: Mapping[str, Row]) -> list[Approval]:
+    found = [_decoded(row, Approval) for _, row in _of(rows, "approval#")]
+    return [one for one in found if one.expires <= OLD_APPROVALS_UNTIL]
 
 
 def _of(rows: Mapping[str, Row], prefix: str) -> list[tuple[str, Row]]:

@@ -18,8 +18,8 @@ from vagus.fleet import ClusterSpec, Fleet
 from vagus.instances import Group
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.ports import Executions, GroupsRead, SearchRead, Table
+from vagus.procedure import consent, loop, rows
 from vagus.procedure import head as heads
-from vagus.procedure import loop, rows
 from vagus.procedure.records import iso
 from vagus.procedure.room import Reads, Room
 from vagus.procedure.rows import Head, Rows
@@ -115,7 +115,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
             return Swept(cluster=spec.name, capability=room.name, result="failed", message=message)
 
     def _one(self, reads: Reads, spec: ClusterSpec, room: Room, now: float, iso: str) -> Swept:
-        seen = rows.read(self.table, spec.name)
+        seen = consent.rows_for(room, spec, self.table)
         head = seen.head(room.name)
         if head.state == "running":
             return self._held_against_truth(seen, spec, room, head, now, iso)

@@ -85,7 +85,8 @@ def _exclusion(look: Look, admitted: list[Leaver]) -> ExcludeNodes:
     others = [intent for intent in (*look.observed.intents, *look.observed.others) if intent.id not in begun]
     standing = owned.standing(look.cluster, demands(others))
     update = owned.converge(look.cluster, [*standing, *demands(intents)]).update
-    return ExcludeNodes(intents=intents, nodes=tuple(one.id for one in admitted), update=update)
+    moves = {one.id: one.bytes_left for one in admitted}
+    return ExcludeNodes(intents=intents, nodes=tuple(moves), update=update, moves=moves)
 
 
 def _held_back(look: Look) -> bool:
