@@ -113,7 +113,7 @@ def _letting_go(aws: str, groups: Iterable[Group]) -> Iterable[Command]:
 
 
 def _giving_back(spec: ClusterSpec, cluster: Cluster | None) -> Iterable[Command]:
-    if cluster is None or not owned.ours(cluster):
+    if cluster is None or not owned.marked(cluster):
         return
     update = owned.converge(cluster, ()).update
     mine = SettingsUpdate(persistent={**update.persistent, owned.TOKEN: None}, transient=update.transient)

@@ -15,12 +15,30 @@ class ExcludeNode(msgspec.Struct, frozen=True, tag=True):
     node: str
 
 
-Demand = ExcludeNode
+class AllocationPrimaries(msgspec.Struct, frozen=True, tag=True):
+    """Replicas are not allocated (`cluster.routing.allocation.enable: primaries`), while a node is away for minutes."""
 
 
-Kind = Literal["leave", "spot", "rebalance", "retire", "gone"]
-"""Why an instance is of interest. `leave`: a terminate hook waits, or it was retained. `spot`: EC2 takes it back within
-two minutes. `rebalance`: EC2 may take it back. `retire`: EC2 ends it at the deadline. `gone`: it went without us."""
+class BalanceThreshold(msgspec.Struct, frozen=True, tag=True):
+    """The engine's balancer lets counts differ by this much (`balance.threshold`), so that bytes may lead. The highest
+    demand holds."""
+
+    value: float
+
+
+class AwareZones(msgspec.Struct, frozen=True, tag=True):
+    """The zones over which copies are forced to spread (`awareness.force.zone.values`), all of them and no other."""
+
+    values: tuple[str, ...]
+
+
+Demand = ExcludeNode | AllocationPrimaries | BalanceThreshold | AwareZones
+
+
+Kind = Literal["leave", "spot", "rebalance", "retire", "gone", "balance"]
+"""What is wanted, or why an instance is of interest. `leave`: a terminate hook waits, or it was retained. `spot`: EC2
+takes it back within two minutes. `rebalance`: EC2 may take it back. `retire`: EC2 ends it at the deadline. `gone`: it
+went without us. `balance`: bytes lead where shards stand."""
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):

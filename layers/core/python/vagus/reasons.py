@@ -51,7 +51,7 @@ class Reason(StrEnum):
     WRONG_CLUSTER = "WRONG_CLUSTER"
     """Another cluster UUID answers than the one noted: no write is made."""
     REMOVED_BY_HAND = "REMOVED_BY_HAND"
-    """A person removed an exclusion of ours; it is not set again."""
+    """A person removed or changed a setting of ours; it is not set again."""
     NO_ROOM = "NO_ROOM"
     """The nodes that stay can't take what must move below their watermark."""
     QUORUM = "QUORUM"

@@ -13,7 +13,8 @@ from fnmatch import fnmatchcase
 
 from vagus.cluster import Cluster, Node
 from vagus.errors import Denied, Refused, Unreachable
-from vagus.owned import Settings, SettingsUpdate
+from vagus.owned import SettingsUpdate
+from vagus.owned_values import Settings
 from vagus.search.fake_shards import Machine, Rules, Shards
 
 Clock = Callable[[], float]

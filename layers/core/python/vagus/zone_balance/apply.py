@@ -23,7 +23,7 @@ from vagus.steps import (
     Step,
 )
 from vagus.zone_balance import rules
-from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, red, says, signed, waiting_afresh
+from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, red, says, waiting_afresh
 from vagus.zone_balance.looking import demands
 from vagus.zone_balance.placement import started_elsewhere
 from vagus.zone_balance.sizing import settled
@@ -51,7 +51,7 @@ def _exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> None
     """The demand first: if the setting is never written, the next look finds it wanting."""
     opened = [seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, closed=None)) for intent in step.intents]
     writes.table.write(rows.partition(writes.spec.name), *opened)
-    writes.search.update_settings(signed(step.update, token))
+    writes.search.update_settings(owned.signed(step.update, token))
 
 
 def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> str | None:
@@ -78,7 +78,7 @@ def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -
     if closed:
         writes.table.write(rows.partition(writes.spec.name), *closed)
     if step.update:
-        writes.search.update_settings(signed(step.update, token))
+        writes.search.update_settings(owned.signed(step.update, token))
 
 
 def _moved_on(cluster: Cluster, decided: owned.SettingsUpdate, now: owned.SettingsUpdate) -> str | None:

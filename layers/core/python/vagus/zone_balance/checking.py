@@ -29,12 +29,6 @@ def leaving(writes: Writes) -> frozenset[str]:
     return frozenset(one.id for group in groups for one in group.instances if one.leaving)
 
 
-def signed(update: owned.SettingsUpdate, token: int) -> owned.SettingsUpdate:
-    """The lease's token goes with our marks, and goes when they go."""
-    note = str(token) if update.persistent.get(owned.MARK) else None
-    return msgspec.structs.replace(update, persistent={**update.persistent, owned.TOKEN: note})
-
-
 class Fresh(msgspec.Struct, frozen=True):
     """A fresh look at one leaving instance: the cluster as it is, what will be left of it, and the leaver."""
 

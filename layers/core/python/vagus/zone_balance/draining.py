@@ -18,7 +18,7 @@ from vagus.steps import (
 )
 from vagus.zone_balance import rules
 from vagus.zone_balance.farewell import tidying
-from vagus.zone_balance.looking import MOST_INTENTS, Look, blocked, demands, ids, removed_by_hand
+from vagus.zone_balance.looking import MOST_INTENTS, Look, blocked, demands, ids, undone_by_hand
 from vagus.zone_balance.observed import Leaver
 from vagus.zone_balance.placement import started_elsewhere
 from vagus.zone_balance.waiting import awaited
@@ -26,11 +26,11 @@ from vagus.zone_balance.waiting import awaited
 
 def by_hand(look: Look) -> Plan | None:
     """A person took away what we had set: it is theirs to say what follows."""
-    if not (removed := removed_by_hand(look)):
+    if not (undone := undone_by_hand(look)):
         return None
     return Blocked(
         reason=Reason.REMOVED_BY_HAND,
-        message=f"the exclusion of {', '.join(removed)} was removed by hand; set it again by hand to go on",
+        message=f"{undone}; set it again by hand to go on",
         open_deadline=look.observed.deadline(),
     )
 

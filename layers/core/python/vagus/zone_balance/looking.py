@@ -9,7 +9,7 @@ from vagus import owned
 from vagus.allocation import shielded
 from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
-from vagus.intent import ExcludeNode, Intent
+from vagus.intent import Demand, Intent
 from vagus.plan import Blocked, Plan, Progress, Wait
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.rules import Violation
@@ -83,7 +83,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return any(at and self.now - datetime.fromisoformat(at).timestamp() < ANSWERED_SECONDS for at in times)
 
     def over(self, intent: Intent) -> bool:
-        """Its instance no longer leaves: it is gone with its node, or it is back in service."""
+        """Its instance no longer leaves: it is gone with its node, or it is back in service. Of an intent
+        about no instance its own stage, or capability, says when it is over."""
+        if not intent.instance:
+            return False
         found = [one for group in self.observed.groups for one in group.instances if one.id == intent.instance]
         if found:
             return found[0].lifecycle in ("InService", "Standby")
@@ -106,14 +109,14 @@ def looked(observed: Observed, cluster: Cluster, spec: ClusterSpec, now: float) 
     )
 
 
-def demands(intents: Iterable[Intent]) -> list[ExcludeNode]:
+def demands(intents: Iterable[Intent]) -> list[Demand]:
     """Everything that these intents demand."""
     return [demand for intent in intents for demand in intent.demands]
 
 
-def removed_by_hand(look: Look) -> tuple[str, ...]:
-    """Nodes whose exclusion a person took away while it is still wanted."""
-    return owned.converge(look.cluster, demands(look.open())).removed_by_hand
+def undone_by_hand(look: Look) -> str:
+    """What a person did to settings of ours that are still wanted, for a person; empty if nothing."""
+    return owned.converge(look.cluster, demands(look.open())).by_hand
 
 
 def ids(many: Iterable[Leaver]) -> str:

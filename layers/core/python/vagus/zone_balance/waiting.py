@@ -145,7 +145,7 @@ def _first_violation(look: Look) -> Violation | None:
 
 def going(look: Look) -> Plan | None:
     """Let go, and not away yet; that takes minutes, so that much longer is told."""
-    names = ", ".join(sorted(intent.instance for intent in look.observed.intents))
+    names = ", ".join(sorted(intent.instance for intent in look.observed.intents if intent.instance))
     if not names:
         return None
     progress = advanced(look.observed.progress, f"{Reason.INSTANCE_GOING} {names}", look.now)
