@@ -49,14 +49,15 @@ class GroupShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CapabilityShown(msgspec.Struct, frozen=True, kw_only=True):
-    """A capability on a cluster: its head row, and the plan that was noted last. `paused`: by whom, since when and why;
-    `approvals`: those in force, in a sentence each."""
+    """A capability on a cluster: its head row, and the plan that was noted last. `link`: its run in the console;
+    `paused`: by whom, since when and why; `approvals`: those in force, in a sentence each."""
 
     name: str
     mode: str
     state: str
     since: str
     execution: str
+    link: str
     paused_by: str
     paused: str
     approvals: tuple[str, ...]
@@ -123,7 +124,7 @@ def observed(world: World, spec: ClusterSpec) -> ClusterShown:
         groups=tuple(_group(spec, group) for group in sorted(groups, key=lambda group: group.name)),
         safety=safety,
         intents=tuple(sorted(intent.id for intent in seen.intents)),
-        capabilities=tuple(_capability(spec, seen, room, world.now()) for room in ROOMS.values()),
+        capabilities=tuple(_capability(world, spec, seen, room) for room in ROOMS.values()),
     )
 
 
@@ -158,8 +159,16 @@ def _group(spec: ClusterSpec, group: Group) -> GroupShown:
     )
 
 
-def _capability(spec: ClusterSpec, seen: Rows, room: Room, now: float) -> CapabilityShown:
-    head = seen.head(room.name)
+def _link(world: World, spec: ClusterSpec, room: Room, execution: str) -> str:
+    """Where its run is seen; empty without one, or where nobody says whose account this is."""
+    try:
+        return world.executions(spec)[room.name].console(execution) if execution else ""
+    except VagusError:
+        return ""
+
+
+def _capability(world: World, spec: ClusterSpec, seen: Rows, room: Room) -> CapabilityShown:
+    head, now = seen.head(room.name), world.now()
     noted = seen.plans.get(room.name, {})
     return CapabilityShown(
         name=room.name,
@@ -167,6 +176,7 @@ def _capability(spec: ClusterSpec, seen: Rows, room: Room, now: float) -> Capabi
         state="paused" if head.paused else head.state,
         since=head.since,
         execution=head.execution,
+        link=_link(world, spec, room, head.execution),
         paused_by=head.paused_by,
         paused=consent.stopped(head) if head.paused else "",
         approvals=tuple(_approval(one) for one in approval.in_force(seen.approvals, room.name, now)),
@@ -266,6 +276,7 @@ def _capability_text(one: CapabilityShown) -> Text:
     text = Text.assemble((one.name, "bold"), f" (mode {one.mode})  ", (one.state, COLOURS[one.state]))
     if one.state == "running":
         text.append(f"  {one.execution} since {one.since}")
+        text.append(f"\n  {one.link}" if one.link else "", style="dim")
     if one.paused:
         text.append(f"  {one.paused}", style="red")
     for sentence in one.approvals:

@@ -120,7 +120,8 @@ def _tell(publish: str, topic: str) -> State:
         "Arguments": {
             "TopicArn": topic,
             "Subject": "{% $answer.subject %}",
-            "Message": "{% $string($answer.plan, true) %}",
+            # a function of before the last deploy says no text
+            "Message": "{% $answer.text ? $answer.text : $string($answer.plan, true) %}",
         },
         "Assign": told,
         "Output": "{% $states.input %}",

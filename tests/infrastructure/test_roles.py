@@ -176,3 +176,14 @@ def test_a_node_reads_its_own_parameters_and_asks_for_its_own_certificate(templa
     }
     assert text(statements["CertificateRequests"]["Resource"]).endswith("/requests/*")
     assert text(statements["CertificateAnswers"]["Resource"]).endswith("/certificates/*")
+
+
+def test_no_function_may_write_an_approval(templates: Templates) -> None:
+    named = {str(one.properties.get("FunctionName", "")) for one in templates.resources("Lambda::Function")}
+    ours = {name for name in named if name.startswith("vagus-prod-")}
+    assert len(ours) > 4
+    for function in ours:
+        for one in templates.statements_of(function):
+            if set(listed(one["Action"])) & {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:*"}:
+                partitions = one["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                assert not [key for key in partitions if key.startswith(("approval", "*"))], function

@@ -48,7 +48,12 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def machine(client: Client) -> Iterator[str]:
+def topic(client: Client) -> str:
+    return str(client("sns").create_topic(Name="scripted")["TopicArn"])
+
+
+@pytest.fixture(scope="module")
+def machine(client: Client, topic: str) -> Iterator[str]:
     """The definition with the scripted functions and a real topic in place of ours."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -63,7 +68,6 @@ def machine(client: Client) -> Iterator[str]:
         )["FunctionArn"]
         for name in ("decide", "apply")
     }
-    topic = client("sns").create_topic(Name="scripted")["TopicArn"]
     made = definition("scripted", KINDS, decide=arns["decide"], apply=arns["apply"], topic=topic)
     yield client("stepfunctions").create_state_machine(name="scripted", definition=json.dumps(made), roleArn=ROLE)[
         "stateMachineArn"
@@ -159,3 +163,23 @@ def test_a_step_that_fails_is_counted_by_its_class_and_never_retried(client: Cli
 def test_blocked_says_reason_and_message(client: Client, machine: str) -> None:
     ended, _, _ = run(client, machine, BLOCKED)
     assert (ended["error"], ended["cause"]) == ("WHY", "because")
+
+
+def test_a_page_is_the_looks_own_text_and_the_plan_where_an_older_function_says_none(
+    client: Client, machine: str, topic: str
+) -> None:
+    queue = client("sqs").create_queue(QueueName="pages")["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    told = {"next": "Wait", "page": True}
+    run(client, machine, told | {"text": "look here"}, told, DONE)
+    said: list[str] = []
+
+    def both() -> bool:
+        for one in client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            said.append(json.loads(one["Body"])["Message"])
+        return len(said) == 2
+
+    until(both, 60, "both pages came")
+    assert "look here" in said
+    assert [json.loads(one)["message"] for one in said if one != "look here"] == ["because"]

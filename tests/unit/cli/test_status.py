@@ -42,6 +42,7 @@ def test_what_leaves_and_what_runs(scene: Scene) -> None:
     said = scene.run("status", "demo").stdout
     assert f"{leaver} Terminating:Wait" in said
     assert "demo-zone_balance-7 since 2026-03-02T11:59:00Z" in said
+    assert "https://console.invalid/executions/demo-zone_balance-7" in said
     assert "SHARDS_MOVING: 12 bytes left" in said
 
 

@@ -47,7 +47,8 @@ TOLD: dict[str, tuple[list[Plan], list[int]]] = {
     "every four hours while an instance waits, blocked": ([FULL] * DAY, list(range(0, DAY, FOUR_HOURS))),
     "every four hours while an instance waits, stalled": ([STALLED] * DAY, list(range(0, DAY, FOUR_HOURS))),
     "once where no instance waits": ([ANOTHER] * DAY, [0]),
-    "asked once for each step": ([*[_asks("i-1")] * DAY, *[_asks("i-2")] * 2], [0, DAY]),
+    "asked once for each step": ([*[_asks("i-1")] * 30, *[_asks("i-2")] * 2], [0, 30]),
+    "asked again every four hours": ([_asks("i-1")] * DAY, list(range(0, DAY, FOUR_HOURS))),
     "never of what goes well": ([MOVING, DONE], []),
 }
 
@@ -67,6 +68,20 @@ def test_a_call_of_an_older_version_lists_reasons_that_were_told_already() -> No
     page, paged = pages.told(STALLED, pages.read(old.paged, NOW), NOW)
     assert not page
     assert paged == {"STALLED": Told(NOW, NOW)}
+
+
+def test_a_page_says_why_what_comes_and_where_to_see_it() -> None:
+    said = pages.text(_asks("i-1"), "claims zone_balance (mode approve)", "https://console.invalid/7")
+    assert said.splitlines()[0] == "claims zone_balance (mode approve): Ask APPROVAL_NEEDED"
+    assert "- exclude i-1 from allocation" in said
+    assert said.endswith("Execution: https://console.invalid/7")
+    bare = pages.text(FULL, "claims zone_balance (mode act)", "https://console.invalid/7")
+    assert "foreseen" not in bare
+
+
+def test_a_page_of_many_steps_says_how_many_it_left_out() -> None:
+    many = msgspec.structs.replace(_asks("i-1"), foreseen=tuple(_asks(f"i-{n}").steps[0] for n in range(30)))
+    assert "and 11 more" in pages.text(many, "claims", "https://console.invalid/7")
 
 
 def test_what_was_told_travels_as_json() -> None:

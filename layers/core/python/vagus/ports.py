@@ -113,6 +113,10 @@ class Executions(Protocol):
 
     def status(self, name: str) -> Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]: ...
 
+    def console(self, name: str) -> str:
+        """Where a person sees the execution of that name in a browser."""
+        ...
+
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One row: `version` grows with each write; `data` is plain JSON."""

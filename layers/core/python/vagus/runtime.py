@@ -66,7 +66,8 @@ def look(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObjec
     logger.set_correlation_id(call.execution)
     room, spec = _room(capability), _spec(clusters, call.cluster)
     seen, now = consent.rows_for(room, spec, parts.table()), time.time()
-    answer = loop.look(room, parts.reads(), spec, seen, call, now)
+    link = parts.executions()[capability].console(call.execution)
+    answer = loop.look(room, parts.reads(), spec, seen, call, now, link)
     logger.info(answer.plan.message, extra={"reason": answer.plan.reason, "next": answer.next})
     try:
         loop.note_plan(parts.table(), seen, capability, answer.plan, iso(now))

@@ -11,6 +11,9 @@ from vagus.errors import Refused
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]
 
+CONSOLES = {"aws": "aws.amazon.com", "aws-us-gov": "amazonaws-us-gov.com", "aws-cn": "amazonaws.cn"}
+"""The console's domain by partition."""
+
 
 class Machine:
     """One state machine, by its ARN."""
@@ -35,7 +38,7 @@ class Machine:
 
     def status(self, name: str) -> Status:
         """How the execution of that name stands; `MISSING` if there never was one, or not for 90 days."""
-        arn = f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"
+        arn = self._execution(name)
         try:
             found = read("states", lambda: self._clients.states.describe_execution(executionArn=arn))
         except Refused as error:
@@ -44,3 +47,12 @@ class Machine:
             raise
         # a redrive that is about to begin is a run to be waited for
         return "RUNNING" if found["status"] == "PENDING_REDRIVE" else found["status"]
+
+    def console(self, name: str) -> str:
+        """The execution's page in the console of its partition and Region."""
+        _, partition, _, region, *_ = self._arn.split(":")
+        host = f"{region}.console.{CONSOLES.get(partition, CONSOLES['aws'])}"
+        return f"https://{host}/states/home?region={region}#/v2/executions/details/{self._execution(name)}"
+
+    def _execution(self, name: str) -> str:
+        return f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"

@@ -75,6 +75,10 @@ class FakeExecutions:
             return "MISSING"
         return self._ends.get(name, "RUNNING")
 
+    def console(self, name: str) -> str:
+        """A page that nobody serves."""
+        return f"https://console.invalid/executions/{name}"
+
     def end(self, name: str, status: Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]) -> None:
         """The execution ended that way; an end is final."""
         self._ends.setdefault(name, status)

@@ -49,7 +49,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look tells the state machine. `next` names the state to go to: a step's kind, `Wait` or `EndRun`."""
+    """What a look tells the state machine. `next` names the state to go to: a step's kind, `Wait` or `EndRun`.
+
+    `text` is what a page says.
+    """
 
     next: str
     plan: Plan
@@ -59,6 +62,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     step: AnyStep | None
     call: Call
     ends: Literal["", "Done", "Blocked"] = ""
+    text: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,10 +81,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 # -- look ------------------------------------------------------------------------------------------------------------
 
 
-def look(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Answer:
-    """One look and its decision, as the state machine wants it."""
+def look(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, now: float, link: str = "") -> Answer:
+    """One look and its decision, as the state machine wants it. `link`: where a person sees the execution."""
     plan = _of_the_frame(room, spec, seen, call, now) or plan_for(room, reads, spec, seen, call.progress, now)
-    return _answer(plan, seen, call, now)
+    answer = _answer(plan, seen, call, now)
+    about = f"{spec.name} {room.name} (mode {room.mode(spec)})"
+    return msgspec.structs.replace(answer, text=pages.text(plan, about, link)) if answer.page else answer
 
 
 def plan_for(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Plan:

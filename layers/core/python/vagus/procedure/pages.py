@@ -7,13 +7,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from vagus.plan import Ask, Blocked, Plan, Wait, pages
+from vagus.plan import Ask, Blocked, Plan, Steps, Wait, pages
 from vagus.steps import kind
 
 FORGOTTEN_SECONDS = 600.0
 """A reason that no look has shown for so long is over: when it comes back, it is news."""
 AGAIN_SECONDS = 4 * 3600.0
 """A page may be lost or forgotten, and a hook is outlived for 48 hours at most."""
+
+MOST_STEPS = 20
+"""How many steps a page tells; `vagus plan` shows all."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -42,8 +45,18 @@ def told(plan: Plan, paged: Paged, now: float) -> tuple[bool, Paged]:
     return page, {**standing, key: Told(now if before is None or page else before.at, now)}
 
 
+def text(plan: Plan, about: str, link: str) -> str:
+    """What a page says: why, what would be done, and where to see it. `about` names cluster, capability and mode."""
+    coming = (*plan.steps, *plan.foreseen) if isinstance(plan, Steps | Ask) else plan.foreseen
+    lines = [f"{about}: {type(plan).__name__} {plan.reason}", "", plan.message]
+    if coming:
+        more = f"and {len(coming) - MOST_STEPS} more" if len(coming) > MOST_STEPS else ""
+        lines += ["", "Next, or foreseen:", *(f"- {step.sentence}" for step in coming[:MOST_STEPS]), more]
+    return "\n".join([*lines, "", f"Execution: {link}"])
+
+
 def _keeps_waiting(plan: Plan) -> bool:
-    return (isinstance(plan, Wait) and plan.page) or (isinstance(plan, Blocked) and plan.open_deadline)
+    return isinstance(plan, Ask | Wait) or (isinstance(plan, Blocked) and plan.open_deadline)
 
 
 def _known_as(plan: Plan) -> str:
