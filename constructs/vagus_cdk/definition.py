@@ -45,7 +45,7 @@ def definition(
     invoke = f"arn:{partition}:states:::lambda:invoke"
     steps = [one for one in kinds if one not in (EndRun, HandOver)]
     states = {
-        "Read the call": {"Type": "Pass", "Assign": {"call": "{% $states.input %}"}, "Next": LOOK},
+        "Read the call": {"Type": "Pass", "Assign": {"call": _call(kinds)}, "Next": LOOK},
         LOOK: _look(invoke, decide),
         CHOOSE: _choose(kinds),
         TELL: _tell(f"arn:{partition}:states:::sns:publish", topic),
@@ -73,6 +73,12 @@ def definition(
         "TimeoutSeconds": TIMEOUT_SECONDS,
         "States": states,
     }
+
+
+def _call(kinds: Sequence[type[Step]]) -> str:
+    """The input, and the kinds that this definition has states for: code that is deployed later knows more."""
+    known = ", ".join(f"'{kind(one)}'" for one in kinds)
+    return f"{{% $merge([$states.input, {{'kinds': [{known}]}}]) %}}"
 
 
 def _look(invoke: str, decide: str) -> State:

@@ -85,3 +85,9 @@ class Twin(Step, frozen=True, kw_only=True):
 def test_two_kinds_with_one_title_are_refused() -> None:
     with pytest.raises(ValueError, match="one title"):
         definition("x", (ExcludeNodes, Twin, EndRun, HandOver), decide="d", apply="a", topic="t")
+
+
+@pytest.mark.parametrize("capability", ROOMS)
+def test_each_look_is_told_which_kinds_this_definition_has_states_for(capability: str) -> None:
+    said = made(capability)["States"]["Read the call"]["Assign"]["call"]
+    assert all(f"'{kind(one)}'" in said for one in ROOMS[capability].kinds)

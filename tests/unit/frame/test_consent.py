@@ -4,13 +4,14 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, put, seen
+from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, intent, put, seen
 from tests.unit.frame.test_loop import Bench
 from tests.unit.simulation.declared import spec
 
 from vagus import approval
 from vagus.approval import Act, Approval
 from vagus.aws.fake import FakeTable
+from vagus.intent import ExcludeNode
 from vagus.owned import SettingsUpdate
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.policy import Mode
@@ -104,6 +105,7 @@ SHUT = Blocked(reason=Reason.WRONG_CLUSTER, message="another")
 DONE = Done(reason=Reason.NOTHING_LEAVES, message="x")
 STOPPED = Head(state="running", paused_by="ada", paused_at=ISO, paused_why="an audit")
 ALLOWED = Rows(cluster=CLUSTER, approvals=(_approval(FIRST, SECOND),))
+HALF_WAY = Rows(cluster=CLUSTER, intents=(msgspec.structs.replace(intent("i-1"), demands=(ExcludeNode(node="i-1"),)),))
 
 LET: dict[str, tuple[Plan, Mode, Rows, type[Plan], str]] = {
     "observe shows": (_steps(EXCLUDE), "observe", ALLOWED, Done, "mode observe: because"),
@@ -114,6 +116,21 @@ LET: dict[str, tuple[Plan, Mode, Rows, type[Plan], str]] = {
     "observe tells of no block while none does": (SHUT, "observe", ALLOWED, Done, "mode observe: another"),
     "observe tells of a wait that a person should know of": (STALLED, "observe", ALLOWED, Wait, "mode observe: why"),
     "observe tells of no other wait": (WAIT, "observe", ALLOWED, Done, "mode observe: 12 bytes"),
+    "observe, with something of ours set, tells what stays": (
+        WAIT,
+        "observe",
+        HALF_WAY,
+        Blocked,
+        "mode observe: SHARDS_MOVING, and nothing more is done about it; what Vagus had set for leave-i-1 stays set",
+    ),
+    "and so it does where a step is held back": (
+        _steps(LET_GO),
+        "observe",
+        HALF_WAY,
+        Blocked,
+        "`vagus takeover claims`",
+    ),
+    "and gives back what is over": (_steps(TIDY), "observe", HALF_WAY, Steps, "because"),
     "act acts": (_steps(EXCLUDE), "act", Rows(cluster=CLUSTER), Steps, "because"),
     "approve asks": (_steps(EXCLUDE), "approve", Rows(cluster=CLUSTER), Ask, "`vagus approve claims`"),
     "approve goes on inside what was approved": (_steps(EXCLUDE), "approve", ALLOWED, Steps, "because"),

@@ -10,7 +10,7 @@ from tests.unit.frame.parts import CLUSTER, ISO, NOW, head, intent, put, seen
 from tests.unit.zone_balance.building import spec
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
-from vagus.errors import Conflict, Malformed, Unreachable
+from vagus.errors import Conflict, Denied, Malformed, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.policy import Mode
@@ -44,6 +44,7 @@ class Bench:
         self.mode = mode
         self.table, self.records, self.executions = FakeTable(), FakeTable(), FakeExecutions()
         self.refuses: str | None = None
+        self.decides: Callable[[], Plan] = lambda: self.plan
         self.does: Callable[[], None] = lambda: None
         self.done: list[int] = []
         put(self.table, head__zone_balance=RUNS)
@@ -58,7 +59,7 @@ class Bench:
             concern="topology",
             kinds=(NoteIdentity, *FRAME),
             observe=lambda *_: None,
-            decide=lambda *_: self.plan,
+            decide=lambda *_: self.decides(),
             handlers={one: Handler(lambda *_: self.refuses, do) for one in (NoteIdentity, ExcludeNodes)},
             mode=lambda _: self.mode,
             failures_in_a_row=lambda declared: declared.zone_balance.failures_in_a_row,
@@ -393,3 +394,42 @@ def test_every_step_of_a_plan_is_recorded_by_its_own_words() -> None:
     assert (intended.step, intended.subject, intended.sentence) == (kind(STEP), "uuid-1", STEP.sentence)
     assert intended.detail == {"kind": "NoteIdentity", "uuid": "uuid-1"}
     assert intended.execution == "claims-zone_balance-1"
+
+
+KNOWS = ("PutSettingsRight", "HandOver", "EndRun")
+
+
+def test_a_step_that_the_running_definition_has_no_state_for_is_handed_over_first() -> None:
+    bench = Bench()
+    answer = bench.look(msgspec.structs.replace(CALL, rounds=7, kinds=KNOWS))
+    assert (answer.next, answer.step) == ("HandOver", HandOver())
+    assert answer.plan.foreseen == (STEP,), "what it is handed over for is shown"
+    assert bench.look(msgspec.structs.replace(CALL, rounds=7, kinds=(*KNOWS, "NoteIdentity"))).next == "NoteIdentity"
+    assert bench.look(msgspec.structs.replace(CALL, rounds=7)).next == "NoteIdentity", "an older one does not say"
+
+
+def test_a_fresh_execution_of_an_old_definition_waits_for_the_deploy_and_then_hands_over() -> None:
+    bench = Bench()
+    first = bench.look(msgspec.structs.replace(CALL, kinds=KNOWS))
+    assert (first.next, first.seconds, first.page) == ("Wait", loop.DEPLOY_SECONDS, False)
+    assert "no state for" in first.plan.message
+    assert bench.look(first.call).next == "HandOver"
+
+
+def test_kinds_are_not_handed_over_but_told_by_each_definition() -> None:
+    bench = Bench()
+    call = msgspec.structs.replace(CALL, rounds=7, kinds=KNOWS)
+    bench.act(HandOver(), call)
+    assert "kinds" not in bench.executions.started["claims-zone_balance-2"]
+
+
+def test_a_right_that_the_look_lacks_blocks_and_names_the_action() -> None:
+    bench = Bench()
+
+    def denied() -> Plan:
+        raise Denied("autoscaling:DescribeAutoScalingGroups", "not authorized")
+
+    bench.decides = denied
+    answer = bench.look()
+    assert (answer.plan.reason, answer.next, answer.page) == (Reason.DENIED, "Wait", True)
+    assert "autoscaling:DescribeAutoScalingGroups" in answer.plan.message

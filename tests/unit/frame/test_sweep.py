@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from tests.unit.frame.parts import NOW, intent, put, seen
+from tests.unit.simulation.declared import spec
 from tests.unit.simulation.ports import Meter, wired
 from tests.unit.simulation.scenarios import FIRST
 from tests.unit.simulation.world import World
@@ -11,6 +12,9 @@ from vagus.errors import Unreachable
 from vagus.fleet import ClusterSpec
 from vagus.intent import ExcludeNode
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
+from vagus.policy import Mode
+from vagus.ports import Put
+from vagus.procedure import rows
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Head
 from vagus.procedure.sweep import BACK_OFF, Sweep, Swept, after_end, wants_run
@@ -235,3 +239,20 @@ def test_an_intent_of_another_capability_is_nobody_elses() -> None:
     assert _swept(world).result == "idle"
     assert seen(world.table).intents_of("zone_balance") == ()
     assert seen(world.table).intents_of("other") == (foreign,)
+
+
+def test_a_cluster_whose_file_was_deleted_is_told_by_the_groups_that_still_stand() -> None:
+    world = World().known()
+    world.groups.create("old-data-eu-west-1a", cluster="old", zone="eu-west-1a", desired=0)
+    swept = _sweep(world).run(world.clock.now, world.iso())
+    assert [(one.cluster, one.result) for one in swept] == [("claims", swept[0].result), ("old", "undeclared")]
+    assert "old-data-eu-west-1a stand in this cell: only the keeper minds them" in swept[1].message
+
+
+@pytest.mark.parametrize(("mode", "quiet"), [("observe", True), ("approve", False), ("act", False)])
+def test_sizes_that_nobody_gives_keep_no_observed_cluster_from_being_quiet(mode: Mode, quiet: bool) -> None:
+    world = World(spec=spec(mode=mode))
+    seen_uuid = Put(key="identity", data={"uuid": world.engine.uuid}, expected=0)
+    world.table.write(rows.partition(world.spec.name), seen_uuid)
+    results = [_sweep(world).run(NOW + 60 * minute, "x")[0].result for minute in range(5)]
+    assert (results.count("quiet") == 4) is quiet

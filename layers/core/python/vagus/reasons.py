@@ -43,7 +43,7 @@ class Reason(StrEnum):
     NOTHING_LEAVES = "NOTHING_LEAVES"
     """No instance leaves and nothing of ours is left behind."""
     OBSERVING = "OBSERVING"
-    """The mode is `observe`: shown, not done."""
+    """The mode is `observe`: shown, not done. A page tells of it once where something that Vagus had set stays set."""
 
     # blocked: a person is needed
     CANNOT_SEE_ALL = "CANNOT_SEE_ALL"
@@ -69,4 +69,4 @@ class Reason(StrEnum):
     PAUSED = "PAUSED"
     """A person stopped this capability."""
     HANDED_OVER = "HANDED_OVER"
-    """The execution's history grows long: a new one takes over."""
+    """A new execution takes over: this one's history grows long, or its definition has no state for the next step."""

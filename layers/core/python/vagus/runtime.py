@@ -142,16 +142,20 @@ def sweep(parts: Parts = wiring) -> JsonObject:
     )
     swept = every.run(now, iso(now))
     for one in swept:
-        (logger.error if one.result == "failed" else logger.info)("swept", extra={"found": _plain(one)})
+        (logger.error if one.result in AMISS else logger.info)("swept", extra={"found": _plain(one)})
     for found in safety.examine(parts.group_facts(), parts.table(), fleet.deployed(), now, iso(now)):
         _tell(found, now)
-    if failed := [f"{one.cluster}: {one.message}" for one in swept if one.result == "failed"]:
+    if failed := [f"{one.cluster}: {one.message}" for one in swept if one.result in AMISS]:
         raise SweepFailed("; ".join(failed))
     return {"swept": [_plain(one) for one in swept]}
 
 
+AMISS = ("failed", "undeclared")
+"""Results of a sweep that a person has to know of."""
+
+
 class SweepFailed(VagusError):
-    """Some cluster could not be swept: the function's error is what its alarm counts."""
+    """Some cluster could not be swept, or is not declared any more: the function's error is what its alarm counts."""
 
 
 def _tell(found: safety.Examined, now: float) -> None:

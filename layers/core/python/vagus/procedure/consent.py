@@ -33,7 +33,7 @@ def rows_for(room: Room, spec: ClusterSpec, table: Table) -> Rows:
 def within(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> Plan:
     """The plan, as far as people let it. `now`: epoch seconds."""
     if room.mode(spec) == "observe":
-        return in_observe(plan)
+        return in_observe(plan, spec, seen)
     plan = _unless_stopped(plan, seen.head(room.name))
     return _if_approved(plan, room, spec, seen, now) if room.mode(spec) == "approve" else plan
 
@@ -60,12 +60,15 @@ def stopped(head: Head) -> str:
     return f"stopped by {head.paused_by or 'a person'}{since}{why}"
 
 
-def in_observe(plan: Plan) -> Plan:
+def in_observe(plan: Plan, spec: ClusterSpec, seen: Rows) -> Plan:
     """What is left of a plan in mode `observe`: no step that touches what is not ours, and no silence on who waits.
 
     A node that finds no identity noted believes that its cluster has yet to form, so that one is noted in every mode.
+    What was set before the mode became `observe` stays, and a person is told so once.
     """
-    message = f"mode observe: {plan.message}"
+    left = ", ".join(sorted(intent.id for intent in seen.intents if intent.demands))
+    stays = f"; what Vagus had set for {left} stays set" if left else ""
+    message = f"mode observe: {plan.message}{stays}"
     match plan:
         case Done():
             return plan
@@ -73,6 +76,12 @@ def in_observe(plan: Plan) -> Plan:
             return plan
         case Wait(page=True) | Blocked(open_deadline=True):
             return msgspec.structs.replace(plan, message=message)
+    if left:  # no number that changes from look to look: it is told once
+        words = (
+            f"mode observe: {plan.reason}, and nothing more is done about it{stays}, and whoever waits is kept waiting"
+        )
+        ways = f"set the mode to act or approve again, or `vagus takeover {spec.name}`"
+        return Blocked(reason=Reason.OBSERVING, message=f"{words}: {ways}", foreseen=_foreseen(plan))
     return Done(reason=Reason.OBSERVING, message=message, foreseen=_foreseen(plan))
 
 

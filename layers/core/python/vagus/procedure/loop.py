@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from vagus.errors import Malformed
+from vagus.errors import Denied, Malformed
 from vagus.fleet import ClusterSpec
 from vagus.plan import Ask, Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.ports import Executions, Put, Table
@@ -21,6 +21,9 @@ from vagus.steps import AnyStep, EndRun, HandOver, kind
 
 ROUNDS = 1500
 """Looks per execution: each costs up to 16 history events, of which an execution may have 25,000."""
+DEPLOY_SECONDS = 30
+"""How long an execution that was just started waits before it hands over to one that knows more kinds: code is deployed
+before the definition that goes with it."""
 BLOCKED_SECONDS = 60
 """How often a blocked run with an open deadline looks again."""
 
@@ -29,7 +32,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What the state machine carries from look to look.
 
     `failures`: applies that failed in a row; `error` the last one's name and cause. `paged`: what a person was
-    told of in this run, and when (an empty list in a fresh call; reasons alone in those of older versions).
+    told of in this run, and when (an empty list in a fresh call; reasons alone in those of older versions). `kinds`:
+    of step that the running definition has a state for (empty: one of an older version, which doesn't say).
     """
 
     cluster: str
@@ -41,6 +45,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     paged: Mapping[str, Told] | tuple[str, ...] = {}
     progress: Progress | None = None
     round_limit: int = ROUNDS
+    kinds: tuple[str, ...] = ()
 
     @property
     def execution(self) -> str:
@@ -83,10 +88,24 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def look(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, now: float, link: str = "") -> Answer:
     """One look and its decision, as the state machine wants it. `link`: where a person sees the execution."""
-    plan = _of_the_frame(room, spec, seen, call, now) or plan_for(room, reads, spec, seen, call.progress, now)
+    plan = _of_the_frame(room, spec, seen, call, now) or _looked(room, reads, spec, seen, call, now)
     answer = _answer(plan, seen, call, now)
     about = f"{spec.name} {room.name} (mode {room.mode(spec)})"
     return msgspec.structs.replace(answer, text=pages.text(plan, about, link)) if answer.page else answer
+
+
+def _looked(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Plan:
+    """The room's plan, as far as this execution's definition goes. A right that the look itself lacks is told."""
+    try:
+        plan = plan_for(room, reads, spec, seen, call.progress, now)
+    except Denied as error:
+        return Blocked(reason=Reason.DENIED, message=str(error)[:500], open_deadline=True)
+    if not isinstance(plan, Steps) or not call.kinds or kind(plan.steps[0]) in call.kinds:
+        return plan
+    message = f"this execution has no state for {plan.steps[0].sentence!r}: one of a newer definition has"
+    if call.rounds == 0:
+        return Wait(seconds=DEPLOY_SECONDS, reason=Reason.HANDED_OVER, message=f"{message}; a deploy is under way")
+    return Steps(steps=(HandOver(),), reason=Reason.HANDED_OVER, message=message, foreseen=plan.steps)
 
 
 def plan_for(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Plan:

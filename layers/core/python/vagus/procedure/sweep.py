@@ -34,7 +34,7 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
 
     cluster: str
     capability: str
-    result: Literal["quiet", "idle", "started", "running", "paused", "failed"]
+    result: Literal["quiet", "idle", "started", "running", "paused", "failed", "undeclared"]
     message: str = ""
 
 
@@ -87,8 +87,10 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
 
     def run(self, now: float, iso: str) -> list[Swept]:
         """Every cluster and capability; a failure with one of them never keeps another from being looked at."""
-        reads = msgspec.structs.replace(self.reads, groups=DescribedOnce(self.reads.groups))
-        return [found for spec in self._turn(now) for found in self._every_room(reads, spec, now, iso)]
+        groups = DescribedOnce(self.reads.groups)
+        reads = msgspec.structs.replace(self.reads, groups=groups)
+        found = [found for spec in self._turn(now) for found in self._every_room(reads, spec, now, iso)]
+        return [*found, *undeclared(groups.describe(), self.fleet)]
 
     def _every_room(self, reads: Reads, spec: ClusterSpec, now: float, iso: str) -> list[Swept]:
         looked: list[LookedOnce] = []
@@ -119,7 +121,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
         head = seen.head(room.name)
         if head.state == "running":
             return self._held_against_truth(seen, spec, room, head, now, iso)
-        if _quiet(reads, spec, seen, now):
+        if _quiet(reads, spec, room, seen, now):
             return Swept(cluster=spec.name, capability=room.name, result="quiet")
         plan = loop.plan_for(room, reads, spec, seen, None, now)
         note_plan(self.table, seen, room.name, plan, iso)
@@ -144,6 +146,26 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
         self.table.write(rows.partition(spec.name), seen.put(f"head#{room.name}", settled))
         result: Literal["paused", "failed"] = "paused" if settled.state == "paused" else "failed"
         return Swept(cluster=spec.name, capability=room.name, result=result, message=settled.message)
+
+
+def undeclared(groups: Sequence[Group], fleet: Fleet) -> list[Swept]:
+    """Clusters whose groups bear this cell's tag while no fleet file declares them: a file that was deleted took them
+    out of sight, and what was under way there has stopped."""
+    names: dict[str, list[str]] = {}
+    for group in groups:
+        if group.cluster and group.cluster not in fleet:
+            names.setdefault(group.cluster, []).append(group.name)
+    ways = "put its file back; or, if it is to go, end its instances and delete its groups, or take their tags away"
+    return [
+        Swept(
+            cluster=cluster,
+            capability="",
+            result="undeclared",
+            message=f"no fleet file declares it, yet {', '.join(sorted(found))} stand in this cell: only the keeper "
+            f"minds them; {ways}",
+        )
+        for cluster, found in sorted(names.items())
+    ]
 
 
 def after_end(head: Head, status: str, now: float) -> Head:
@@ -192,10 +214,15 @@ def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -
         return
 
 
-def _quiet(reads: Reads, spec: ClusterSpec, seen: Rows, now: float) -> bool:
+def _quiet(reads: Reads, spec: ClusterSpec, room: Room, seen: Rows, now: float) -> bool:
     """Nothing leaves, nothing is open, the identity and the sizes are noted: the fifth minute is soon enough."""
-    if seen.intents or seen.identity is None or not spec.sized().items() <= seen.sizes.items():
+    if seen.intents or seen.identity is None or (room.mode(spec) != "observe" and _size_due(spec, seen)):
         return False
     if any(instance.leaving for group in reads.groups.describe([spec.name]) for instance in group.instances):
         return False
     return (int(now // 60) + crc32(spec.name.encode())) % QUIET_MINUTES != 0
+
+
+def _size_due(spec: ClusterSpec, seen: Rows) -> bool:
+    """Some group has yet to be given its declared size. In mode `observe` none ever is."""
+    return not spec.sized().items() <= seen.sizes.items()
