@@ -95,7 +95,7 @@ class Ward:
             fleet={"ward": self.spec},
             rooms=ROOMS,
             executions={"zone_balance": self.machines},
-        ).run(now, records.iso(now), self.groups.groups_of)
+        ).run(now, records.iso(now))
         self._run()
 
     def take_events(self) -> None:
