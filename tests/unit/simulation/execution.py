@@ -36,6 +36,7 @@ class Execution:
     retries: int = 0
     ended: Literal["", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"] = ""
     pages: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
 
     def go_on(self, now: float) -> None:
@@ -46,6 +47,7 @@ class Execution:
         self.retries = 0
         if answer["page"]:
             self.pages.append(answer["subject"])
+            self.texts.append(answer["text"])
         self.states.append(answer["next"])
         if answer["next"] == "Wait":
             self.call = answer["call"]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from vagus.errors import Denied
+
 When = Literal["before", "after"]
 
 READS = ("read", "describe", "groups_of", "look", "status", "explain", "waiting_since")
@@ -16,15 +18,21 @@ class Crash(BaseException):
 
 @dataclass
 class Meter:
-    """Numbers each call of every actor, and ends the process at those in `crashes`."""
+    """Numbers each call of every actor, and ends the process at those in `crashes`. `denied`: calls, by name, for which
+    a permission is missing."""
 
     crashes: Mapping[int, When] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    denied: frozenset[str] = frozenset()
+    refused: list[str] = field(default_factory=list)
 
     def around[T](self, name: str, call: Callable[[], T]) -> T:
         """Make one call, or die at it."""
         when = self.crashes.get(len(self.calls))
         self.calls.append(name)
+        if name in self.denied:
+            self.refused.append(name)
+            raise Denied(name, "not authorized")
         if when == "before":
             raise Crash(name)
         result = call()

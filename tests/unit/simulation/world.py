@@ -7,7 +7,6 @@
 Nothing here is random, and nothing sleeps: the clock jumps to when something happens next.
 """
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -20,13 +19,13 @@ from tests.unit.simulation.ports import Crash, Meter, wired
 
 from vagus import owned
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeParameters, FakeServices, FakeTable
-from vagus.errors import Conflict, Malformed
+from vagus.errors import Conflict, Denied, Malformed
 from vagus.fleet import ClusterSpec
 from vagus.owned import SettingsUpdate
 from vagus.plan import Ask, Plan
 from vagus.ports import Put
-from vagus.procedure import consent, intake, keeper, loop, people, records, rows
 from vagus.procedure import head as heads
+from vagus.procedure import intake, keeper, loop, people, records, rows
 from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
@@ -80,6 +79,7 @@ class World:
         self.happenings: list[Happening] = []
         self.delivered = 0
         self.pages: list[str] = []
+        self.texts: list[str] = []
         self.unkept = False
         self.ids = 0
         self._build()
@@ -220,15 +220,15 @@ class World:
             self.delivered += 1
         except Malformed:
             self.dead_letters.append(event)
-        except (Crash, Conflict):
+        except (Crash, Conflict, Denied):
             self.queue.append((self.clock.now + REDELIVERY, event))
 
     def _minute(self) -> None:
         for actor in (self._keep, self._sweep):
             try:
                 actor()
-            except Crash:
-                continue  # the next minute brings another one
+            except (Crash, Denied):
+                continue  # the next minute brings another one, and an alarm counts those that fail
 
     def _keep(self) -> None:
         if not self.unkept:
@@ -268,7 +268,9 @@ class World:
             self.sync()
             self._happen()
             self.pages += one.pages
+            self.texts += one.texts
             one.pages.clear()
+            one.texts.clear()
 
     def _crashed_since(self, calls: int) -> bool:
         return any(calls <= at < len(self.meter.calls) for at in self.meter.crashes)
@@ -305,11 +307,7 @@ class World:
     def decide(self, call: Call) -> Answer:
         """The function that decides."""
         table = wired(self.table, "decide.table", self.meter)
-        seen = consent.rows_for(ZONE_BALANCE, self.spec, table)
-        answer = loop.look(ZONE_BALANCE, self._reads("decide"), self.spec, seen, call, self.clock.now)
-        with contextlib.suppress(Conflict):  # somebody noted a newer one
-            loop.note_plan(table, seen, "zone_balance", answer.plan, self.iso())
-        return answer
+        return loop.look_and_note(ZONE_BALANCE, self._reads("decide"), self.spec, table, call, self.clock.now)
 
     def apply(self, call: Call, step: AnyStep) -> Outcome:
         """The function that writes."""

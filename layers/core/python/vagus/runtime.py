@@ -14,11 +14,11 @@ from aws_lambda_powertools import Logger
 
 from vagus import fleet
 from vagus.aws import wiring
-from vagus.errors import Conflict, Malformed, VagusError
+from vagus.errors import Malformed, VagusError
 from vagus.events import Ignored
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.ports import Executions, GroupFactsRead, GroupsWrite, Table
-from vagus.procedure import consent, intake, keeper, loop, safety
+from vagus.procedure import intake, keeper, loop, safety
 from vagus.procedure.loop import Call
 from vagus.procedure.records import Book, Record, iso
 from vagus.procedure.room import Reads, Room, Writes
@@ -65,14 +65,9 @@ def look(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObjec
     call = _read(event, Call)
     logger.set_correlation_id(call.execution)
     room, spec = _room(capability), _spec(clusters, call.cluster)
-    seen, now = consent.rows_for(room, spec, parts.table()), time.time()
     link = parts.executions()[capability].console(call.execution)
-    answer = loop.look(room, parts.reads(), spec, seen, call, now, link)
+    answer = loop.look_and_note(room, parts.reads(), spec, parts.table(), call, time.time(), link)
     logger.info(answer.plan.message, extra={"reason": answer.plan.reason, "next": answer.next})
-    try:
-        loop.note_plan(parts.table(), seen, capability, answer.plan, iso(now))
-    except Conflict:
-        logger.info("a newer plan is noted already")
     return _plain(answer)
 
 

@@ -1,11 +1,12 @@
 """Look, and act: the two functions of a procedure. `look` decides and can't write; `act` writes and can't decide."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 
-from vagus.errors import Denied, Malformed
+from vagus.errors import Conflict, Denied, Malformed
 from vagus.fleet import ClusterSpec
 from vagus.plan import Ask, Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.ports import Executions, Put, Table
@@ -13,7 +14,7 @@ from vagus.procedure import consent, pages, rows
 from vagus.procedure import head as heads
 from vagus.procedure import lease as leases
 from vagus.procedure.pages import Told
-from vagus.procedure.records import Book, Record
+from vagus.procedure.records import Book, Record, iso
 from vagus.procedure.room import Reads, Room, Writes
 from vagus.procedure.rows import Rows
 from vagus.reasons import Reason
@@ -86,12 +87,33 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 # -- look ------------------------------------------------------------------------------------------------------------
 
 
+def look_and_note(
+    room: Room, reads: Reads, spec: ClusterSpec, table: Table, call: Call, now: float, link: str = ""
+) -> Answer:
+    """One look by fresh rows; its plan is noted, unless a newer one is. A missing right is told, the table's too."""
+    try:
+        seen = consent.rows_for(room, spec, table)
+        answer = look(room, reads, spec, seen, call, now, link)
+        with suppress(Conflict):
+            note_plan(table, seen, room.name, answer.plan, iso(now))
+    except Denied as error:
+        return _told(room, spec, _answer(_denied(error), Rows(cluster=spec.name), call, now), link)
+    return answer
+
+
 def look(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, now: float, link: str = "") -> Answer:
     """One look and its decision, as the state machine wants it. `link`: where a person sees the execution."""
     plan = _of_the_frame(room, spec, seen, call, now) or _looked(room, reads, spec, seen, call, now)
-    answer = _answer(plan, seen, call, now)
+    return _told(room, spec, _answer(plan, seen, call, now), link)
+
+
+def _told(room: Room, spec: ClusterSpec, answer: Answer, link: str) -> Answer:
     about = f"{spec.name} {room.name} (mode {room.mode(spec)})"
-    return msgspec.structs.replace(answer, text=pages.text(plan, about, link)) if answer.page else answer
+    return msgspec.structs.replace(answer, text=pages.text(answer.plan, about, link)) if answer.page else answer
+
+
+def _denied(error: Denied) -> Blocked:
+    return Blocked(reason=Reason.DENIED, message=str(error)[:500], open_deadline=True)
 
 
 def _looked(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Plan:
@@ -99,7 +121,7 @@ def _looked(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, call: Call,
     try:
         plan = plan_for(room, reads, spec, seen, call.progress, now)
     except Denied as error:
-        return Blocked(reason=Reason.DENIED, message=str(error)[:500], open_deadline=True)
+        return _denied(error)
     if not isinstance(plan, Steps) or not call.kinds or kind(plan.steps[0]) in call.kinds:
         return plan
     message = f"this execution has no state for {plan.steps[0].sentence!r}: one of a newer definition has"
@@ -115,12 +137,13 @@ def plan_for(room: Room, reads: Reads, spec: ClusterSpec, seen: Rows, progress: 
 
 
 def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: float) -> Plan | None:
-    """What the frame decides before the room is asked."""
+    """What the frame decides before the room is asked. First what was denied: a run that handed over, all but for the
+    start of the next one, tells it too."""
     head = seen.head(room.name)
-    if head.generation != call.generation:
-        return Done(reason=Reason.HANDED_OVER, message=f"{head.execution or 'another execution'} goes on")
     if call.error and call.error.get("Error") == "Denied":
         return Blocked(reason=Reason.DENIED, message=call.error.get("Cause", "")[:500], open_deadline=True)
+    if head.generation != call.generation:
+        return Done(reason=Reason.HANDED_OVER, message=f"{head.execution or 'another execution'} goes on")
     if call.failures >= room.failures_in_a_row(spec):
         cause = (call.error or {}).get("Cause", "")[:500]
         return Blocked(
