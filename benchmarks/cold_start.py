@@ -21,6 +21,7 @@ OURS = {
     "intake": "import intake.handler; from vagus.aws import wiring; wiring.here()._clients.dynamodb",
     "keeper": "import keeper.handler; from vagus.aws import wiring; wiring.here()._clients.autoscaling",
     "sweep": "import sweep.handler; from vagus.aws import wiring; wiring.here()._clients.dynamodb",
+    "cluster_watch": "import cluster_watch.handler; from vagus.aws import wiring; wiring.here()._clients.dynamodb",
     "zone_balance": "import zone_balance.handler; from vagus.aws import wiring; wiring.here()._clients.dynamodb",
 }
 BAR = 1.3

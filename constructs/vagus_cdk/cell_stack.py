@@ -32,6 +32,7 @@ class CellStack(Stack):
         calls = dead_letter_queue(self, "CallsDead", self.cell, "calls-dead")
         self.intake = Intake(self, "Intake", self.cell, events.SOURCES)
         self.sweep = scheduled.sweep(self, self.cell, calls)
+        self.cluster_watch = scheduled.cluster_watch(self, self.cell, calls)
         self.keeper = scheduled.keeper(self, self.cell, calls)
         self.procedures = {
             name: Procedure(self, name, self.cell, name, room.kinds, calls) for name, room in ROOMS.items()
@@ -43,6 +44,9 @@ class CellStack(Stack):
             "keeper", self.keeper.function, "waiting instances are not kept waiting: act within the hour"
         )
         alarms.watch_schedule("sweep", self.sweep.function, "lost events are not found any more")
+        alarms.watch_schedule(
+            "cluster-watch", self.cluster_watch.function, "nobody is told what changes in the clusters"
+        )
         alarms.watch_errors("intake", [self.intake.function.function], "events are taken late")
         for cluster in settings.clusters:
             alarms.watch_groups(cluster)
@@ -101,7 +105,8 @@ class CellStack(Stack):
 
     def readers(self) -> Sequence[str]:
         """ARNs of the roles that may read a cluster's read certificate."""
-        return [self.sweep.role.role_arn, *(one.decide.role.role_arn for one in self.procedures.values())]
+        scheduled_readers = [self.sweep.role.role_arn, self.cluster_watch.role.role_arn]
+        return [*scheduled_readers, *(one.decide.role.role_arn for one in self.procedures.values())]
 
     def writers(self) -> Sequence[str]:
         """ARNs of the roles that may read a cluster's write certificate."""

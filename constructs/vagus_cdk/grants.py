@@ -130,6 +130,17 @@ def whose() -> Statement:
     return allow("Whose", ["autoscaling:DescribeAutoScalingInstances"], ["*"])
 
 
+def finds_nodes() -> Statement:
+    """To find the addresses of nodes."""
+    return allow("FindsNodes", ["ec2:DescribeInstances"], ["*"])
+
+
+def puts_events(scope: Scope, source: str) -> Statement:
+    """To put events of one source on the default bus."""
+    ours = {"StringEquals": {"events:source": source}}
+    return allow("PutEvents", ["events:PutEvents"], [scope.arn("events", "event-bus/default")], ours)
+
+
 def examines() -> Statement:
     """To hold groups against GroupSafety: their launch templates too."""
     return allow("Examines", ["ec2:DescribeLaunchTemplateVersions"], ["*"])

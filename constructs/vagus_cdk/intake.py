@@ -60,10 +60,10 @@ class Intake(Construct):
         )
 
     def _rule(self, cell: Cell, source: str, detail_types: Sequence[str]) -> None:
-        short = source.removeprefix("aws.")
+        short = source.removeprefix("aws.").replace(".", "-")
         events.Rule(
             self,
-            f"On{short.capitalize()}",
+            "On" + "".join(part.capitalize() for part in short.split("-")),
             rule_name=cell.name(f"on-{short}"),
             description=f"Events of {source} that a capability reacts to",
             event_pattern=events.EventPattern(source=[source], detail_type=list(detail_types)),

@@ -16,7 +16,7 @@ from vagus_cdk.settings import ImportedVpc, Settings
 
 BLOCK = "10.42.{}.0/{}"
 CIDR = BLOCK.format(0, 16)
-ENDPOINTS = ("autoscaling", "ec2", "ec2messages", "secretsmanager", "ssm", "ssmmessages", "states")
+ENDPOINTS = ("autoscaling", "ec2", "ec2messages", "events", "secretsmanager", "ssm", "ssmmessages", "states")
 """Interface endpoints: what functions and nodes call. DynamoDB and S3 have gateway endpoints."""
 HTTPS = 443
 SEARCH = 9200

@@ -1,4 +1,4 @@
-"""What runs each minute: the sweep and the keeper, each a function with its schedule and its dead letters."""
+"""What runs each minute: sweep, keeper and cluster watch, each a function with its schedule and its dead letters."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -6,6 +6,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from vagus.cluster_watch.model import SOURCE
 from vagus.rooms import ROOMS
 from vagus.steps import Heartbeat
 from vagus_cdk import grants
@@ -32,6 +33,17 @@ def sweep_statements(scope: grants.Scope) -> list[Statement]:
 def keeper_statements(scope: grants.Scope) -> list[Statement]:
     """Its one step, and a record of it."""
     return [grants.looks(), *grants.of_steps([Heartbeat], scope), *grants.writes_records(scope)]
+
+
+def cluster_watch_statements(scope: grants.Scope) -> list[Statement]:
+    """It looks with the read certificate, remembers what it told, and tells."""
+    return [
+        grants.finds_nodes(),
+        *grants.reads_rows(scope),
+        *grants.writes_rows(scope, "watch#*"),
+        *grants.client_certificate(scope, "read"),
+        grants.puts_events(scope, SOURCE),
+    ]
 
 
 class EachMinute(Construct):
@@ -78,6 +90,19 @@ def sweep(scope: Construct, cell: Cell, dead_letters: sqs.IQueue) -> EachMinute:
         memory=1024,
     )
     return EachMinute(scope, "Sweep", cell, spec, sweep_statements(cell.scope), dead_letters)
+
+
+def cluster_watch(scope: Construct, cell: Cell, dead_letters: sqs.IQueue) -> EachMinute:
+    """One at a time: two would tell everything twice."""
+    spec = Spec(
+        name="cluster-watch",
+        handler="cluster_watch.handler.lambda_handler",
+        description="reads every cluster, and tells what changed as vagus.cluster events",
+        seconds=110,
+        reserved=1,
+        memory=1024,
+    )
+    return EachMinute(scope, "ClusterWatch", cell, spec, cluster_watch_statements(cell.scope), dead_letters)
 
 
 def keeper(scope: Construct, cell: Cell, dead_letters: sqs.IQueue) -> EachMinute:

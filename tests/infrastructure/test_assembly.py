@@ -25,7 +25,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 def test_every_handler_exists_and_takes_an_event_and_a_context(templates: Templates) -> None:
     handlers = [one.properties["Handler"] for one in templates.resources("Lambda::Function")]
-    assert len(handlers) == 5
+    assert len(handlers) == 6
     for handler in handlers:
         module, _, name = handler.rpartition(".")
         assert len(inspect.signature(getattr(importlib.import_module(module), name)).parameters) == 2
@@ -63,7 +63,17 @@ def test_a_rule_matches_every_event_that_a_parser_reads(templates: Templates) ->
                 "EC2 Instance Terminate Successful",
                 "EC2 Instance Launch Successful",
             ],
-        }
+        },
+        {
+            "source": ["vagus.cluster"],
+            "detail-type": [
+                "Node Joined",
+                "Node Left",
+                "Shards Unassigned",
+                "Bytes Uneven",
+                "Watermark Near",
+            ],
+        },
     ]
 
 

@@ -208,6 +208,7 @@ def test_every_function_that_reaches_nodes_lies_in_the_subnets_and_the_keeper_de
     assert inside == {
         "vagus-prod-intake": 3,
         "vagus-prod-sweep": 3,
+        "vagus-prod-cluster-watch": 3,
         "vagus-prod-zone_balance-decide": 3,
         "vagus-prod-zone_balance-apply": 3,
         "vagus-prod-keeper": 0,
@@ -239,7 +240,7 @@ def test_no_rule_admits_the_world(templates: Templates) -> None:
 
 def test_every_endpoint_serves_this_account_alone(templates: Templates) -> None:
     endpoints = templates.resources("EC2::VPCEndpoint")
-    assert len(endpoints) == 9
+    assert len(endpoints) == 10
     for one in endpoints:
         statements = one.properties["PolicyDocument"]["Statement"]
         (ours,) = (statement for statement in statements if statement["Sid"] == "OnlyThisAccount")
@@ -299,10 +300,14 @@ def test_the_poller_never_asks_for_more_than_intake_may_do_at_once(templates: Te
     assert mapping.properties["ScalingConfig"]["MaximumConcurrency"] <= reserved
 
 
-def test_the_keeper_and_the_sweep_raise_an_alarm_when_nothing_calls_them(templates: Templates) -> None:
+def test_what_is_called_each_minute_raises_an_alarm_when_nothing_calls_them(templates: Templates) -> None:
     silent = {
         one.properties["AlarmName"]: one.properties["TreatMissingData"]
         for one in templates.resources("CloudWatch::Alarm")
         if one.properties["AlarmName"].endswith("-silent")
     }
-    assert silent == {"vagus-prod-keeper-silent": "breaching", "vagus-prod-sweep-silent": "breaching"}
+    assert silent == {
+        "vagus-prod-cluster-watch-silent": "breaching",
+        "vagus-prod-keeper-silent": "breaching",
+        "vagus-prod-sweep-silent": "breaching",
+    }

@@ -68,6 +68,16 @@ def test_the_sweep_starts_runs_and_touches_neither_groups_nor_clusters(templates
     assert writes(statements) == mine
 
 
+def test_the_cluster_watch_remembers_and_tells_and_can_start_nothing(templates: Templates) -> None:
+    statements = templates.statements_of("vagus-prod-cluster-watch")
+    assert writes(statements) == {"dynamodb:PutItem", "kms:GenerateDataKey*", "events:PutEvents"}
+    (puts,) = (one for one in statements if "dynamodb:PutItem" in listed(one["Action"]))
+    assert puts["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["watch#*"]}}
+    (tells,) = (one for one in statements if "events:PutEvents" in listed(one["Action"]))
+    assert tells["Condition"] == {"StringEquals": {"events:source": "vagus.cluster"}}
+    assert text(tells["Resource"]).endswith(":event-bus/default")
+
+
 def test_intake_writes_rows_starts_runs_and_takes_messages(templates: Templates) -> None:
     assert writes(templates.statements_of("vagus-prod-intake")) == {
         "dynamodb:PutItem",
@@ -92,7 +102,7 @@ def test_groups_and_instances_of_other_cells_are_out_of_reach(templates: Templat
 
 
 def test_a_functions_code_can_not_use_what_lambda_needs_for_its_network(templates: Templates) -> None:
-    for function in ("intake", "sweep", "zone_balance-decide", "zone_balance-apply"):
+    for function in ("intake", "sweep", "cluster-watch", "zone_balance-decide", "zone_balance-apply"):
         statements = templates.statements_of(f"vagus-prod-{function}")
         (denied,) = (one for one in statements if one["Effect"] == "Deny")
         assert set(listed(denied["Action"])) >= INTERFACES
@@ -128,7 +138,12 @@ def test_no_role_has_a_whole_service(templates: Templates) -> None:
         assert not [action for action in actions if action.split(":")[-1] == "*"], one.id
 
 
-CERTIFICATES = [("zone_balance-decide", "read"), ("sweep", "read"), ("zone_balance-apply", "write")]
+CERTIFICATES = [
+    ("zone_balance-decide", "read"),
+    ("sweep", "read"),
+    ("cluster-watch", "read"),
+    ("zone_balance-apply", "write"),
+]
 
 
 @pytest.mark.parametrize(("function", "role"), CERTIFICATES)
@@ -145,7 +160,7 @@ def test_intake_and_keeper_read_no_certificate(templates: Templates) -> None:
 
 
 READERS = [
-    ("ReadCertificate", {"Sweep", "Decide", "operator"}),
+    ("ReadCertificate", {"Sweep", "ClusterWatch", "Decide", "operator"}),
     ("WriteCertificate", {"Apply"}),
 ]
 
@@ -156,10 +171,8 @@ def test_everybody_else_is_denied_a_certificate(templates: Templates, secret: st
     (statement,) = policy["Statement"]
     assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
     names = [text(one) for one in listed(statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"])]
-    found = {
-        next((word for word in ("Sweep", "Decide", "Apply", "Keeper", "Intake") if word in name), "operator")
-        for name in names
-    }
+    words = ("Sweep", "ClusterWatch", "Decide", "Apply", "Keeper", "Intake")
+    found = {next((word for word in words if word in name), "operator") for name in names}
     assert (found, len(names)) == (readers, len(readers))
 
 

@@ -114,6 +114,10 @@ def hook(group: str = "demo-data-us-east-1a") -> dict[str, Any]:
     return {"AutoScalingGroupName": group, "LifecycleHookName": "vagus-terminate", "InstanceId": "i-0"}
 
 
+def told(source: str) -> dict[str, Any]:
+    return {"Entries": [{"Source": source, "DetailType": "Probe", "Detail": "{}"}]}
+
+
 COMPLETE = {**hook(), "LifecycleActionResult": "CONTINUE"}
 SIZE = {"AutoScalingGroupName": "demo-data-us-east-1a", "DesiredCapacity": 0}
 GROUPS: tuple[str, str] = ("autoscaling", "complete_lifecycle_action")
@@ -135,6 +139,9 @@ ALLOWED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("sweep", "dynamodb", "put_item", put("cluster#demo")),
     ("sweep", "dynamodb", "put_item", put("plan#demo")),
     ("sweep", "secretsmanager", "get_secret_value", READ),
+    ("cluster-watch", "dynamodb", "put_item", put("watch#demo")),
+    ("cluster-watch", "secretsmanager", "get_secret_value", READ),
+    ("cluster-watch", "events", "put_events", told("vagus.cluster")),
     ("intake", "dynamodb", "put_item", put("cluster#demo")),
     ("keeper", "autoscaling", HEARTBEAT, hook()),
     ("keeper", "dynamodb", "put_item", put("record#demo#2026-01-01", RECORDS)),
@@ -167,6 +174,10 @@ DENIED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("sweep", "secretsmanager", "get_secret_value", WRITE),
     ("sweep", "dynamodb", "put_item", put("record#demo#2026-01-01", RECORDS)),
     ("sweep", "dynamodb", "put_item", put("approval#demo")),
+    ("cluster-watch", *GROUPS, COMPLETE),
+    ("cluster-watch", "dynamodb", "put_item", put("cluster#demo")),
+    ("cluster-watch", "secretsmanager", "get_secret_value", WRITE),
+    ("cluster-watch", "stepfunctions", "start_execution", {"stateMachineArn": MACHINE}),
     ("intake", *GROUPS, COMPLETE),
     ("intake", "secretsmanager", "get_secret_value", READ),
     ("intake", "dynamodb", "put_item", put("plan#demo")),

@@ -63,7 +63,7 @@ def test_defaults_and_bounds_are_as_the_page_says(path: str) -> None:
     wanted = "" if required else f"`{_as_yaml(own['default'])}`" if own["default"] not in ((), {}) else "none"
     assert default == wanted
     for bound in ("minimum", "maximum", "minItems", "maxItems"):
-        assert bound not in own or str(own[bound]) in re.findall(r"\d+", kind), bound
+        assert bound not in own or f"{own[bound]:.15g}" in re.findall(r"\d+(?:\.\d+)?", kind), bound
     choices = own.get("enum") or own.get("items", {}).get("enum", ())
     assert re.findall(r"`(\w+)`", kind) == list(choices) or kind.count("`") == 0 == len(choices)
 

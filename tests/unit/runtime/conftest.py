@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.aws.fake import FakeBus, FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.fleet import ClusterSpec
-from vagus.ports import Executions, GroupFactsRead, GroupsWrite, Put, SearchRead, Table
+from vagus.ports import Bus, Executions, GroupFactsRead, GroupsWrite, Put, SearchRead, Table
 from vagus.procedure import rows
 from vagus.procedure.records import Book, iso
 from vagus.procedure.room import Reads, Writes
@@ -27,6 +27,7 @@ class FakeParts:
         self.spec = spec
         self.rows, self.records = FakeTable(), FakeTable()
         self.machine = FakeExecutions()
+        self.event_bus = FakeBus()
         self.auto_scaling = FakeGroups(time.time)
         self.engine = FakeEngine(time.time, managers=3)
         for name, size in spec.sizes().items():
@@ -58,6 +59,9 @@ class FakeParts:
 
     def group_facts(self) -> GroupFactsRead:
         return self.auto_scaling
+
+    def bus(self) -> Bus:
+        return self.event_bus
 
     def search(self, _spec: ClusterSpec) -> SearchRead:
         return self.engine

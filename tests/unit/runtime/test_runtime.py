@@ -174,6 +174,23 @@ def test_once_an_hour_the_groups_are_examined_and_an_alarm_can_count(
     assert [(one.group, one.rule) for one in found.violations] == [("demo-extra", "abandoned_is_not_retained")]
 
 
+def test_the_watch_tells_what_changed_and_logs_it(parts: FakeParts, caplog: pytest.LogCaptureFixture) -> None:
+    assert runtime.watch(parts) == {"told": 0}
+    parts.engine.start_node("i-new", "us-east-1a")
+    assert runtime.watch(parts) == {"told": 1}
+    assert [(one.kind, one.event.cell) for one in parts.event_bus.taken] == [("Node Joined", "local")]
+    written = [json.loads(runtime.logger.registered_formatter.format(one)) for one in caplog.records]
+    assert [line["event"]["changes"][0]["key"] for line in written if line.get("told")] == ["i-new"]
+
+
+def test_the_watch_says_so_when_a_cluster_could_not_be_watched(parts: FakeParts) -> None:
+    runtime.watch(parts)
+    parts.engine.start_node("i-new", "us-east-1a")
+    parts.event_bus.closed = True
+    with pytest.raises(runtime.WatchFailed, match="demo: Unreachable"):
+        runtime.watch(parts)
+
+
 def test_the_keeper_keeps_and_notes_it_afterwards(parts: FakeParts) -> None:
     instance = terminating(parts)["detail"]["EC2InstanceId"]
     before = parts.auto_scaling.expires(instance)

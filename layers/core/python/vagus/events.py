@@ -10,9 +10,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from vagus.cluster_watch.model import SOURCE
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.intent import Intent, Kind, gone, leave
+
+WAKING = ("Node Joined", "Node Left", "Shards Unassigned", "Bytes Uneven", "Watermark Near")
+"""Events of the cluster watch that have zone_balance look at once. The others are for people and for other rules."""
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +61,10 @@ class _Lifecycle(msgspec.Struct, frozen=True):
     EC2InstanceId: str
     LifecycleHookName: str
     LifecycleTransition: Literal["autoscaling:EC2_INSTANCE_TERMINATING", "autoscaling:EC2_INSTANCE_LAUNCHING"]
+
+
+class _Watched(msgspec.Struct, frozen=True):
+    cluster: str
 
 
 class _Activity(msgspec.Struct, frozen=True):
@@ -209,6 +217,14 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def _watched(envelope: _Envelope, fleet: Fleet) -> Parsed:
+    """What the cluster watch told. Anybody in the account may put such an event: at worst a cluster is looked at."""
+    cluster = msgspec.convert(envelope.detail, _Watched).cluster
+    if cluster not in fleet:
+        return Ignored(f"{cluster} is no cluster of this cell")
+    return Hint(cluster=cluster, capability="zone_balance")
+
+
 def _cluster_of(group: str, fleet: Fleet) -> str | None:
     """The cluster that declares this group. Groups of our own begin with the cluster's name: an event must not cost the
     group names of 500 clusters."""
@@ -227,6 +243,7 @@ _PARSERS: Mapping[tuple[str, str], Callable[[_Envelope, Fleet], Parsed]] = {
     ("aws.ec2", "EC2 Spot Instance Interruption Warning"): _spot,
     ("aws.ec2", "EC2 Instance Rebalance Recommendation"): _rebalance,
     ("aws.health", "AWS Health Event"): _health,
+    **{(SOURCE, kind): _watched for kind in WAKING},
 }
 
 SOURCES: Mapping[str, tuple[str, ...]] = {

@@ -10,6 +10,20 @@ Waiver = Literal["spot"]
 """Rules of `vagus.group_safety` that an owner may waive: nodes that hold data or vote may be Spot instances."""
 
 
+class ClusterWatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the cluster watch tells, and when (docs/events.md).
+
+    `looks`: in how many looks in a row, a minute apart, something that may pass has to be found before it is told.
+    `skew`: how far above its fair share of its zone's bytes a node may be, as a part of it; and `skew_bytes` by how
+    many bytes it has to be. `watermark_margin`: how near to the low watermark a disk is told of, as a part of the disk.
+    """
+
+    looks: Annotated[int, msgspec.Meta(ge=1, le=30)] = 2
+    skew: Annotated[float, msgspec.Meta(ge=0.01, le=10.0)] = 0.2
+    skew_bytes: Annotated[int, msgspec.Meta(ge=0)] = 10_737_418_240
+    watermark_margin: Annotated[float, msgspec.Meta(ge=0.0, le=0.5)] = 0.05
+
+
 class ZoneBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Policy of zone_balance.
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from vagus.cluster import Cluster
+from vagus.cluster_watch.model import Told
 from vagus.command import Command
 from vagus.group_safety import GroupFacts
 from vagus.instances import Group
@@ -76,6 +77,14 @@ class GroupsWrite(GroupsRead, Protocol):
 
     def terminate(self, instance: str) -> None:
         """`ec2:TerminateInstances`; an instance that is gone is as good as done."""
+        ...
+
+
+class Bus(Protocol):
+    """EventBridge's default bus of the account and Region."""
+
+    def put(self, told: Sequence[Told]) -> None:
+        """All of them, in this order. Raises `Unreachable` if some were not taken: others then were."""
         ...
 
 

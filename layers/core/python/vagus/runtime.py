@@ -14,10 +14,12 @@ from aws_lambda_powertools import Logger
 
 from vagus import fleet
 from vagus.aws import wiring
+from vagus.cluster_watch.every import every, failed
+from vagus.cluster_watch.watch import Watched
 from vagus.errors import Malformed, VagusError
 from vagus.events import Ignored
 from vagus.fleet import ClusterSpec, Fleet
-from vagus.ports import Executions, GroupFactsRead, GroupsWrite, Table
+from vagus.ports import Bus, Executions, GroupFactsRead, GroupsWrite, Table
 from vagus.procedure import intake, keeper, loop, safety
 from vagus.procedure.loop import Call
 from vagus.procedure.records import Book, Record, iso
@@ -43,6 +45,8 @@ class Parts(Protocol):
     def groups(self) -> GroupsWrite: ...
 
     def group_facts(self) -> GroupFactsRead: ...
+
+    def bus(self) -> Bus: ...
 
     def reads(self) -> Reads: ...
 
@@ -165,6 +169,28 @@ def _tell(found: safety.Examined, now: float) -> None:
     about = {"Cell": fleet.deployed()[found.cluster].cell, "Cluster": found.cluster, "BrokenGroupRules": len(broken)}
     told = {"_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [figure]}, "broken": broken, **about}
     (logger.error if broken else logger.info)("groups examined", extra=told)
+
+
+WATCH_SECONDS = 80.0
+"""What is not watched by then has failed this time: the function's own time is longer, so that it can say so."""
+
+
+def watch(parts: Parts = wiring) -> JsonObject:
+    """Watch every cluster and tell what changed. In the end `WatchFailed` names those that could not be watched."""
+    clusters, now = fleet.deployed(), time.time()
+    search = parts.reads().search
+    watched = every(list(clusters.values()), search, parts.table(), parts.bus(), now=now, seconds=WATCH_SECONDS)
+    for one in watched:
+        if isinstance(one, Watched):
+            for told in one.told:
+                logger.info(told.event.message, extra={"told": told.kind, "event": _plain(told.event)})
+    if failures := failed(watched):
+        raise WatchFailed("; ".join(failures))
+    return {"told": sum(len(one.told) for one in watched if isinstance(one, Watched))}
+
+
+class WatchFailed(VagusError):
+    """Some cluster was not watched: the next minute tries again, and the function's alarm counts."""
 
 
 def keep(parts: Parts = wiring) -> JsonObject:

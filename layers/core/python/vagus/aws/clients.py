@@ -6,7 +6,9 @@ No client retries by itself: a write that was not answered may have happened (`v
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_autoscaling import AutoScalingClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
+    from types_boto3_events import EventBridgeClient
     from types_boto3_secretsmanager import SecretsManagerClient
     from types_boto3_ssm import SSMClient
     from types_boto3_stepfunctions import SFNClient
@@ -28,6 +31,12 @@ class Clients:
 
     def __init__(self, session: boto3.Session | None = None) -> None:
         self._given = session
+        self._lock = RLock()
+
+    def _made[T](self, make: Callable[[], T]) -> T:
+        """Clusters are looked at by several threads, and a session makes one client at a time."""
+        with self._lock:
+            return make()
 
     @cached_property
     def _session(self) -> boto3.Session:
@@ -49,24 +58,28 @@ class Clients:
 
     @cached_property
     def autoscaling(self) -> AutoScalingClient:
-        return self._session.client("autoscaling", config=self._config)
+        return self._made(lambda: self._session.client("autoscaling", config=self._config))
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        return self._session.client("dynamodb", config=self._config)
+        return self._made(lambda: self._session.client("dynamodb", config=self._config))
 
     @cached_property
     def ec2(self) -> EC2Client:
-        return self._session.client("ec2", config=self._config)
+        return self._made(lambda: self._session.client("ec2", config=self._config))
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        return self._made(lambda: self._session.client("events", config=self._config))
 
     @cached_property
     def secrets(self) -> SecretsManagerClient:
-        return self._session.client("secretsmanager", config=self._config)
+        return self._made(lambda: self._session.client("secretsmanager", config=self._config))
 
     @cached_property
     def ssm(self) -> SSMClient:
-        return self._session.client("ssm", config=self._config)
+        return self._made(lambda: self._session.client("ssm", config=self._config))
 
     @cached_property
     def states(self) -> SFNClient:
-        return self._session.client("stepfunctions", config=self._config)
+        return self._made(lambda: self._session.client("stepfunctions", config=self._config))

@@ -5,17 +5,18 @@ happens only where the real service would answer with one.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from vagus.aws.fake_commands import FakeCommands, FakeServices
 from vagus.aws.fake_groups import FakeGroups
-from vagus.errors import Conflict, Refused
+from vagus.cluster_watch.model import Told
+from vagus.errors import Conflict, Refused, Unreachable
 from vagus.ports import Put, Row
 
-__all__ = ["FakeCommands", "FakeExecutions", "FakeGroups", "FakeParameters", "FakeServices", "FakeTable"]
+__all__ = ["FakeBus", "FakeCommands", "FakeExecutions", "FakeGroups", "FakeParameters", "FakeServices", "FakeTable"]
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]
 
@@ -82,6 +83,22 @@ class FakeExecutions:
     def end(self, name: str, status: Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]) -> None:
         """The execution ended that way; an end is final."""
         self._ends.setdefault(name, status)
+
+
+class FakeBus:
+    """EventBridge's default bus: what was put, in `taken`; while it is `closed` nothing is taken."""
+
+    def __init__(self) -> None:
+        self.taken: list[Told] = []
+        self.closed = False
+
+    def put(self, told: Sequence[Told]) -> None:
+        """Take all of them."""
+        if self.closed:
+            raise Unreachable("events: not taken")
+        for one in told:
+            _plain(msgspec.to_builtins(one.event))
+        self.taken += told
 
 
 class FakeParameters:

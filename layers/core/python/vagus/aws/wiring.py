@@ -17,6 +17,7 @@ import msgspec
 
 from vagus.aws.clients import Clients
 from vagus.aws.commands import RunCommand
+from vagus.aws.event_bus import EventBridge
 from vagus.aws.executions import Machine
 from vagus.aws.group_facts import GroupFactsReader
 from vagus.aws.groups import AutoScalingGroups
@@ -26,7 +27,7 @@ from vagus.aws.secrets import client_certificate
 from vagus.aws.tables import DynamoTable
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
-from vagus.ports import Executions, GroupFactsRead, SearchWrite, Table
+from vagus.ports import Bus, Executions, GroupFactsRead, SearchWrite, Table
 from vagus.procedure.records import Book, iso
 from vagus.procedure.room import Reads, Writes
 from vagus.search.client import Renewing, SearchClient
@@ -74,6 +75,10 @@ class Wiring:
     def group_facts(self) -> GroupFactsRead:
         """The groups as GroupSafety judges them."""
         return GroupFactsReader(self._clients)
+
+    def bus(self) -> Bus:
+        """Where the watch's events go."""
+        return EventBridge(self._clients)
 
     def search(self, spec: ClusterSpec, role: Role) -> SearchWrite:
         """A cluster through the certificate of a role; nothing is called before it is used."""
@@ -145,6 +150,11 @@ def groups() -> AutoScalingGroups:
 def group_facts() -> GroupFactsRead:
     """The groups as GroupSafety judges them."""
     return here().group_facts()
+
+
+def bus() -> Bus:
+    """Where the watch's events go."""
+    return here().bus()
 
 
 def reads() -> Reads:

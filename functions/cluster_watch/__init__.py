@@ -1,0 +1,1 @@
+"""The cluster watch: reads every cluster, tells what changed."""

@@ -1,0 +1,57 @@
+"""All clusters of a cell watched at the same time: one that hangs, or fails, keeps no other from being watched."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import msgspec
+
+from vagus.cluster_watch.watch import Watched, watch
+from vagus.fleet import ClusterSpec
+from vagus.ports import Bus, SearchRead, Table
+
+AT_ONCE = 8
+"""Clusters at the same time. A node that does not answer costs seconds, and a cluster has many."""
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """A cluster that could not be watched this time: table or bus did not answer, or there was no time left."""
+
+    cluster: str
+    message: str
+
+
+def every(
+    specs: Sequence[ClusterSpec],
+    search: Callable[[ClusterSpec], SearchRead],
+    table: Table,
+    bus: Bus,
+    *,
+    now: float,
+    seconds: float,
+) -> list[Watched | Failed]:
+    """Each cluster once, in the order of `specs`. `seconds`: after so many those that are not done have failed.
+
+    Another cluster is the first each minute: should time run out, it is never the same ones that go unseen.
+    """
+    first = int(now // 60) % len(specs) if specs else 0
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="watch")
+    asked = {spec.name: pool.submit(_guarded, search, table, bus, spec) for spec in (*specs[first:], *specs[:first])}
+    wait(asked.values(), timeout=seconds)
+    pool.shutdown(wait=False, cancel_futures=True)
+    late = f"not watched within {seconds:.0f} s"
+    ended = {name: future.result() for name, future in asked.items() if future.done() and not future.cancelled()}
+    return [ended.get(spec.name) or Failed(cluster=spec.name, message=late) for spec in specs]
+
+
+def _guarded(
+    search: Callable[[ClusterSpec], SearchRead], table: Table, bus: Bus, spec: ClusterSpec
+) -> Watched | Failed:
+    try:
+        return watch(search(spec), table, bus, spec)
+    except Exception as error:  # noqa: BLE001  (whatever one cluster raises, the others must be watched)
+        return Failed(cluster=spec.name, message=f"{type(error).__name__}: {error}")
+
+
+def failed(watched: Iterable[Watched | Failed]) -> list[str]:
+    """What failed, for a person."""
+    return [f"{one.cluster}: {one.message}" for one in watched if isinstance(one, Failed)]
