@@ -6,6 +6,7 @@ are cluster-state updates that end when the balancer has had its say.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
@@ -31,12 +32,14 @@ Moves = Callable[[Cluster], list[dict[str, object]]]
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Settings under which layouts are made. `last` is set after the others: 2.19 drops the primaries' constraints when
-    a factor is changed while they are on (reference: its own bug, seen)."""
+    a factor is changed while they are on (its own bug, seen). `lone_moves`: so many copies moved alone, all from one
+    node and to one (`None`: drawn)."""
 
     name: str
     first: Mapping[str, Setting] = {}
     last: Mapping[str, Setting] = {}
     exclude_a_node: bool = False
+    lone_moves: int | None = None
 
 
 CASES = (
@@ -144,7 +147,7 @@ class Lab:
 
     def _one(self, case: Case) -> Seen:
         self._set({REBALANCE: "none"})
-        self._disturb()
+        self._disturb(case)
         before = self._settled()
         said = rests(before.cluster)
         self._set({REBALANCE: "all"})
@@ -155,14 +158,29 @@ class Lab:
 
     # -- making layouts ------------------------------------------------------------------------------------------
 
-    def _disturb(self) -> None:
+    def _disturb(self, case: Case) -> None:
         """Some exchanges, which keep counts, and now and then a lone move, which does not."""
+        if case.lone_moves is not None:
+            self._pile_up(case.lone_moves)
+            return
         for _ in range(self._draw.randint(0, 4)):
             self._try(self._exchange)
             self._settled()
         for _ in range(self._draw.choice((0, 0, 1, 1, 2))):
             self._try(self._lone_move)
             self._settled()
+
+    def _pile_up(self, many: int) -> None:
+        """The fullest node is given copies of the emptiest one, one by one."""
+        held = Counter(copy.node for copy in self._look().copies)
+        full, empty = max(held, key=lambda name: (held[name], name)), min(held, key=lambda name: (held[name], name))
+        moved = 0
+        for copy in _ours(self._look()):
+            commands = [_move(copy, full or "")]
+            asked = {"commands": commands}
+            if copy.node == empty and moved < many:
+                moved += self._cluster.try_call("POST", "/_cluster/reroute?metric=none", asked)[0] == 200
+                self._settled()
 
     def _try(self, some: Moves) -> None:
         for _ in range(TRIES):

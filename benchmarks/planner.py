@@ -12,10 +12,10 @@ from collections.abc import Callable
 import msgspec
 
 from benchmarks._layouts import joined, layout
+from benchmarks._others import engine_alone, greedy, worst
 from benchmarks.figure import Figure, against
 from vagus.cluster import Copy
 from vagus.zone_balance.planner import Layout, Plan, Policy, plan
-from vagus.zone_balance.planner.model import Load, skew
 
 RAISED = Policy(highest_threshold=12.0)
 PLAIN = Policy()
@@ -35,6 +35,11 @@ def figures() -> list[Figure]:
         _growth(large),
         _memory(large),
         *(figure for nodes, indices in SIZES for figure in _quality(nodes, layout(nodes, indices, 50, SIGMA))),
+        *(
+            figure
+            for nodes, indices in SIZES
+            for figure in _quality(nodes, joined(layout(nodes, indices, 50, SIGMA)), ", 3 have just joined")
+        ),
     ]
 
 
@@ -81,63 +86,34 @@ def _memory(large: Layout) -> Figure:
     return _figure("memory beyond its input, against 300 MB", peak / MB, 300.0, "MB", 1.0)
 
 
-def _quality(nodes: int, cluster: Layout) -> list[Figure]:
-    """Ours with the threshold raised and not, and a greedy; the engine alone moves nothing, for its counts are even."""
+def _quality(nodes: int, cluster: Layout, what: str = "") -> list[Figure]:
+    """Bytes and skew of four: the engine's own balancer by our model, a greedy, the bound, and ours with the threshold
+    raised and not. Where all counts are even the engine alone moves nothing, whatever the bytes."""
     raised, plain = plan(cluster, RAISED), plan(cluster, PLAIN)
     bound = sum(max(0.0, load.bytes - (1 + PLAIN.skew) * load.share) for load in raised.before) / TB
-    moved, left = greedy(cluster, raised)
+    alone, greedily = engine_alone(cluster, PLAIN), greedy(cluster, raised.before)
+    name = f"{nodes} nodes{what}"
     barred = nodes > SIZES[0][0]  # ten nodes have too few copies for two per cent
+
+    def sent(who: str, bytes_: float, most: float | None = None) -> Figure:
+        return _figure(f"{name}: bytes against the bound, {who}", bytes_ / TB, bound, "TB", most)
+
+    def left(who: str, skewed: float) -> Figure:
+        return _figure(f"{name}: skew left by {who}, against 2 %", skewed * 100, 2.0, "%", None)
+
     return [
-        _figure(
-            f"{nodes} nodes: bytes against the bound, threshold raised",
-            raised.bytes / TB,
-            bound,
-            "TB",
-            1.1 if barred else None,
-        ),
-        _figure(f"{nodes} nodes: bytes against the bound, engine's threshold", plain.bytes / TB, bound, "TB", None),
-        _figure(f"{nodes} nodes: bytes against the bound, greedy, no decider asked", moved / TB, bound, "TB", None),
-        _skew(f"{nodes} nodes: skew left, threshold raised", raised, barred),
-        _skew(f"{nodes} nodes: skew left, engine's threshold", plain, barred),
-        _figure(f"{nodes} nodes: skew left by the greedy against 2 %", left * 100, 2.0, "%", None),
-        _figure(
-            f"{nodes} nodes: skew left by the engine alone against 2 %", _worst(plain.before) * 100, 2.0, "%", None
-        ),
+        sent("threshold raised", raised.bytes, 1.1 if barred and not what else None),
+        sent("engine's threshold", plain.bytes),
+        sent("greedy, no decider asked", greedily.moved),
+        sent("the engine alone", alone.moved),
+        _skew(f"{name}: skew left, threshold raised", raised, barred),
+        _skew(f"{name}: skew left, engine's threshold", plain, barred),
+        left("the greedy", greedily.left),
+        left("the engine alone", alone.left),
     ]
 
 
 def _skew(name: str, made: Plan, barred: bool) -> Figure:
     """Holds only where the engine moves nothing afterwards."""
-    figure = _figure(f"{name}, against 2 %", _worst(made.after) * 100, 2.0, "%", 1.0 if barred else None)
+    figure = _figure(f"{name}, against 2 %", worst(made.after) * 100, 2.0, "%", 1.0 if barred else None)
     return msgspec.structs.replace(figure, holds=figure.holds and made.at_rest)
-
-
-def _worst(loads: tuple[Load, ...]) -> float:
-    return max(skew(loads).values())
-
-
-def greedy(large: Layout, made: Plan) -> tuple[float, float]:
-    """Bytes moved and skew left."""
-    zone = {node.name: node.zone for node in large.nodes}
-    load = {one.node: float(one.bytes) for one in made.before}
-    share = {one.node: one.share for one in made.before}
-    on: dict[str, list[int]] = {name: [] for name in zone}
-    for copy in large.copies:
-        on[copy.node or ""].append(copy.bytes)
-    moved = 0.0
-    for one in sorted(set(zone.values())):
-        nodes = [name for name in zone if zone[name] == one]
-        while True:
-            full = max(nodes, key=lambda name: load[name] / share[name])
-            empty = min(nodes, key=lambda name: load[name] / share[name])
-            fitting = [size for size in on[full] if load[empty] + size < load[full]]
-            if load[full] <= 1.02 * share[full] or not fitting:
-                break
-            excess = load[full] - share[full]
-            size = max((size for size in fitting if size <= excess), default=min(fitting))
-            on[full].remove(size)
-            on[empty].append(size)
-            load[full] -= size
-            load[empty] += size
-            moved += size
-    return moved, max(load[name] / share[name] - 1 for name in zone)
