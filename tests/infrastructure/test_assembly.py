@@ -10,6 +10,7 @@ import pytest
 from tests.infrastructure.conftest import CONTEXT
 from tests.infrastructure.templates import Templates, text, walk
 
+from vagus import events
 from vagus_cdk.assembly import build
 
 VPC = {"id": "vpc-1", "cidr": "10.7.0.0/16", "subnets": {f"eu-central-1{zone}": f"subnet-{zone}" for zone in "abc"}}
@@ -56,25 +57,9 @@ def test_functions_share_three_layers(templates: Templates) -> None:
 def test_a_rule_matches_every_event_that_a_parser_reads(templates: Templates) -> None:
     patterns = [one.properties.get("EventPattern") for one in templates.resources("Events::Rule")]
     assert [one for one in patterns if one] == [
-        {
-            "source": ["aws.autoscaling"],
-            "detail-type": [
-                "EC2 Instance-terminate Lifecycle Action",
-                "EC2 Instance Terminate Successful",
-                "EC2 Instance Launch Successful",
-            ],
-        },
-        {
-            "source": ["vagus.cluster"],
-            "detail-type": [
-                "Node Joined",
-                "Node Left",
-                "Shards Unassigned",
-                "Bytes Uneven",
-                "Watermark Near",
-            ],
-        },
+        {"source": [source], "detail-type": list(kinds)} for source, kinds in events.SOURCES.items()
     ]
+    assert {"aws.autoscaling", "vagus.cluster"} <= set(events.SOURCES)
 
 
 def test_an_imported_vpc_is_used_and_nothing_is_put_into_it_but_security_groups(imported: Templates) -> None:
