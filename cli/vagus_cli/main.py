@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from vagus.errors import VagusError
 from vagus_cli import output
 from vagus_cli.adopt_command import adopt
+from vagus_cli.dlq_command import dlq_app
 from vagus_cli.doctor_command import doctor
 from vagus_cli.fleet_commands import fleet_app
 from vagus_cli.local_commands import local_app
@@ -56,6 +57,7 @@ app.command()(doctor)
 app.command()(adopt)
 app.add_typer(fleet_app, name="fleet")
 app.add_typer(records_app, name="records")
+app.add_typer(dlq_app, name="dlq")
 app.add_typer(local_app, name="local")
 
 

@@ -32,6 +32,7 @@ from vagus_cli.account import Account, Door
 from vagus_cli.cell_checks import Patient
 from vagus_cli.cell_doctor import Consultation
 from vagus_cli.cell_judged import Check
+from vagus_cli.dead_letter_queue import DeadLetterQueue
 from vagus_cli.world import Choice, UsageFault, World
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from vagus_local.stack import Stack
 
 INTAKE_QUEUE = "events"
+DEAD_LETTERS = ("events-dead", "calls-dead")
 WAY_OUT = "bring it up (`vagus local up`), or say --target aws (or VAGUS_TARGET=aws)"
 
 
@@ -181,6 +183,7 @@ def _world(where: str, session: boto3.Session, fleet: Fleet, aws: str) -> World:
         records=records,
         executions=lambda spec: _machines(clients, session, spec.cell),
         send=lambda cell, event: _send(session, cell, event),
+        dead_letters=lambda cell: {name: DeadLetterQueue(session, names.of_cell(cell, name)) for name in DEAD_LETTERS},
         now=time.time,
         pause=time.sleep,
         person=lambda: _caller(session),

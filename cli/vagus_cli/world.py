@@ -10,6 +10,7 @@ from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.ports import Executions, Table
 from vagus.procedure.room import Reads
+from vagus_cli.dead_letters import DeadLetters
 
 TargetName = Literal["local", "aws"]
 
@@ -24,7 +25,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """One target. Tables are per cell, and so are asked for by cluster. `send` hands an event to a cell's intake.
+    """One target. Tables are per cell, and so are asked for by cluster. `send` hands an event to a cell's intake;
+    `dead_letters` are a cell's queues of what could not be taken or delivered, by name.
 
     `now` gives seconds since the epoch, `pause` lets some pass. `person` names who asks, for rows and records. `aws` is
     how the AWS CLI is called to reach the same target.
@@ -37,6 +39,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     records: Callable[[ClusterSpec], Table]
     executions: Callable[[ClusterSpec], Mapping[str, Executions]]
     send: Callable[[str, bytes], None]
+    dead_letters: Callable[[str], Mapping[str, DeadLetters]]
     now: Callable[[], float]
     pause: Callable[[float], None]
     person: Callable[[], str]

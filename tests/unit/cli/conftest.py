@@ -16,6 +16,7 @@ from vagus.procedure import rows
 from vagus.procedure.room import Reads
 from vagus.search.fake import FakeEngine
 from vagus_cli import fleet_files
+from vagus_cli.dead_letter_queue import FakeDeadLetters
 from vagus_cli.main import app
 from vagus_cli.world import Choice, World
 
@@ -35,6 +36,7 @@ class Scene:
         self.engine = FakeEngine(lambda: self.now, managers=3)
         self.fleet = {"demo": fleet_files.load(ROOT / "fleet")["demo"]}
         self.sent: list[tuple[str, bytes]] = []
+        self.dead = {"events-dead": FakeDeadLetters(), "calls-dead": FakeDeadLetters()}
         self.pause: Callable[[float], None] = lambda _: None
         self.choices: list[Choice] = []
         self._build(self.fleet["demo"])
@@ -61,6 +63,7 @@ class Scene:
             records=lambda _: self.book,
             executions=lambda _: {"zone_balance": self.machine},
             send=lambda cell, event: self.sent.append((cell, event)),
+            dead_letters=lambda _: self.dead,
             now=lambda: self.now,
             pause=lambda seconds: self.pause(seconds),
             person=lambda: "arn:aws:iam::000000000000:user/anna",
