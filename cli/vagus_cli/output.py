@@ -34,6 +34,14 @@ def answer[T](value: T, as_json: bool, shown: Callable[[T], RenderableType]) -> 
         people().print(shown(value))
 
 
+def anew(title: str, shown: RenderableType) -> None:
+    """In place of what stood on the terminal; in a pipe, below it."""
+    console = people()
+    console.clear()
+    console.print(title, style="dim", markup=False)
+    console.print(shown)
+
+
 def line(value: Any) -> None:
     """One JSON document on one line: for streams."""
     sys.stdout.write(encoded(value).decode() + "\n")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from vagus import events
@@ -11,6 +12,7 @@ from vagus.rooms import ROOMS
 from vagus_cdk import names, scheduled
 from vagus_cdk.alarms import Alarms
 from vagus_cdk.cell import Cell
+from vagus_cdk.dashboard import Dashboard
 from vagus_cdk.grants import Scope
 from vagus_cdk.intake import Intake
 from vagus_cdk.keys import Keys
@@ -37,21 +39,7 @@ class CellStack(Stack):
         self.procedures = {
             name: Procedure(self, name, self.cell, name, room.kinds, calls) for name, room in ROOMS.items()
         }
-        alarms = Alarms(self, "Alarms", self.cell)
-        alarms.watch_queue("events-dead", self.intake.dead_letters, "an event could not be taken or read")
-        alarms.watch_queue("calls-dead", calls, "a scheduled call did not reach its function")
-        alarms.watch_schedule(
-            "keeper", self.keeper.function, "waiting instances are not kept waiting: act within the hour"
-        )
-        alarms.watch_schedule("sweep", self.sweep.function, "lost events are not found any more")
-        alarms.watch_schedule(
-            "cluster-watch", self.cluster_watch.function, "nobody is told what changes in the clusters"
-        )
-        alarms.watch_errors("intake", [self.intake.function.function], "events are taken late")
-        for cluster in settings.clusters:
-            alarms.watch_groups(cluster)
-        for name, procedure in self.procedures.items():
-            alarms.watch_machine(name, procedure.machine)
+        self._watch(calls)
         self._outputs()
 
     @property
@@ -95,6 +83,35 @@ class CellStack(Stack):
             secrets_key=keys.secrets.key_arn,
             messages_key=keys.messages.key_arn,
         )
+
+    def _watch(self, calls: sqs.IQueue) -> None:
+        alarms = Alarms(self, "Alarms", self.cell)
+        alarms.watch_schedule(
+            "keeper", self.keeper.function, "waiting instances are not kept waiting: act within the hour"
+        )
+        alarms.watch_schedule(
+            "sweep", self.sweep.function, "lost events are not found, and no figure of a cluster comes"
+        )
+        alarms.watch_schedule(
+            "cluster-watch", self.cluster_watch.function, "nobody is told what changes in the clusters"
+        )
+        for name, procedure in self.procedures.items():
+            alarms.watch_machine(name, procedure.machine)
+        alarms.watch_all(self, [self.keeper.function, self.sweep.function, self.cluster_watch.function])
+        functions = {
+            "keeper": self.keeper.function,
+            "sweep": self.sweep.function,
+            "cluster watch": self.cluster_watch.function,
+            "intake": self.intake.function.function,
+            **{
+                f"{name} {verb}": made.function
+                for name, one in self.procedures.items()
+                for verb, made in one.functions()
+            },
+        }
+        machines = {name: one.machine for name, one in self.procedures.items()}
+        queues = {"events": self.intake.queue, "dead events": self.intake.dead_letters, "dead calls": calls}
+        Dashboard(self, "Dashboard", self.cell, machines, functions, queues)
 
     def _outputs(self) -> None:
         CfnOutput(

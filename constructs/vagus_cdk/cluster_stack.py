@@ -10,6 +10,7 @@ from constructs import Construct
 from vagus.fleet import ClusterSpec
 from vagus_cdk import names
 from vagus_cdk.acknowledged import acknowledge
+from vagus_cdk.alarms import Alarms
 from vagus_cdk.cell_stack import CellStack
 from vagus_cdk.node_group import NodeGroup, NodeSpec
 from vagus_cdk.nodes import Artifacts, Documents, NodeRole, NodeSecurity, Parameters, bundle, user_data
@@ -84,6 +85,7 @@ class ClusterStack(Stack):
         secrets_key = cell.keys.secrets.key_arn
         ClientCertificate(self, "ReadCertificate", spec, "read", secrets_key, [*cell_stack.readers(), *people])
         ClientCertificate(self, "WriteCertificate", spec, "write", secrets_key, cell_stack.writers())
+        Alarms(self, "Alarms", cell).watch_cluster(spec.name)
         CfnOutput(self, "ArtifactBucket", value=artifacts.bucket.bucket_name)
         CfnOutput(
             self, "NodesBundle", value=packed.name, description="Upload .build/nodes/<this> to nodes/ in the bucket"

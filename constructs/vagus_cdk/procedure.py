@@ -73,6 +73,10 @@ class Procedure(Construct):
         acknowledge(self.machine, "IAMNoInlinePolicy")
         self._keep_awake(dead_letters)
 
+    def functions(self) -> tuple[tuple[str, Function], ...]:
+        """By what they do."""
+        return (("decides", self.decide), ("applies", self.apply))
+
     def _function(self, construct_id: str, verb: str, description: str, statements: list[Statement]) -> Function:
         spec = Spec(
             name=f"{self._capability}-{verb}",

@@ -18,13 +18,13 @@ MINUTE = Duration.minutes(1)
 
 
 def sweep_statements(scope: grants.Scope) -> list[Statement]:
-    """It looks as decide does, examines groups, keeps heads and plans, and starts executions."""
+    """It looks as decide does, examines groups, keeps heads and plans, notes how clusters are, and starts runs."""
     kinds = [kind for room in ROOMS.values() for kind in room.kinds]
     return [
         *grants.sees(kinds),
         grants.examines(),
         *grants.reads_rows(scope),
-        *grants.writes_rows(scope, "cluster#*", "plan#*"),
+        *grants.writes_rows(scope, "cluster#*", "plan#*", "status#*"),
         *grants.runs(scope),
         *grants.client_certificate(scope, "read"),
     ]

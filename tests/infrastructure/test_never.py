@@ -298,16 +298,3 @@ def test_the_poller_never_asks_for_more_than_intake_may_do_at_once(templates: Te
     (mapping,) = templates.resources(MESSAGES)
     reserved = templates.function("vagus-prod-intake").properties["ReservedConcurrentExecutions"]
     assert mapping.properties["ScalingConfig"]["MaximumConcurrency"] <= reserved
-
-
-def test_what_is_called_each_minute_raises_an_alarm_when_nothing_calls_them(templates: Templates) -> None:
-    silent = {
-        one.properties["AlarmName"]: one.properties["TreatMissingData"]
-        for one in templates.resources("CloudWatch::Alarm")
-        if one.properties["AlarmName"].endswith("-silent")
-    }
-    assert silent == {
-        "vagus-prod-cluster-watch-silent": "breaching",
-        "vagus-prod-keeper-silent": "breaching",
-        "vagus-prod-sweep-silent": "breaching",
-    }

@@ -11,7 +11,7 @@ from tests.unit.runtime.conftest import FakeParts
 from vagus import runtime
 from vagus.errors import Malformed, Throttled, Unreachable
 from vagus.ports import Put, Row
-from vagus.procedure import records, rows, safety
+from vagus.procedure import records, rows, safety, standing
 
 EVENTS = Path(__file__).parents[3] / "events" / "zone_balance"
 GROUP = "demo-data-us-east-1a"
@@ -161,14 +161,10 @@ def test_once_an_hour_the_groups_are_examined_and_an_alarm_can_count(
     for now in (turn, turn + 60):
         monkeypatch.setattr(runtime.time, "time", lambda now=now: now)
         runtime.sweep(parts)
-    written = [json.loads(runtime.logger.registered_formatter.format(one)) for one in caplog.records]
-    told = [line for line in written if "BrokenGroupRules" in line]
-    assert [(one["BrokenGroupRules"], one["Cluster"], one["Cell"], one["level"]) for one in told] == [
-        (1, "demo", "local", "ERROR")
-    ]
-    (figure,) = told[0]["_aws"]["CloudWatchMetrics"]
-    assert all(name in told[0] for name in [*figure["Dimensions"][0], figure["Metrics"][0]["Name"]])
-    assert told[0]["_aws"]["Timestamp"] == int(turn * 1000)
+    (told,) = (line for line in lines(caplog) if "BrokenGroupRules" in line)
+    assert (told["BrokenGroupRules"], told["Cluster"], told["Cell"]) == (1, "demo", "local")
+    (examined,) = (line for line in lines(caplog) if line["message"] == "groups examined")
+    assert (examined["level"], len(examined["broken"])) == ("ERROR", 1)
     found = safety.noted(parts.rows, "demo")
     assert found is not None
     assert [(one.group, one.rule) for one in found.violations] == [("demo-extra", "abandoned_is_not_retained")]
@@ -189,6 +185,67 @@ def test_the_watch_says_so_when_a_cluster_could_not_be_watched(parts: FakeParts)
     parts.event_bus.closed = True
     with pytest.raises(runtime.WatchFailed, match="demo: Unreachable"):
         runtime.watch(parts)
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """The log as CloudWatch gets it."""
+    return [json.loads(runtime.logger.registered_formatter.format(one)) for one in caplog.records]
+
+
+def looked_at(parts: FakeParts, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Sweep in the minute in which the quiet cluster is looked at: when that was."""
+    start = time.time()
+    turn = next(start + 60 * minute for minute in range(60) if safety.due("demo", start + 60 * minute))
+    monkeypatch.setattr(runtime.time, "time", lambda: turn)
+    runtime.sweep(parts)
+    return turn
+
+
+def test_the_sweep_tells_figures_as_cloudwatch_reads_them(
+    parts: FakeParts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn = looked_at(parts, monkeypatch)
+    (told,) = (line for line in lines(caplog) if "_aws" in line)
+    (directive,) = told["_aws"]["CloudWatchMetrics"]
+    assert told["_aws"]["Timestamp"] == int(turn * 1000)
+    assert directive["Namespace"] == "Vagus"
+    named = [one["Name"] for one in directive["Metrics"]]
+    assert {"Health", "Nodes", "DiskUsed", "HeapUsed"} <= set(named)
+    assert all(isinstance(told[name], int | float) for name in named)
+    assert [told[name] for name in directive["Dimensions"][0]] == ["local", "demo"]
+    assert "Unreachable" not in named
+
+
+def test_the_sweep_notes_the_status_of_each_cluster_it_looked_at(
+    parts: FakeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert standing.last(parts.rows, "demo") is None
+    turn = looked_at(parts, monkeypatch)
+    noted_status = standing.last(parts.rows, "demo")
+    assert noted_status is not None
+    assert (noted_status.at, noted_status.health.status) == (records.iso(turn), "green")
+    assert len(noted_status.nodes) == 6
+
+
+def test_a_cluster_that_is_not_seen_is_told_even_where_the_table_refuses_its_status(
+    parts: FakeParts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write = parts.rows.write
+
+    def refusing(partition: str, *puts: Put) -> None:
+        if partition.startswith("status#"):
+            raise Throttled("slow down")
+        write(partition, *puts)
+
+    monkeypatch.setattr(parts.rows, "write", refusing)
+    terminating(parts)
+    parts.engine.unreachable = True
+    runtime.sweep(parts)
+    (told,) = (line for line in lines(caplog) if "_aws" in line)
+    assert told["Unreachable"] == 1
+    assert "Health" not in told
+    assert 47 * 3600 < told["HookSecondsLeft"] <= 48 * 3600
+    assert [line["level"] for line in lines(caplog) if line["message"] == "a status was not noted"] == ["ERROR"]
 
 
 def test_the_keeper_keeps_and_notes_it_afterwards(parts: FakeParts) -> None:

@@ -83,7 +83,10 @@ def test_one_that_can_not_be_described_is_a_fault_and_leaves_the_last_finding(ta
     assert found.fault.startswith("Denied: ec2:DescribeLaunchTemplateVersions")
     last = safety.noted(table, "claims")
     assert last is not None
-    assert last.at == ISO
+    assert (last.at, last.fault) == (ISO, found.fault)
+    (mended,) = safety.examine(Facts(claims=SAFE), table, fleet, now, "later")
+    assert safety.noted(table, "claims") == mended
+    assert mended.fault == ""
 
 
 def test_a_row_of_a_newer_version_says_so(table: FakeTable) -> None:

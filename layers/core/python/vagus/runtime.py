@@ -6,13 +6,13 @@ carry names of clusters, nodes and instances, never a document or a secret.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 from aws_lambda_powertools import Logger
 
-from vagus import fleet
+from vagus import figures, fleet
 from vagus.aws import wiring
 from vagus.cluster_watch.every import every, failed
 from vagus.cluster_watch.watch import Watched
@@ -20,12 +20,13 @@ from vagus.errors import Malformed, VagusError
 from vagus.events import Ignored
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.ports import Bus, Executions, GroupFactsRead, GroupsWrite, Table
-from vagus.procedure import intake, keeper, loop, safety
+from vagus.procedure import intake, keeper, loop, safety, standing
 from vagus.procedure.loop import Call
 from vagus.procedure.records import Book, Record, iso
 from vagus.procedure.room import Reads, Room, Writes
 from vagus.procedure.sweep import Sweep
 from vagus.rooms import ROOMS
+from vagus.status import Status
 from vagus.steps import AnyStep, Heartbeat, kind
 
 logger = Logger()
@@ -133,17 +134,27 @@ def _groups_of(parts: Parts) -> intake.GroupsOf:
     return lambda instances: parts.groups().groups_of(instances)
 
 
+AT_ONCE = 10
+"""Clusters that the sweep looks at at the same time: as many as a client of AWS keeps connections."""
+
+
 def sweep(parts: Parts = wiring) -> JsonObject:
     """Look at every cluster. One that fails keeps no other from being looked at; in the end `SweepFailed` names it."""
     now = time.time()
-    every = Sweep(
-        reads=parts.reads(), table=parts.table(), fleet=fleet.deployed(), rooms=ROOMS, executions=parts.executions()
-    )
-    swept = every.run(now, iso(now))
+    clusters, seen = fleet.deployed(), dict[str, Status]()
+    _examine(clusters, parts, now)
+    swept = Sweep(
+        reads=parts.reads(),
+        table=parts.table(),
+        fleet=clusters,
+        rooms=ROOMS,
+        executions=parts.executions(),
+        at_once=AT_ONCE,
+        tell=lambda status: seen.update({status.cluster: status}),
+    ).run(now, iso(now))
     for one in swept:
         (logger.error if one.result in AMISS else logger.info)("swept", extra={"found": _plain(one)})
-    for found in safety.examine(parts.group_facts(), parts.table(), fleet.deployed(), now, iso(now)):
-        _tell(found, now)
+    _tell(dict(seen), {one.cluster for one in swept if one.result == "failed"}, parts.table(), now)
     if failed := [f"{one.cluster}: {one.message}" for one in swept if one.result in AMISS]:
         raise SweepFailed("; ".join(failed))
     return {"swept": [_plain(one) for one in swept]}
@@ -157,18 +168,32 @@ class SweepFailed(VagusError):
     """Some cluster could not be swept, or is not declared any more: the function's error is what its alarm counts."""
 
 
-def _tell(found: safety.Examined, now: float) -> None:
-    """Log what was found of a cluster's groups, with the figure that its alarm watches, in the form that CloudWatch
-    reads figures from logs by. An examination that failed counts as one broken rule: safe is only what was seen."""
-    broken = [str(one) for one in found.violations] + ([found.fault] if found.fault else [])
-    figure = {
-        "Namespace": "Vagus",
-        "Dimensions": [["Cell", "Cluster"]],
-        "Metrics": [{"Name": "BrokenGroupRules", "Unit": "Count"}],
-    }
-    about = {"Cell": fleet.deployed()[found.cluster].cell, "Cluster": found.cluster, "BrokenGroupRules": len(broken)}
-    told = {"_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [figure]}, "broken": broken, **about}
-    (logger.error if broken else logger.info)("groups examined", extra=told)
+def _tell(seen: Mapping[str, Status], failed: Collection[str], table: Table, now: float) -> None:
+    """Log each cluster's figures, in the form that CloudWatch reads them by, and note how it is for `vagus status`.
+
+    Of a cluster whose time ran out there is no status: its figures say that it was not seen. Figures come first, for
+    a table that does not answer must cost none of them.
+    """
+    clusters = fleet.deployed()
+    unseen = {name: standing.unseen(clusters[name], iso(now)) for name in failed if name not in seen}
+    for status in (*seen.values(), *unseen.values()):
+        logger.info("figures", extra=figures.embedded(status.cell, status.cluster, figures.told(status), now))
+    for status in seen.values():
+        try:
+            standing.note(table, status)
+        except VagusError:
+            logger.exception("a status was not noted", extra={"cluster": status.cluster})
+
+
+def _examine(clusters: Fleet, parts: Parts, now: float) -> None:
+    """Before the sweep, so that its figures have it; whatever it raises, the sweep goes on."""
+    try:
+        for found in safety.examine(parts.group_facts(), parts.table(), clusters, now, iso(now)):
+            broken = [str(one) for one in found.violations] + ([found.fault] if found.fault else [])
+            told = {"cluster": found.cluster, "broken": broken}
+            (logger.error if broken else logger.info)("groups examined", extra=told)
+    except Exception:
+        logger.exception("groups were not examined")
 
 
 WATCH_SECONDS = 80.0

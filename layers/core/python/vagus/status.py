@@ -107,15 +107,16 @@ class LeaseShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CapabilityShown(msgspec.Struct, frozen=True, kw_only=True):
-    """A capability on a cluster: its head row, and the plan that was noted last. `paused`: by whom, since when and why;
-    `approvals`: those in force, in a sentence each. `blocks`: what keeps it from going on; `unblocks`: who can do what
-    about it."""
+    """A capability on a cluster: its head row, and the plan that was noted last. `link`: its run in the console;
+    `paused`: by whom, since when and why; `approvals`: those in force, in a sentence each. `blocks`: what keeps it from
+    going on; `unblocks`: who can do what about it."""
 
     name: str
     mode: str
     state: str
     since: str
     execution: str
+    link: str
     paused_by: str
     paused: str
     approvals: tuple[str, ...]
@@ -139,9 +140,12 @@ Seen = Literal["now", "by the sweep"]
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """All of one cluster, as it was `at` (ISO 8601). `seen`: who looked at the cluster itself (a workstation outside
-    the VPC shows what the sweep saw). `wrong_cluster`: the UUID that answers in place of the noted one. `fault`: what
-    could not be read; the rest is then empty."""
+    """All of one cluster, as it was `at` (ISO 8601).
+
+    `seen`: who looked at the cluster itself. A workstation outside the VPC shows what the sweep saw, and
+    `not_from_here` says why. `wrong_cluster`: the UUID that answers in place of the noted one. `fault`: what could not
+    be read; the rest is then empty.
+    """
 
     cluster: str
     cell: str
@@ -149,6 +153,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     declared_nodes: int
     at: str = ""
     seen: Seen = "now"
+    not_from_here: str = ""
     uuid: str = ""
     wrong_cluster: str = ""
     health: Health = Health()

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from functools import cache, cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -49,6 +50,7 @@ class Wiring:
         self._environment = environment
         self._clients = Clients(session)
         self._searches: dict[tuple[str, Role], Renewing] = {}
+        self._lock = Lock()
 
     def table(self) -> Table:
         """Rows of state."""
@@ -83,10 +85,12 @@ class Wiring:
     def search(self, spec: ClusterSpec, role: Role) -> SearchWrite:
         """A cluster through the certificate of a role; nothing is called before it is used."""
         key = (spec.name, role)
-        found = self._searches.pop(key, None) or Renewing(lambda: self._open(spec, role))
-        self._searches[key] = found  # the one used last stands last
-        if len(self._searches) > OPEN_CLUSTERS:
-            self._searches.pop(next(iter(self._searches))).close()
+        with self._lock:  # a sweep asks from several threads
+            found = self._searches.pop(key, None) or Renewing(lambda: self._open(spec, role))
+            self._searches[key] = found  # the one used last stands last
+            spent = self._searches.pop(next(iter(self._searches))) if len(self._searches) > OPEN_CLUSTERS else None
+        if spent is not None:
+            spent.close()
         return found
 
     def reads(self) -> Reads:

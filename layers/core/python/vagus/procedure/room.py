@@ -75,4 +75,4 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     handlers: Mapping[type[Step], Handler]
     mode: Callable[[ClusterSpec], Mode]
     failures_in_a_row: Callable[[ClusterSpec], int]
-    shown: Show = lambda _observed, _spec, _now: ()
+    shown: Show | None = None

@@ -19,7 +19,7 @@ EVERY_MINUTES = 60
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of one cluster's groups; `fault`: why nothing could be."""
+    """What was found of one cluster's groups `at` a time; `fault`: why nothing could be since."""
 
     cluster: str
     at: str
@@ -53,9 +53,13 @@ def _examined(groups: GroupFactsRead, table: Table, spec: ClusterSpec, iso: str)
         facts = groups.of_cluster(spec.name)
         broken = (*unseen(spec.sizes(), facts), *violations(facts, spec.waived))
         found = Examined(cluster=spec.name, at=iso, violations=broken)
-        _note(table, found)
     except VagusError as error:
-        return Examined(cluster=spec.name, at=iso, fault=f"{type(error).__name__}: {error}")
+        found = Examined(cluster=spec.name, at=iso, fault=f"{type(error).__name__}: {error}")
+    try:
+        last = noted(table, spec.name) if found.fault else None
+        _note(table, msgspec.structs.replace(last, fault=found.fault) if last else found)
+    except VagusError as error:
+        return msgspec.structs.replace(found, fault=f"{type(error).__name__}: {error}")
     return found
 
 

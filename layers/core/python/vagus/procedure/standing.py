@@ -16,14 +16,14 @@ import msgspec
 from vagus import approval, owned
 from vagus.approval import Approval
 from vagus.cluster import Cluster, Copy, Node, Unseen
-from vagus.errors import Conflict, Malformed
+from vagus.errors import Conflict, Malformed, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
 from vagus.plan import Ask, Blocked
-from vagus.ports import GroupsRead, Put, Table
+from vagus.ports import Executions, GroupsRead, Put, Table
 from vagus.procedure import consent, records, safety
-from vagus.procedure.room import Room
-from vagus.procedure.rows import Rows
+from vagus.procedure.room import Reads, Room
+from vagus.procedure.rows import Rows, read_shown
 from vagus.reasons import Reason
 from vagus.status import (
     CapabilityShown,
@@ -66,6 +66,29 @@ def bare(spec: ClusterSpec, at: str) -> Status:
     )
 
 
+def unseen(spec: ClusterSpec, at: str) -> Status:
+    """Of a cluster for which the sweep had no time."""
+    return msgspec.structs.replace(bare(spec, at), fault="not looked at: the sweep's time ran out")
+
+
+class Shows(msgspec.Struct, frozen=True, kw_only=True):
+    """All that whoever shows a status needs."""
+
+    reads: Reads
+    table: Table
+    rooms: Mapping[str, Room]
+    executions: Mapping[str, Executions]
+
+
+def of(shows: Shows, spec: ClusterSpec, now: float) -> Status:
+    """How a cluster is now (`now`: epoch seconds). What can't be read becomes its `fault`; an unreachable cluster is
+    shown with the rest."""
+    try:
+        return status(_parts(shows, spec, now))
+    except Exception as error:  # noqa: BLE001  (showing one cluster must not keep others from being shown, or swept)
+        return msgspec.structs.replace(bare(spec, records.iso(now)), fault=f"{type(error).__name__}: {error}")
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """All that a status is made of. `seen` with plans and approvals (`rows.read_shown`)."""
 
@@ -73,22 +96,61 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     rooms: Mapping[str, Room]
     seen: Rows
     cluster: Cluster | Unseen
-    groups: Sequence[Group]
+    groups: tuple[Group, ...]
     hooks: tuple[HookShown, ...]
     safety: SafetyShown
     noted: Noted
     lines: tuple[Shown, ...]
+    links: Mapping[str, str]
     now: float
 
 
+def _parts(shows: Shows, spec: ClusterSpec, now: float) -> Parts:
+    reads, table, rooms = shows.reads, shows.table, shows.rooms
+    seen = read_shown(table, spec.name)
+    groups = reads.groups.describe([spec.name])
+    return Parts(
+        spec=spec,
+        rooms=rooms,
+        seen=seen,
+        cluster=_look(reads, spec),
+        groups=groups,
+        hooks=_hooks(reads.groups, groups, now),
+        safety=examined(table, spec.name),
+        noted=noted(table, spec.name),
+        lines=tuple(line for room in rooms.values() for line in _lines(reads, room, spec, seen, now)),
+        links={name: _link(shows.executions, name, seen.head(name).execution) for name in rooms},
+        now=now,
+    )
+
+
+def _link(executions: Mapping[str, Executions], capability: str, execution: str) -> str:
+    """Where its run is seen; empty without one, or where nobody says whose account this is."""
+    try:
+        return executions[capability].console(execution) if execution else ""
+    except VagusError:
+        return ""
+
+
+def _look(reads: Reads, spec: ClusterSpec) -> Cluster | Unseen:
+    try:
+        return reads.search(spec).look()
+    except VagusError as error:
+        return Unseen(reason="UNREACHABLE", message=f"{type(error).__name__}: {error}")
+
+
+def _lines(reads: Reads, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> tuple[Shown, ...]:
+    """A room that shows nothing is not asked to observe."""
+    return () if room.shown is None else room.shown(room.observe(reads, spec, seen, None, now), spec, now)
+
+
 def status(parts: Parts) -> Status:
-    """Pure. `now` of the parts: epoch seconds."""
+    """Pure."""
     seen, cluster, now = parts.seen, parts.cluster, parts.now
-    wrong = isinstance(cluster, Cluster) and seen.identity not in (None, cluster.uuid)
     return msgspec.structs.replace(
         bare(parts.spec, records.iso(now)),
         uuid=seen.identity or "",
-        wrong_cluster=cluster.uuid if wrong and isinstance(cluster, Cluster) else "",
+        wrong_cluster=_another(cluster, seen),
         health=health(cluster),
         zones=() if isinstance(cluster, Unseen) else _zones(cluster, parts.spec),
         nodes=_nodes(parts),
@@ -97,9 +159,16 @@ def status(parts: Parts) -> Status:
         hooks=parts.hooks,
         intents=_intents(seen, now),
         leases=_leases(seen, now),
-        capabilities=tuple(_capability(parts.spec, seen, room, now) for room in parts.rooms.values()),
+        capabilities=tuple(_capability(parts, room) for room in parts.rooms.values()),
         lines=(*parts.lines, *parts.noted.lines),
     )
+
+
+def _another(cluster: Cluster | Unseen, seen: Rows) -> str:
+    """The UUID that answers, where it is not the noted one."""
+    if isinstance(cluster, Unseen) or seen.identity in (None, cluster.uuid):
+        return ""
+    return cluster.uuid
 
 
 # -- the cluster -----------------------------------------------------------------------------------------------------
@@ -108,7 +177,7 @@ def status(parts: Parts) -> Status:
 def health(cluster: Cluster | Unseen) -> Health:
     """A look's health, or why there was none."""
     if isinstance(cluster, Unseen):
-        return Health(unseen=f"{cluster.reason.capitalize()}: {cluster.message}")
+        return Health(unseen=cluster.message)
     return Health(
         status=cluster.status,
         nodes=len(cluster.nodes),
@@ -182,7 +251,7 @@ def _present(cluster: Cluster) -> dict[str, NodeShown]:
 # -- groups and rows -------------------------------------------------------------------------------------------------
 
 
-def hooks(groups: GroupsRead, cluster: Iterable[Group], now: float) -> tuple[HookShown, ...]:
+def _hooks(groups: GroupsRead, cluster: Iterable[Group], now: float) -> tuple[HookShown, ...]:
     """Instances that a terminate hook holds, and how long AWS lets it: a call for each, so only when one waits."""
     return tuple(
         _hook(groups, group.name, one.id, now) for group in cluster for one in group.instances if one.waits_to_leave
@@ -235,7 +304,8 @@ def _leases(seen: Rows, now: float) -> tuple[LeaseShown, ...]:
     )
 
 
-def _capability(spec: ClusterSpec, seen: Rows, room: Room, now: float) -> CapabilityShown:
+def _capability(parts: Parts, room: Room) -> CapabilityShown:
+    spec, seen, now = parts.spec, parts.seen, parts.now
     head = seen.head(room.name)
     noted = seen.plans.get(room.name, {})
     blocks, unblocks = _blocked(spec, seen, room, noted)
@@ -245,6 +315,7 @@ def _capability(spec: ClusterSpec, seen: Rows, room: Room, now: float) -> Capabi
         state="paused" if head.paused else head.state,
         since=head.since,
         execution=head.execution,
+        link=parts.links[room.name],
         paused_by=head.paused_by,
         paused=consent.stopped(head) if head.paused else "",
         approvals=tuple(_approval(one) for one in approval.in_force(seen.approvals, room.name, now)),

@@ -3,9 +3,12 @@
 AWS is described once for all clusters, and each cluster is looked at once for all capabilities. An execution is started
 only for a plan that has something to do, so that idle costs almost nothing. A quiet cluster is looked at every fifth
 minute.
+
+Several clusters are looked at at once, each for a bounded time, and all of them within less than a minute: those that
+hang cost the others nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 from zlib import crc32
@@ -18,13 +21,20 @@ from vagus.fleet import ClusterSpec, Fleet
 from vagus.instances import Group
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.ports import Executions, GroupsRead, SearchRead, Table
-from vagus.procedure import consent, loop, rows
+from vagus.procedure import consent, loop, rows, standing
 from vagus.procedure import head as heads
+from vagus.procedure.at_once import each, within
 from vagus.procedure.records import iso
 from vagus.procedure.room import Reads, Room
 from vagus.procedure.rows import Head, Rows
+from vagus.procedure.standing import Shows
+from vagus.status import Status
 
 QUIET_MINUTES = 5
+SECONDS = 50.0
+"""How long a sweep may take: the next one comes after a minute, and begins with another cluster."""
+LOOK_SECONDS = 20.0
+"""How long one look at a cluster may take: long enough for a node that hangs, and the next one to answer."""
 BACK_OFF = (60.0, 300.0, 900.0)
 """Seconds before a failed execution is started again; after the last, the capability is paused and a person called."""
 
@@ -58,14 +68,15 @@ class DescribedOnce:
 class LookedOnce:
     """A cluster as the sweep saw it first: however many capabilities ask, it is looked at once."""
 
-    def __init__(self, search: SearchRead) -> None:
+    def __init__(self, search: SearchRead, seconds: float) -> None:
         self._search = search
+        self._seconds = seconds
         self._looked: Cluster | VagusError | None = None
 
     def look(self) -> Cluster:
         if self._looked is None:
             try:
-                self._looked = self._search.look()
+                self._looked = within(self._seconds, self._search.look)
             except VagusError as error:
                 self._looked = error
         if isinstance(self._looked, VagusError):
@@ -77,31 +88,50 @@ class LookedOnce:
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a sweep has."""
+    """All that a sweep has. `at_once` clusters are looked at at the same time, all of them within `seconds`, each for
+    `look_seconds`. `tell` is told how each cluster is that was looked at; it may be called by several threads."""
 
     reads: Reads
     table: Table
     fleet: Fleet
     rooms: Mapping[str, Room]
     executions: Mapping[str, Executions]
+    at_once: int = 1
+    seconds: float = SECONDS
+    look_seconds: float = LOOK_SECONDS
+    tell: Callable[[Status], None] | None = None
 
     def run(self, now: float, iso: str) -> list[Swept]:
         """Every cluster and capability; a failure with one of them never keeps another from being looked at."""
         groups = DescribedOnce(self.reads.groups)
         reads = msgspec.structs.replace(self.reads, groups=groups)
-        found = [found for spec in self._turn(now) for found in self._every_room(reads, spec, now, iso)]
-        return [*found, *undeclared(groups.describe(), self.fleet)]
+        found = each(
+            self._turn(now),
+            lambda spec: self._every_room(reads, spec, now, iso),
+            self._late,
+            at_once=self.at_once,
+            seconds=self.seconds,
+        )
+        return [*(one for many in found for one in many), *undeclared(groups.describe(), self.fleet)]
 
     def _every_room(self, reads: Reads, spec: ClusterSpec, now: float, iso: str) -> list[Swept]:
         looked: list[LookedOnce] = []
 
         def once(spec: ClusterSpec) -> LookedOnce:
             if not looked:  # opened by the first that asks, so that one that can't be opened fails no other cluster
-                looked.append(LookedOnce(reads.search(spec)))
+                looked.append(LookedOnce(reads.search(spec), self.look_seconds))
             return looked[0]
 
         shared = msgspec.structs.replace(reads, search=once)
-        return [self._guarded(shared, spec, room, now, iso) for room in self.rooms.values()]
+        swept = [self._guarded(shared, spec, room, now, iso) for room in self.rooms.values()]
+        if self.tell is not None and any(one.result != "quiet" for one in swept):
+            shows = Shows(reads=shared, table=self.table, rooms=self.rooms, executions=self.executions)
+            self.tell(standing.of(shows, spec, now))
+        return swept
+
+    def _late(self, spec: ClusterSpec) -> list[Swept]:
+        message = f"not looked at: the sweep's {self.seconds:.0f} s ran out"
+        return [Swept(cluster=spec.name, capability=room, result="failed", message=message) for room in self.rooms]
 
     def _turn(self, now: float) -> list[ClusterSpec]:
         """Another cluster is the first each minute: should time run out, it is never the same ones that go unseen."""

@@ -58,8 +58,9 @@ SETTINGS_FIELDS = "persistent,transient," + ",".join(
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """One pool for all clusters of the process: a sweep looks at hundreds, and Lambda allows 1,024 threads."""
-    return ThreadPoolExecutor(max_workers=12, thread_name_prefix="look")
+    """One pool for all clusters of the process: a sweep looks at hundreds, and Lambda allows 1,024 threads. Threads are
+    made when they are needed: six for each look, and those of looks that hang are taken until their time-outs."""
+    return ThreadPoolExecutor(max_workers=300, thread_name_prefix="look")
 
 
 class SearchClient:
