@@ -60,36 +60,47 @@ def allow(sid: str, actions: Iterable[str], resources: Iterable[str], condition:
 # -- derived from steps ----------------------------------------------------------------------------------------------
 
 
-def of_steps(kinds: Iterable[type[Step]], scope: Scope) -> list[Statement]:
-    """Exactly the grants of these kinds of step: one statement per class of resource."""
+def of_steps(kinds: Iterable[type[Step]], scope: Scope, *, any_cluster: bool = False) -> list[Statement]:
+    """Exactly the grants of these kinds of step: one statement per class of resource.
+
+    Groups and instances are those of the cell's declared clusters. `any_cluster`: of the whole cell, for the keeper,
+    which must not let an instance end because somebody deleted its cluster's file.
+    """
     grants: set[Grant] = {grant for one in kinds for grant in one.aws}
     resources = sorted({grant.resource for grant in grants})
     return [
         statement
         for resource in resources
-        for statement in _of_resource(resource, [one.action for one in grants if one.resource == resource], scope)
+        for statement in _of_resource(
+            resource, [one.action for one in grants if one.resource == resource], scope, _tagged(scope, any_cluster)
+        )
     ]
 
 
-def _of_resource(resource: Resource, actions: Sequence[str], scope: Scope) -> list[Statement]:
+def _tagged(scope: Scope, any_cluster: bool) -> Statement:
+    """The condition that something bears the tags of this cell, and of one of its declared clusters."""
+    cell = {"aws:ResourceTag/vagus:cell": scope.cell}
+    clusters = {"aws:ResourceTag/vagus:cluster": sorted(scope.clusters)}
+    return {"StringEquals": cell if any_cluster else cell | clusters}
+
+
+def _of_resource(resource: Resource, actions: Sequence[str], scope: Scope, ours: Statement) -> list[Statement]:
     if resource == "node_command":
         return _of_commands(actions, scope)
-    return [_of_one(resource, actions, scope)]
+    return [_of_one(resource, actions, scope, ours)]
 
 
 def _of_commands(actions: Sequence[str], scope: Scope) -> list[Statement]:
     """SendCommand is allowed on a document and on every instance that it goes to: ours, of a cluster of this cell."""
     documents = [scope.arn("ssm", f"document/{names.document(cluster, '*')}") for cluster in scope.clusters]
-    tags = {"aws:ResourceTag/vagus:cell": scope.cell, "aws:ResourceTag/vagus:cluster": sorted(scope.clusters)}
     instances = [scope.arn("ec2", "instance/*")]
     return [
         allow("NodeDocuments", actions, documents),
-        allow("CommandedNodes", actions, instances, {"StringEquals": tags}),
+        allow("CommandedNodes", actions, instances, _tagged(scope, any_cluster=False)),
     ]
 
 
-def _of_one(resource: Resource, actions: Sequence[str], scope: Scope) -> Statement:
-    ours = {"StringEquals": {"aws:ResourceTag/vagus:cell": scope.cell}}
+def _of_one(resource: Resource, actions: Sequence[str], scope: Scope, ours: Statement) -> Statement:
     match resource:
         case "group":
             return allow(

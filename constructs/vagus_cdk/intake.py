@@ -26,11 +26,11 @@ AT_ONCE = 10
 
 
 def statements(scope: grants.Scope) -> list[Statement]:
-    """It writes intents and heads, starts executions, and asks whose an instance is."""
+    """It writes intents and heads, starts executions, asks whose an instance is, and notes its last event."""
     return [
         grants.whose(),
         *grants.reads_rows(scope),
-        *grants.writes_rows(scope, "cluster#*"),
+        *grants.writes_rows(scope, "cluster#*", "status#*"),
         *grants.runs(scope),
     ]
 

@@ -32,7 +32,7 @@ def sweep_statements(scope: grants.Scope) -> list[Statement]:
 
 def keeper_statements(scope: grants.Scope) -> list[Statement]:
     """Its one step, and a record of it."""
-    return [grants.looks(), *grants.of_steps([Heartbeat], scope), *grants.writes_records(scope)]
+    return [grants.looks(), *grants.of_steps([Heartbeat], scope, any_cluster=True), *grants.writes_records(scope)]
 
 
 def cluster_watch_statements(scope: grants.Scope) -> list[Statement]:

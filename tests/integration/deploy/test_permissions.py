@@ -138,11 +138,13 @@ ALLOWED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("zone_balance-apply", "secretsmanager", "get_secret_value", WRITE),
     ("sweep", "dynamodb", "put_item", put("cluster#demo")),
     ("sweep", "dynamodb", "put_item", put("plan#demo")),
+    ("sweep", "dynamodb", "put_item", put("status#demo")),
     ("sweep", "secretsmanager", "get_secret_value", READ),
     ("cluster-watch", "dynamodb", "put_item", put("watch#demo")),
     ("cluster-watch", "secretsmanager", "get_secret_value", READ),
     ("cluster-watch", "events", "put_events", told("vagus.cluster")),
     ("intake", "dynamodb", "put_item", put("cluster#demo")),
+    ("intake", "dynamodb", "put_item", put("status#demo")),
     ("keeper", "autoscaling", HEARTBEAT, hook()),
     ("keeper", "dynamodb", "put_item", put("record#demo#2026-01-01", RECORDS)),
 ]
@@ -165,6 +167,7 @@ DENIED: list[tuple[str, str, str, dict[str, Any]]] = [
         {"AutoScalingGroupName": "demo-data-us-east-1a"},
     ),
     ("zone_balance-apply", "dynamodb", "put_item", put("plan#demo")),
+    ("zone_balance-apply", "dynamodb", "put_item", put("status#demo")),
     ("zone_balance-apply", "dynamodb", "put_item", put("approval#demo")),
     ("zone_balance-apply", "dynamodb", "delete_item", delete("cluster#demo")),
     ("zone_balance-apply", "dynamodb", "delete_item", delete("record#demo#2026-01-01", RECORDS)),
@@ -194,7 +197,7 @@ def name(case: tuple[str, str, str, dict[str, Any]]) -> str:
     word = next(
         (
             one
-            for one in ("plan#", "approval#", "cluster#", "record#", "read", "write", "foreign", "version")
+            for one in ("plan#", "status#", "approval#", "cluster#", "record#", "read", "write", "foreign", "version")
             if one in about
         ),
         "",

@@ -40,7 +40,8 @@ class Commands(Step, frozen=True, kw_only=True):
     aws = (Grant("ssm:SendCommand", "node_command"),)
 
 
-OURS = {"StringEquals": {"aws:ResourceTag/vagus:cell": "prod"}}
+CELL = {"aws:ResourceTag/vagus:cell": "prod"}
+OURS = {"StringEquals": CELL | {"aws:ResourceTag/vagus:cluster": ["claims", "labs"]}}
 HERE = "eu-central-1:111122223333"
 
 DERIVED: list[tuple[str, tuple[type[Step], ...], list[dict[str, Any]]]] = [
@@ -145,3 +146,8 @@ def test_nobody_may_delete_a_row_or_a_record() -> None:
     statements = [*grants.reads_rows(SCOPE), *grants.writes_rows(SCOPE, "cluster#*"), *grants.writes_records(SCOPE)]
     dynamodb = {action for one in statements for action in one["Action"] if action.startswith("dynamodb:")}
     assert dynamodb == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"}
+
+
+def test_the_keeper_keeps_instances_of_clusters_that_are_declared_no_more() -> None:
+    (statement,) = grants.of_steps([Heartbeat], SCOPE, any_cluster=True)
+    assert statement["Condition"] == {"StringEquals": CELL}

@@ -142,6 +142,26 @@ def test_the_hourly_event_that_keeps_intake_awake_is_none_of_ours(parts: FakePar
     assert parts.machine.started == {}
 
 
+def test_the_last_event_of_an_instance_is_noted(parts: FakeParts) -> None:
+    event = terminating(parts)
+    runtime.take({"Records": [message("m", event)]}, parts)
+    said = standing.noted(parts.rows, "demo").events[event["detail"]["EC2InstanceId"]]
+    assert said == f"EC2 Instance-terminate Lifecycle Action at {event['time']}"
+
+
+def test_an_event_is_taken_where_it_can_not_be_noted(parts: FakeParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = parts.rows.write
+
+    def refusing(partition: str, *puts: Put) -> None:
+        if partition.startswith("status#"):
+            raise Throttled("slow down")
+        write(partition, *puts)
+
+    monkeypatch.setattr(parts.rows, "write", refusing)
+    assert runtime.take({"Records": [message("m", terminating(parts))]}, parts) == {"batchItemFailures": []}
+    assert list(parts.machine.started) == ["demo-zone_balance-1"]
+
+
 # -- sweep and keeper ------------------------------------------------------------------------------------------------
 
 

@@ -104,6 +104,21 @@ def parse(event: Mapping[str, Any] | bytes | str, fleet: Fleet) -> Parsed:
         raise Malformed(f"event: {error}") from error
 
 
+class Happened(msgspec.Struct, frozen=True, kw_only=True):
+    """What was told of one instance, in AWS's own words. `at`: ISO 8601."""
+
+    instance: str
+    what: str
+    at: str
+
+
+def happened(event: Mapping[str, Any] | bytes | str) -> Happened | None:
+    """What an event that could be parsed tells of an instance, to be shown; `None` where it names none, or several."""
+    envelope = _envelope(event)
+    instance = envelope.detail.get("EC2InstanceId") or envelope.detail.get("instance-id")
+    return Happened(instance=str(instance), what=envelope.detail_type, at=envelope.time) if instance else None
+
+
 def _envelope(event: Mapping[str, Any] | bytes | str) -> _Envelope:
     if isinstance(event, bytes | str):
         return msgspec.json.decode(event, type=_Envelope)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 from aws_lambda_powertools import Logger
 
-from vagus import figures, fleet
+from vagus import events, figures, fleet
 from vagus.aws import wiring
 from vagus.cluster_watch.every import every, failed
 from vagus.cluster_watch.watch import Watched
@@ -128,6 +128,19 @@ def _take(body: str, clusters: Fleet, parts: Parts) -> None:
         return
     for hint in found:
         logger.info("taken", extra={"cluster": hint.cluster, "intent": hint.intent.id if hint.intent else None})
+    _note_event(body, {hint.cluster for hint in found}, parts)
+
+
+def _note_event(body: str, clusters: Collection[str], parts: Parts) -> None:
+    """The last event of an instance, for `vagus status`. After all else: nothing waits for it, and nothing needs it."""
+    told = events.happened(body)
+    if told is None:
+        return
+    try:
+        for cluster in clusters:
+            standing.note_event(parts.table(), cluster, told.instance, told.what, told.at)
+    except VagusError:
+        logger.exception("an event was taken, and not noted")
 
 
 def _groups_of(parts: Parts) -> intake.GroupsOf:
