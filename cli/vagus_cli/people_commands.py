@@ -174,7 +174,10 @@ def resume(
     profile: options.Profile = None,
     region: options.Region = None,
 ) -> None:
-    """End a stop on CLUSTER, whoever made it (a person, the console, failed executions), and look at once."""
+    """End a stop on CLUSTER, whoever made it (a person, the console, failed executions), and look at once.
+
+    Launching that was suspended because it failed again and again is tried again too.
+    """
     world = options.opened(context, target, fleet, profile, region)
     spec = world.cluster(cluster)
     person = world.person()
@@ -183,12 +186,13 @@ def resume(
 
 def _resume(world: World, spec: ClusterSpec, room: Room, person: str) -> Told:
     table, now, executions = world.state(spec), world.now(), world.executions(spec)[room.name]
-    head = rows.read(table, spec.name).head(room.name)
+    seen = rows.read(table, spec.name)
+    head = seen.head(room.name)
     ended = _ended(head, executions)
-    if not head.paused and not ended and now >= head.not_before:
+    if not head.paused and not ended and now >= head.not_before and not seen.launches.marks:
         return Told(cluster=spec.name, capability=room.name, state=head.state, message=f"{room.name} is not stopped")
     with _book(world, spec).writing(_record(spec, room.name, "Resume", f"{person} resumes {room.name}")):
-        people.resume(table, spec.name, room.name, ended=ended)
+        people.resume(table, spec.name, room.name, now=now, ended=ended)
         heads.ensure_running(table, executions, spec.name, room.name, now, iso(now))
     runs = rows.read(table, spec.name).head(room.name)
     message = f"{room.name} goes on: {runs.execution}"

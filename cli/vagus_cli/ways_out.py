@@ -10,6 +10,8 @@ WAYS_OUT: Mapping[Reason, str] = {
     "the allocation filter that stands against the move. The drain then goes on by itself.",
     Reason.REPLACEMENT_AWAITED: "If it lasts, see why the group launches nothing: its scaling activities name the "
     "cause (capacity, quota, a failed check of the boot script).",
+    Reason.LAUNCHING: "If a person is told, the node has not joined for half an hour (read its boot log: a failed check "
+    "says which) or the cluster is not green an hour after (see what it says of the copies that are named).",
     Reason.LEASE_HELD: "None, unless it lasts: then see in the console what the holder named in the message does.",
     Reason.UNREACHABLE: "Look whether the nodes run, whether their certificate is valid, and whether the functions' "
     "security group may reach port 9200. Waiting instances are kept meanwhile.",
@@ -17,6 +19,8 @@ WAYS_OUT: Mapping[Reason, str] = {
     Reason.OBSERVING: "Set `mode: approve` (or `act`) in the fleet file and deploy, once the plans shown are what "
     "you want.",
     Reason.CANNOT_SEE_ALL: "Give the read role the missing privilege on all indices, hidden ones included.",
+    Reason.LAUNCHES_FAIL: "Put right what the message names (capacity, quota, the volume key's grant, the launch "
+    "template, a failed check of the boot script), then `vagus resume CLUSTER`; else it is tried again an hour later.",
     Reason.WRONG_CLUSTER: "Stop, and find out which cluster answers: a second one has formed under this name, or "
     "its nodes are tagged wrongly. Nothing is written to it.",
     Reason.REMOVED_BY_HAND: "Set the exclusion again by hand, and the drain goes on. The instance is kept until then; "

@@ -6,6 +6,8 @@
 - EC2 health checks only: a red cluster must not replace its own nodes. No warm pool, no longest lifetime, no Spot.
 - A terminate hook of an hour, ABANDON by default, and the group *retains* what is abandoned: an instance whose hook
   runs out stays, with its data, until Vagus or a person ends it.
+- A launch hook of an hour, CONTINUE by default: a node has shards as soon as it joins, and a hook that runs out must
+  not end it (ADR 26). Vagus answers it when the cluster is whole: an instance refresh can't outrun recovery.
 """
 
 import msgspec
@@ -15,7 +17,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from vagus.fleet import ClusterSpec
-from vagus.instances import TERMINATE_HOOK
+from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK
 
 HOOK_SECONDS = 3600
 ROOT_DEVICE = "/dev/xvda"
@@ -89,7 +91,13 @@ class NodeGroup(Construct):
                     lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
                     heartbeat_timeout=HOOK_SECONDS,
                     default_result="ABANDON",
-                )
+                ),
+                group.LifecycleHookSpecificationProperty(
+                    lifecycle_hook_name=LAUNCH_HOOK,
+                    lifecycle_transition="autoscaling:EC2_INSTANCE_LAUNCHING",
+                    heartbeat_timeout=HOOK_SECONDS,
+                    default_result="CONTINUE",
+                ),
             ],
             instance_lifecycle_policy=group.InstanceLifecyclePolicyProperty(
                 retention_triggers=group.RetentionTriggersProperty(terminate_hook_abandon="retain")

@@ -29,8 +29,8 @@ def tags(properties: Properties, key: str = "Tags") -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in properties[key]}
 
 
-def hook(properties: Properties) -> Mapping[str, Any]:
-    (found,) = properties["LifecycleHookSpecificationList"]
+def hook(properties: Properties, name: str = "vagus-terminate") -> Mapping[str, Any]:
+    (found,) = (one for one in properties["LifecycleHookSpecificationList"] if one["LifecycleHookName"] == name)
     return dict(found)
 
 
@@ -53,6 +53,19 @@ SENTENCES: list[tuple[str, str, Holds]] = [
     ),
     ("a waiting instance waits an hour without a heartbeat", GROUP, lambda p: hook(p)["HeartbeatTimeout"] == 3600),
     ("a hook that runs out abandons", GROUP, lambda p: hook(p)["DefaultResult"] == "ABANDON"),
+    (
+        "a launch waits an hour for the cluster to be whole; a node that has joined is never ended by a hook",
+        GROUP,
+        lambda p: (
+            hook(p, "vagus-launch")
+            == {
+                "LifecycleHookName": "vagus-launch",
+                "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+                "HeartbeatTimeout": 3600,
+                "DefaultResult": "CONTINUE",
+            }
+        ),
+    ),
     (
         "what is abandoned is retained, not ended",
         GROUP,

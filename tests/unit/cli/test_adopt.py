@@ -11,13 +11,14 @@ from typer.testing import CliRunner, Result
 
 from vagus.cluster import Cluster, Node
 from vagus.errors import Unreachable
-from vagus.group_safety import TERMINATING, GroupFacts, Hook, Machine
+from vagus.group_safety import LAUNCHING, TERMINATING, GroupFacts, Hook, Machine
 from vagus_cli import fleet_files
 from vagus_cli.account import Account, Door, FoundGroup, Member, belongs
 from vagus_cli.main import app
 
 REGION = "eu-west-1"
 HOOK = Hook(name="vagus-terminate", transition=TERMINATING, timeout=3600, default_result="ABANDON")
+LAUNCH = Hook(name="vagus-launch", transition=LAUNCHING, timeout=3600, default_result="CONTINUE")
 
 
 def member(number: int, zone: str, **changes: Any) -> Member:
@@ -39,7 +40,7 @@ def group(name: str, zones: str, *members: Member, **changes: Any) -> FoundGroup
         zones=tuple(f"{REGION}{zone}" for zone in zones),
         roles=(),
         health_checks=("EC2",),
-        hooks=(HOOK,),
+        hooks=(HOOK, LAUNCH),
         retains=True,
         healthy=(100, 200),
         suspended=("AZRebalance",),

@@ -39,9 +39,17 @@ SAYS: dict[str, Parsed] = {
     "terminate_lifecycle_action_with_metadata": LEAVES,
     "terminate_successful": ENDED,
     "launch_successful": LOOK,
-    "launch_unsuccessful": Ignored("no capability reacts to aws.autoscaling 'EC2 Instance Launch Unsuccessful'"),
-    "launch_lifecycle_action": Ignored(
-        "no capability reacts to aws.autoscaling 'EC2 Instance-launch Lifecycle Action'"
+    "launch_unsuccessful": LOOK,
+    "launch_lifecycle_action": LOOK,
+    "launch_from_the_warm_pool": LOOK,
+    "terminate_into_the_warm_pool": LEAVES,
+    "launch_into_the_warm_pool": Ignored(
+        f"{INSTANCE} is in the warm pool of demo-data-us-east-1a, which a search cluster must not have "
+        "(rule kept_in_a_warm_pool): delete the pool"
+    ),
+    "terminate_from_the_warm_pool": Ignored(
+        f"{INSTANCE} is in the warm pool of demo-data-us-east-1a, which a search cluster must not have "
+        "(rule kept_in_a_warm_pool): delete the pool"
     ),
     "spot_interruption_warning": Notice(kind="spot", deadline="2026-03-02T09:43:07Z", **NOTICED),
     "rebalance_recommendation": Notice(kind="rebalance", **NOTICED),
@@ -56,6 +64,7 @@ SAYS: dict[str, Parsed] = {
 MALFORMED = {
     "malformed_no_instance": "EC2InstanceId",
     "malformed_transition": "LifecycleTransition",
+    "malformed_launch_transition": "LifecycleTransition",
     "malformed_detail": "detail",
     "malformed_not_json": "JSON is malformed",
     "malformed_health_start": "startTime",

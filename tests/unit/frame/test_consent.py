@@ -216,14 +216,14 @@ def test_a_stop_leaves_the_run_under_way_to_end_by_itself() -> None:
     assert head(table).state == "running"
     assert head(table).paused
     assert (head(table).paused_by, head(table).paused_at, head(table).paused_why) == ("ada", ISO, "an audit")
-    people.resume(table, CLUSTER, "zone_balance")
+    people.resume(table, CLUSTER, "zone_balance", now=NOW)
     assert head(table) == Head(state="running", generation=2, seq=4, execution="claims-zone_balance-2")
 
 
 def test_a_resume_ends_any_pause_and_any_back_off() -> None:
     table = FakeTable()
     put(table, head__zone_balance=Head(state="paused", seq=4, paused_by="4 failed", failures=3, not_before=NOW + 900))
-    assert people.resume(table, CLUSTER, "zone_balance") == Head(seq=4)
+    assert people.resume(table, CLUSTER, "zone_balance", now=NOW) == Head(seq=4)
 
 
 def test_a_resume_goes_on_where_a_stop_in_the_console_has_not_been_noted_yet() -> None:

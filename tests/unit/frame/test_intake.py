@@ -77,7 +77,7 @@ def test_an_activity_has_its_cluster_looked_at_without_an_intent() -> None:
 
 
 NOT_OURS = {
-    "another kind": _event("EC2 Instance Launch Unsuccessful"),
+    "another kind": _event("EC2 Auto Scaling Instance Refresh Started"),
     "another source": {**_event(), "source": "aws.ec2"},
     "another group": _event(AutoScalingGroupName="web-eu-west-1a"),
     "a group that only begins like one of ours": _event(AutoScalingGroupName="claims-data-eu-west-1a-old"),

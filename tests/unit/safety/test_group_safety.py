@@ -6,16 +6,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vagus.group_safety import RULES, TERMINATING, GroupFacts, Hook, Machine, violations
+from vagus.group_safety import LAUNCHING, RULES, TERMINATING, GroupFacts, Hook, Machine, violations
 
 HOOK = Hook(name="vagus-terminate", transition=TERMINATING, timeout=3600, default_result="ABANDON")
+LAUNCH = Hook(name="vagus-launch", transition=LAUNCHING, timeout=3600, default_result="CONTINUE")
 MACHINE = Machine(what="its launch template", spot=False, tokens_required=True, kept_volumes=("/dev/sdf",))
 SAFE = GroupFacts(
     name="claims-data-eu-west-1a",
     zones=("eu-west-1a",),
     roles=("data",),
     health_checks=("EC2",),
-    hooks=(HOOK,),
+    hooks=(HOOK, LAUNCH),
     retains=True,
     healthy=(100, 200),
     machines=(MACHINE,),
@@ -31,7 +32,11 @@ def machine(**changes: object) -> GroupFacts:
 
 
 def hook(**changes: object) -> GroupFacts:
-    return but(hooks=(msgspec.structs.replace(HOOK, **changes),))
+    return but(hooks=(msgspec.structs.replace(HOOK, **changes), LAUNCH))
+
+
+def launch(**changes: object) -> GroupFacts:
+    return but(hooks=(HOOK, msgspec.structs.replace(LAUNCH, **changes)))
 
 
 # sentence: (group, the one rule that it breaks, words of what is said)
@@ -43,15 +48,23 @@ BROKEN = {
     "no maintenance policy": (but(healthy=None), "ended_before_replaced", "before the new one"),
     "a policy that ends first": (but(healthy=(90, 100)), "ended_before_replaced", "before the new one"),
     "a policy that launches none beside": (but(healthy=(100, 100)), "ended_before_replaced", "before the new one"),
-    "no hook": (but(hooks=()), "without_terminate_hook", "takes its shards along"),
+    "no hook": (but(hooks=(LAUNCH,)), "without_terminate_hook", "takes its shards along"),
     "somebody else's hook": (hook(name="notify"), "without_terminate_hook", "takes its shards along"),
     "our hook on the launch": (
-        hook(transition="autoscaling:EC2_INSTANCE_LAUNCHING"),
+        hook(transition=LAUNCHING, default_result="CONTINUE"),
         "without_terminate_hook",
         "takes its shards along",
     ),
     "a hook of five minutes": (hook(timeout=300), "hook_ends_too_soon", "300 s"),
     "a hook that continues": (hook(default_result="CONTINUE"), "hook_lets_go", "CONTINUE"),
+    "no launch hook": (but(hooks=(HOOK,)), "without_launch_hook", "outruns"),
+    "our launch hook on the termination": (launch(transition=TERMINATING), "without_launch_hook", "outruns"),
+    "a launch hook that abandons": (launch(default_result="ABANDON"), "launch_hook_abandons", "vagus-launch"),
+    "somebody's launch hook that abandons": (
+        but(hooks=(HOOK, LAUNCH, Hook(name="notify", transition=LAUNCHING, timeout=30, default_result="ABANDON"))),
+        "launch_hook_abandons",
+        "notify",
+    ),
     "no retention": (but(retains=False), "abandoned_is_not_retained", "ends the instance"),
     "a Spot instance with data": (machine(spot=True), "spot", "instance i-1 is Spot"),
     "two nodes on an instance": (machine(nodes=2), "several_nodes_on_an_instance", "runs 2 search nodes"),
@@ -64,7 +77,7 @@ UNBROKEN = {
     "a group as our templates make it": SAFE,
     "several zones that nobody evens out": but(zones=("a", "b"), suspended=("AZRebalance",)),
     "a hook of somebody else beside ours": but(
-        hooks=(Hook(name="notify", transition=TERMINATING, timeout=30, default_result="CONTINUE"), HOOK)
+        hooks=(Hook(name="notify", transition=TERMINATING, timeout=30, default_result="CONTINUE"), HOOK, LAUNCH)
     ),
     "a hook of two hours": hook(timeout=7200),
     "room for one more at a time": but(healthy=(100, 110)),

@@ -18,6 +18,7 @@ class Oracle:
         self._engine = engine
         self._one_zone = one_zone
         self.let_go: list[str] = []
+        self.late_admissions = False
 
     def judge(self, instance: str) -> None:
         """Raises `Unsafe` with the reason. Notes the instance as gone from now on."""
@@ -33,6 +34,13 @@ class Oracle:
         else:
             self._everything_is_served(instance, staying)
         self.let_go.append(instance)
+
+    def judge_admission(self, instance: str) -> None:
+        """Raises `Unsafe` if it has not joined, or if the cluster has still to recover: a refresh would go on."""
+        if instance not in {machine.name for machine in self._engine.up()}:
+            raise Unsafe(f"{instance} is let into service, and is no node of the cluster")
+        if self._engine.shards.status() != "green" and not self.late_admissions:
+            raise Unsafe(f"{instance} is let into service while the cluster is {self._engine.shards.status()}")
 
     def _every_write_has_a_disk(self, instance: str, gone: set[str]) -> None:
         for shard, disks in self._engine.shards.in_sync().items():
@@ -69,7 +77,10 @@ class JudgedGroups(FakeGroups):
 
     def complete(self, group: str, hook: str, instance: str, result: Literal["CONTINUE", "ABANDON"]) -> bool:
         found = self._waiting(group, hook, instance)
-        if found is not None and (result == "CONTINUE" or not found.retains):
+        comes = found is not None and found.members[instance].lifecycle.startswith("Pending")
+        if comes and result == "CONTINUE":
+            self.oracle.judge_admission(instance)
+        elif found is not None and (result == "CONTINUE" or comes or not found.retains):
             self.oracle.judge(instance)
         return super().complete(group, hook, instance, result)
 

@@ -21,6 +21,7 @@ from vagus import owned
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeParameters, FakeServices, FakeTable
 from vagus.errors import Conflict, Denied, Malformed
 from vagus.fleet import ClusterSpec
+from vagus.instances import LAUNCH_HOOK
 from vagus.owned import SettingsUpdate
 from vagus.plan import Ask, Plan
 from vagus.ports import Put
@@ -52,7 +53,8 @@ class Happening:
 
 @dataclass
 class World:
-    """`crash_as`: what dies with a call of an execution: the function alone (Catch goes on), or all of it."""
+    """`crash_as`: what dies with a call of an execution: the function alone (Catch goes on), or all of it. `barren`:
+    instances whose node never joins."""
 
     spec: ClusterSpec = field(default_factory=spec)
     meter: Meter = field(default_factory=Meter)
@@ -61,6 +63,8 @@ class World:
     replaces: Literal["at_once", "when_gone"] = "at_once"
     retains: bool = True
     second_hook: float = 0.0
+    holds_launches: bool = True
+    barren: set[str] = field(default_factory=set)
     lag: float = 0.0
     speed: float = 1000.0
     round_limit: int = loop.ROUNDS
@@ -104,10 +108,14 @@ class World:
                     retains=self.retains,
                     replaces=self.replaces,
                     second_hook=self.second_hook,
+                    launch_hook=LAUNCH_HOOK if self.holds_launches else None,
                 )
         self.clock.now += 60.0
         for name, group in self.groups.existing().items():
             self.engine.start_node(name, group.zone, roles=group.roles)
+        for name, group in self.groups.existing().items():
+            self.groups.complete(group.name, LAUNCH_HOOK, name, "CONTINUE")
+        self.groups.completed.clear()
         self.groups.events.clear()
         self.engine.update_settings(
             SettingsUpdate(
@@ -166,7 +174,7 @@ class World:
         """Instances that run have nodes; those that are gone have none."""
         existing = self.groups.existing()
         for name, group in existing.items():
-            if name not in self.engine.machines:
+            if name not in self.engine.machines and name not in self.barren:
                 self.engine.start_node(name, group.zone, roles=group.roles)
                 self.stir()
         for name in [name for name in self.engine.machines if name not in existing]:
@@ -301,7 +309,7 @@ class World:
 
     def resume(self) -> None:
         """`vagus resume`."""
-        people.resume(self.table, self.spec.name, "zone_balance")
+        people.resume(self.table, self.spec.name, "zone_balance", now=self.clock.now)
         heads.ensure_running(self.table, self.machines, self.spec.name, "zone_balance", self.clock.now, self.iso())
 
     def decide(self, call: Call) -> Answer:

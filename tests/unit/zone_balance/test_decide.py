@@ -274,11 +274,11 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "Wait",
         Reason.REPLACEMENT_AWAITED,
     ),
-    "let go by the policy long ago and still there: it is waited for, never drained": (
+    "let go by the policy long ago and still there: it is answered once more, never drained": (
         three(WAITING, SERVING, SERVING, intents=(demanding("n1", let_go=LONG_AGO),)),
         ONE_ZONE,
-        "Wait",
-        Reason.REPLACEMENT_AWAITED,
+        "LetReplaceableInstanceGo",
+        Reason.LETTING_GO,
     ),
     "one zone at a time never takes an only copy": (
         three(WAITING, SERVING, SERVING, layout="a:n1,n2,n3 b:n1", persistent={owned.EXCLUDE: "n2,n3"}),

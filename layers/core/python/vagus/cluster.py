@@ -91,6 +91,10 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         """The node of that name, if it is in the cluster."""
         return next((node for node in self.nodes if node.name == name), None)
 
+    def names(self) -> frozenset[str]:
+        """The names of all its nodes."""
+        return frozenset(node.name for node in self.nodes)
+
     def on(self, name: str) -> tuple[Copy, ...]:
         """Every copy that routing lists on a node, those on their way to it included."""
         return tuple(copy for copy in self.copies if name in (copy.node, copy.target))

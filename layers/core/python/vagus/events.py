@@ -18,6 +18,9 @@ from vagus.intent import Intent, Kind, gone, leave
 WAKING = ("Node Joined", "Node Left", "Shards Unassigned", "Bytes Uneven", "Watermark Near")
 """Events of the cluster watch that have zone_balance look at once. The others are for people and for other rules."""
 
+WARM_POOL = "WarmPool"
+"""Auto Scaling's own word in `Origin` and `Destination`."""
+
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
     """Look at this cluster now; `intent` where an instance is known to leave."""
@@ -61,6 +64,8 @@ class _Lifecycle(msgspec.Struct, frozen=True):
     EC2InstanceId: str
     LifecycleHookName: str
     LifecycleTransition: Literal["autoscaling:EC2_INSTANCE_TERMINATING", "autoscaling:EC2_INSTANCE_LAUNCHING"]
+    Origin: str = ""
+    Destination: str = ""
 
 
 class _Watched(msgspec.Struct, frozen=True):
@@ -126,22 +131,52 @@ def _envelope(event: Mapping[str, Any] | bytes | str) -> _Envelope:
 
 
 def _terminating(envelope: _Envelope, fleet: Fleet) -> Parsed:
-    detail = msgspec.convert(envelope.detail, _Lifecycle)
+    detail = _lifecycle(envelope, "autoscaling:EC2_INSTANCE_TERMINATING")
     cluster = _cluster_of(detail.AutoScalingGroupName, fleet)
     if cluster is None:
-        return Ignored(f"group {detail.AutoScalingGroupName} belongs to no declared cluster")
-    if detail.LifecycleTransition != "autoscaling:EC2_INSTANCE_TERMINATING":
-        raise Malformed(f"event: detail.LifecycleTransition is {detail.LifecycleTransition} in a terminate event")
+        return _unknown(detail.AutoScalingGroupName)
+    if detail.Origin == WARM_POOL:
+        return _warm(detail)
     intent = leave(detail.EC2InstanceId, detail.AutoScalingGroupName, envelope.time, "event")
     return Hint(cluster=cluster, capability="zone_balance", intent=intent)
+
+
+def _launching(envelope: _Envelope, fleet: Fleet) -> Parsed:
+    """Nothing is wanted of an instance that comes: what waits for it is found by looking."""
+    detail = _lifecycle(envelope, "autoscaling:EC2_INSTANCE_LAUNCHING")
+    cluster = _cluster_of(detail.AutoScalingGroupName, fleet)
+    if cluster is None:
+        return _unknown(detail.AutoScalingGroupName)
+    if detail.Destination == WARM_POOL:
+        return _warm(detail)
+    return Hint(cluster=cluster, capability="zone_balance")
+
+
+def _lifecycle(envelope: _Envelope, transition: str) -> _Lifecycle:
+    detail = msgspec.convert(envelope.detail, _Lifecycle)
+    if detail.LifecycleTransition != transition:
+        kind = "launch" if transition.endswith("LAUNCHING") else "terminate"
+        raise Malformed(f"event: detail.LifecycleTransition is {detail.LifecycleTransition} in a {kind} event")
+    return detail
+
+
+def _warm(detail: _Lifecycle) -> Ignored:
+    """Into the pool, or out of existence from there: no member of its group, and none that a look could find. One that
+    goes from its group into the pool leaves like any other, and one that comes from there launches like any other."""
+    return Ignored(
+        f"{detail.EC2InstanceId} is in the warm pool of {detail.AutoScalingGroupName}, which a search cluster must not "
+        "have (rule kept_in_a_warm_pool): delete the pool"
+    )
 
 
 def _activity(envelope: _Envelope, fleet: Fleet) -> Parsed:
     group = msgspec.convert(envelope.detail, _Activity).AutoScalingGroupName
     cluster = _cluster_of(group, fleet)
-    if cluster is None:
-        return Ignored(f"group {group} belongs to no declared cluster")
-    return Hint(cluster=cluster, capability="zone_balance")
+    return _unknown(group) if cluster is None else Hint(cluster=cluster, capability="zone_balance")
+
+
+def _unknown(group: str) -> Ignored:
+    return Ignored(f"group {group} belongs to no declared cluster")
 
 
 def _ended(envelope: _Envelope, fleet: Fleet) -> Parsed:
@@ -253,8 +288,10 @@ def _adopts(spec: ClusterSpec) -> bool:
 
 _PARSERS: Mapping[tuple[str, str], Callable[[_Envelope, Fleet], Parsed]] = {
     ("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action"): _terminating,
+    ("aws.autoscaling", "EC2 Instance-launch Lifecycle Action"): _launching,
     ("aws.autoscaling", "EC2 Instance Terminate Successful"): _ended,
     ("aws.autoscaling", "EC2 Instance Launch Successful"): _activity,
+    ("aws.autoscaling", "EC2 Instance Launch Unsuccessful"): _activity,
     ("aws.ec2", "EC2 Spot Instance Interruption Warning"): _spot,
     ("aws.ec2", "EC2 Instance Rebalance Recommendation"): _rebalance,
     ("aws.health", "AWS Health Event"): _health,

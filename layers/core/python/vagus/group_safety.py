@@ -9,12 +9,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 import msgspec
 
-from vagus.instances import TERMINATE_HOOK
+from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK
 from vagus.policy import Waiver
 
 HOOK_SECONDS = 3600
 """The shortest time-out of a terminate hook: as long as a person needs to come, if nothing sends heartbeats."""
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
+LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,12 @@ class GroupFacts(msgspec.Struct, frozen=True, kw_only=True):
     def terminate_hook(self) -> Hook | None:
         """The hook that Vagus answers."""
         ours = (hook for hook in self.hooks if hook.name == TERMINATE_HOOK and hook.transition == TERMINATING)
+        return next(ours, None)
+
+    @property
+    def launch_hook(self) -> Hook | None:
+        """The hook that holds a launch until the cluster is whole."""
+        ours = (hook for hook in self.hooks if hook.name == LAUNCH_HOOK and hook.transition == LAUNCHING)
         return next(ours, None)
 
     @property
@@ -154,6 +161,25 @@ def hook_lets_go(group: GroupFacts) -> Broken:
         yield f"a terminate hook that runs out says {hook.default_result}", "set its DefaultResult to ABANDON"
 
 
+def without_launch_hook(group: GroupFacts) -> Broken:
+    """An instance refresh would go on as soon as a machine runs, long before its node has shards."""
+    if group.launch_hook is None:
+        yield (
+            f"no launch hook {LAUNCH_HOOK}: an instance refresh outruns the cluster's recovery",
+            f"put the lifecycle hook {LAUNCH_HOOK}: {LAUNCHING}, HeartbeatTimeout {HOOK_SECONDS}, CONTINUE",
+        )
+
+
+def launch_hook_abandons(group: GroupFacts) -> Broken:
+    """A node has shards as soon as it joins, while its launch hook still waits: a time-out must not end it."""
+    for hook in group.hooks:
+        if hook.transition == LAUNCHING and hook.default_result != "CONTINUE":
+            yield (
+                f"the launch hook {hook.name} that runs out says {hook.default_result}: it ends a node with its shards",
+                f"set the DefaultResult of {hook.name} to CONTINUE",
+            )
+
+
 def abandoned_is_not_retained(group: GroupFacts) -> Broken:
     """Without the policy ABANDON ends the instance too: there would be no way to hold it."""
     if not group.retains:
@@ -212,6 +238,8 @@ RULES: tuple[Callable[[GroupFacts], Broken], ...] = (
     without_terminate_hook,
     hook_ends_too_soon,
     hook_lets_go,
+    without_launch_hook,
+    launch_hook_abandons,
     abandoned_is_not_retained,
     spot,
     several_nodes_on_an_instance,

@@ -1,5 +1,6 @@
 """Auto Scaling groups and their instances as AWS describes them: frozen data, made by `vagus.aws`."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -8,6 +9,8 @@ Zone = str
 
 TERMINATE_HOOK = "vagus-terminate"
 """The name of the hook that our templates put on each group."""
+LAUNCH_HOOK = "vagus-launch"
+"""The name of the other: it holds a launch until the node has joined and the cluster is whole."""
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +37,52 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         return self.waits_to_leave or self.retained
 
     @property
+    def launching(self) -> bool:
+        """It comes: launched, and not in service yet. Its node may be in the cluster, with shards, all the same."""
+        return self.lifecycle.startswith("Pending")
+
+    @property
+    def waits_to_serve(self) -> bool:
+        """A launch hook holds it."""
+        return self.lifecycle == "Pending:Wait"
+
+    @property
     def let_go(self) -> bool:
         """Nothing holds it any more: its node may vanish at any moment, and nothing may lean on it."""
         return self.lifecycle.startswith(("Terminat", "Detach")) and not self.leaving
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to launch an instance, as Auto Scaling's activities tell it. Times are epoch seconds.
+
+    `instance` is empty where EC2 gave none. `ended` is `None` while it is under way: a launch hook may hold it.
+    `failed`: EC2 could not, or the launch hook was answered with ABANDON. `why`: Auto Scaling's own words.
+    """
+
+    instance: str
+    started: float
+    ended: float | None = None
+    failed: bool = False
+    why: str = ""
+
+
+class Suspended(msgspec.Struct, frozen=True, kw_only=True):
+    """The mark that we suspended launching in a group: `at` when it was made, `done` when the process was suspended
+    (`None`: it may be, or not). ISO 8601."""
+
+    at: str
+    why: str = ""
+    done: str | None = None
+
+
+class Launches(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of what is ours of a cluster's launches. `marks`: by group. `forgiven`: a group's failures before this
+    time no longer count, for a person said so. `answered`: when we last answered an instance's launch hook, which AWS
+    shows late. ISO 8601."""
+
+    marks: Mapping[str, Suspended] = {}
+    forgiven: Mapping[str, str] = {}
+    answered: Mapping[str, str] = {}
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +97,17 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     instances: tuple[Instance, ...]
     retains: bool
     hook: str | None = TERMINATE_HOOK
+    launch_hook: str | None = LAUNCH_HOOK
     suspended: tuple[str, ...] = ()
     mode: Literal["declared", "adopted"] = "declared"
     least: int = 0
     most: int = 10_000
     replaces_early: bool = False
+
+    @property
+    def short(self) -> bool:
+        """Fewer instances serve, or come, than are asked for: one is being replaced, or none can be launched."""
+        return sum(one.launching or one.lifecycle == "InService" for one in self.instances) < self.desired
 
     @property
     def unprotected(self) -> bool:

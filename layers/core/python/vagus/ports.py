@@ -14,7 +14,7 @@ from vagus.cluster import Cluster
 from vagus.cluster_watch.model import Told
 from vagus.command import Command
 from vagus.group_safety import GroupFacts
-from vagus.instances import Group
+from vagus.instances import Group, Launch
 from vagus.owned import SettingsUpdate
 
 
@@ -57,6 +57,10 @@ class GroupsRead(Protocol):
         """When its terminating activity began; AWS tells no start of a hook."""
         ...
 
+    def launches(self, group: str, since: datetime) -> tuple[Launch, ...]:
+        """Every try to launch an instance that began since then, newest first: failed, done, or under way."""
+        ...
+
 
 class GroupFactsRead(Protocol):
     """Groups as `vagus.group_safety` judges them: a call for each group or more, so it is asked now and then."""
@@ -74,6 +78,14 @@ class GroupsWrite(GroupsRead, Protocol):
     def heartbeat(self, group: str, hook: str, instance: str) -> bool: ...
 
     def set_desired(self, group: str, desired: int) -> None: ...
+
+    def suspend_launching(self, group: str) -> None:
+        """Suspend the process `Launch`; twice is as once."""
+        ...
+
+    def resume_launching(self, group: str) -> None:
+        """Resume it; harmless where it is not suspended."""
+        ...
 
     def terminate(self, instance: str) -> None:
         """`ec2:TerminateInstances`; an instance that is gone is as good as done."""

@@ -167,6 +167,70 @@ class HoldInstance(_HookStep, frozen=True, kw_only=True):
         return f"hold instance {self.instance}: it is retained, and its group launches a replacement"
 
 
+class ContinueLaunch(_HookStep, frozen=True, kw_only=True):
+    """CONTINUE for a node that has joined: a launch is never abandoned after that, for shards may be on it.
+
+    `finding`: what is not as it should be, and no reason to lose the node for; empty where nothing is.
+    """
+
+    title = "Let the launched instance into service"
+    aws = (Grant("autoscaling:CompleteLifecycleAction", "group"),)
+    protective = True
+    in_every_mode = True
+    finding: str = ""
+
+    @property
+    def sentence(self) -> str:
+        whole = f"although {self.finding}" if self.finding else "and the cluster is whole"
+        return f"let instance {self.instance} into service: its node has joined, {whole}"
+
+
+class AbandonLaunch(_HookStep, frozen=True, kw_only=True):
+    """ABANDON for a launch whose node never joined, and to which by then no shard may go."""
+
+    title = "Abandon the launch that never joined"
+    aws = (Grant("autoscaling:CompleteLifecycleAction", "group"),)
+
+    @property
+    def sentence(self) -> str:
+        return f"abandon the launch of {self.instance}: its node has not joined; Auto Scaling launches another"
+
+
+class _LaunchingStep(Step, frozen=True, kw_only=True):
+    group: str
+
+    @property
+    def subject(self) -> str:
+        return self.group
+
+
+class SuspendLaunching(_LaunchingStep, frozen=True, kw_only=True):
+    """Mark the group, suspend its process `Launch`, note that it was done."""
+
+    title = "Suspend launching: it fails again and again"
+    aws = (Grant("autoscaling:SuspendProcesses", "group"),)
+    failures: int
+    why: str = ""
+
+    @property
+    def sentence(self) -> str:
+        last = self.why or "Auto Scaling says no why"
+        return f"suspend launching in {self.group}: {self.failures} launches failed within an hour, the last: {last}"
+
+
+class ResumeLaunching(_LaunchingStep, frozen=True, kw_only=True):
+    """Resume the process `Launch` that we had suspended, then take the mark away."""
+
+    title = "Let the group launch again"
+    aws = (Grant("autoscaling:ResumeProcesses", "group"),)
+    protective = True
+    in_every_mode = True
+
+    @property
+    def sentence(self) -> str:
+        return f"let {self.group} launch again: what we suspended, we resume"
+
+
 class EndRetainedInstance(Step, frozen=True, kw_only=True):
     """Terminate an instance that was held, once its node (`None`: lost) is proven empty or its data safe elsewhere."""
 
@@ -213,7 +277,7 @@ class SetGroupSize(Step, frozen=True, kw_only=True):
 
 
 class Heartbeat(Step, frozen=True, kw_only=True):
-    """The keeper's only step: start a waiting hook's clock anew."""
+    """The keeper's only step: start a waiting hook's clock anew, that of a terminate or of a launch hook."""
 
     title = "Keep the instance waiting"
     aws = (Grant("autoscaling:RecordLifecycleActionHeartbeat", "group"),)
@@ -288,6 +352,10 @@ AnyStep = (
     | LetReplaceableInstanceGo
     | HoldInstance
     | EndRetainedInstance
+    | ContinueLaunch
+    | AbandonLaunch
+    | SuspendLaunching
+    | ResumeLaunching
     | SetGroupSize
     | Heartbeat
     | NoteIdentity

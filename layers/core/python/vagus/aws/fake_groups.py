@@ -1,11 +1,12 @@
 """In-memory Auto Scaling groups with terminate hooks, as `ports.GroupsWrite` and as a world to be moved about.
 
-    Pending -> InService -> Terminating:Wait -> Terminating:Proceed -> gone
-                                             -> Terminating:Retained -> gone (by `terminate` only)
+    Pending -> [Pending:Wait] -> InService -> Terminating:Wait -> Terminating:Proceed -> gone
+                                                               -> Terminating:Retained -> gone (by `terminate` only)
 
-A hook can't be refused: CONTINUE, ABANDON and its time-out all end it, except that ABANDON (also a time-out, whose
-default it is) retains where the group's policy says so. Time passes only as the clock says; every call first lets
-happen what was due by then.
+A terminate hook can't be refused: CONTINUE, ABANDON and its time-out all end it, except that ABANDON (also a time-out,
+whose default it is) retains where the group's policy says so. A launch hook ends in service, also by its time-out (our
+default is CONTINUE); ABANDON ends the launch as a failed one, and another is tried a while later. Time passes only as
+the clock says; every call first lets happen what was due by then.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +14,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import msgspec
+
 from vagus.errors import Refused
-from vagus.group_safety import TERMINATING, GroupFacts, Hook, Machine
-from vagus.instances import TERMINATE_HOOK, Group, Instance
+from vagus.group_safety import LAUNCHING, TERMINATING, GroupFacts, Hook, Machine
+from vagus.instances import TERMINATE_HOOK, Group, Instance, Launch
 
 Clock = Callable[[], float]
 
+RELAUNCH_SECONDS = 60.0
+"""Until a launch that failed is tried again: AWS backs off too."""
 LONGEST_HOOK = 48 * 3600.0
 """Seconds after which heartbeats no longer help (or 100 times the time-out, if that is sooner)."""
 
@@ -30,6 +35,7 @@ class _Member:
     lifecycle: str = "Pending"
     changes_at: float = 0.0
     waiting_since: float | None = None
+    held_since: float = 0.0
     expires: float = 0.0
     answered: bool = False
     ends_at: float | None = None
@@ -48,6 +54,7 @@ class _Member:
         """When it changes next, if that is by now."""
         at = {
             "Pending": self.changes_at,
+            "Pending:Wait": self.expires,
             "Terminating:Wait": self.expires,
             "Terminating:Proceed": self.changes_at,
         }.get(self.lifecycle)
@@ -67,17 +74,23 @@ class _Group:
     timeout: float
     replaces: Literal["at_once", "when_gone"]
     second_hook: float
+    launch_hook: str | None = None
     replaces_early: bool = False
     desired: int = 0
+    refusal: str = ""
+    retry_at: float | None = None
+    suspended: bool = False
+    tries: list[Launch] = field(default_factory=list)
     members: dict[str, _Member] = field(default_factory=dict)
     gone: list[tuple[float, _Member]] = field(default_factory=list)
 
     def counted(self) -> list[_Member]:
         """Members that count toward the desired size."""
-        states = ("Pending", "InService") if self.replaces == "at_once" else ("Pending", "InService", *_ON_THE_WAY)
+        states = _COUNTED if self.replaces == "at_once" else (*_COUNTED, *_ON_THE_WAY)
         return [one for one in self.members.values() if one.lifecycle in states]
 
 
+_COUNTED = ("Pending", "Pending:Wait", "InService")
 _ON_THE_WAY = ("Terminating:Wait", "Terminating:Proceed")
 
 
@@ -128,10 +141,11 @@ class FakeGroups:
         replaces: Literal["at_once", "when_gone"] = "at_once",
         second_hook: float = 0.0,
         replaces_early: bool = False,
+        launch_hook: str | None = None,
     ) -> None:
         """A new group; its instances are launched."""
         group = _Group(name, cluster, zone, tuple(roles), most, retains, hook, timeout, replaces, second_hook)
-        group.replaces_early = replaces_early
+        group.replaces_early, group.launch_hook = replaces_early, launch_hook
         self._groups[name] = group
         self._resize(group, desired, self._clock())
         self.settle()
@@ -156,11 +170,18 @@ class FakeGroups:
             self._reconcile(group, self._clock())
         self.settle()
 
+    def refuse_launches(self, group: str, why: str) -> None:
+        """From now on EC2 can't launch in this group; "": it can again."""
+        self._groups[group].refusal = why
+
     def settle(self) -> None:
         """Let happen what is due by now, in the order of time."""
         while (found := self._next_due(self._clock())) is not None:
             at, group, member = found
-            self._change(group, member, at)
+            if member is None:
+                group.retry_at = None
+            else:
+                self._change(group, member, at)
             self._reconcile(group, at)
 
     def existing(self) -> dict[str, Group]:
@@ -197,13 +218,24 @@ class FakeGroups:
         since = member.waiting_since if member else None
         return None if since is None else datetime.fromtimestamp(since, UTC)
 
+    def launches(self, group: str, since: datetime) -> tuple[Launch, ...]:
+        """Every try to launch that began since then, newest first."""
+        self.settle()
+        return tuple(one for one in reversed(self._groups[group].tries) if one.started >= since.timestamp())
+
     def complete(self, group: str, hook: str, instance: str, result: Literal["CONTINUE", "ABANDON"]) -> bool:
         """End a waiting hook. `False`: none waits."""
         found = self._waiting(group, hook, instance)
         if found is None:
             return False
         self.completed.append((instance, result))
-        self._answered(found, self._groups[group].members[instance], result, self._clock())
+        member = found.members[instance]
+        if member.lifecycle == "Terminating:Wait":
+            self._answered(found, member, result, self._clock())
+        elif result == "CONTINUE":
+            self._serve(found, member, self._clock())
+        else:
+            self._abandoned(found, member, self._clock())
         self._reconcile(found, self._clock())
         self.settle()
         return True
@@ -225,6 +257,19 @@ class FakeGroups:
         self._resize(self._groups[group], desired, self._clock())
         self.settle()
 
+    def suspend_launching(self, group: str) -> None:
+        """Suspend the process `Launch`."""
+        self.settle()
+        self._groups[group].suspended = True
+
+    def resume_launching(self, group: str) -> None:
+        """Resume it: what is missing is launched."""
+        self.settle()
+        found = self._groups[group]
+        found.suspended, found.retry_at = False, None
+        self._reconcile(found, self._clock())
+        self.settle()
+
     def terminate(self, instance: str) -> None:
         """End an instance, whatever hook waits. It takes a while; one that is gone is as good as done."""
         self.settle()
@@ -235,9 +280,12 @@ class FakeGroups:
 
     # -- how things happen ---------------------------------------------------------------------------------------
 
-    def _next_due(self, now: float) -> tuple[float, _Group, _Member] | None:
-        found = [(at, group, one) for group, one in self._all() if (at := one.due(now)) is not None]
-        return min(found, key=lambda item: (item[0], item[2].id), default=None)
+    def _next_due(self, now: float) -> tuple[float, _Group, _Member | None] | None:
+        found: list[tuple[float, _Group, _Member | None]] = [
+            (at, group, one) for group, one in self._all() if (at := one.due(now)) is not None
+        ]
+        found += [(at, group, None) for group in self._groups.values() if (at := group.retry_at) and at <= now]
+        return min(found, key=lambda item: (item[0], item[2].id if item[2] else item[1].name), default=None)
 
     def _all(self) -> Iterator[tuple[_Group, _Member]]:
         return ((group, one) for group in self._groups.values() for one in group.members.values())
@@ -247,9 +295,13 @@ class FakeGroups:
             self._gone(group, member, at)
             return
         match member.lifecycle:
-            case "Pending":
-                member.turn("InService", at)
-                self._emit("EC2 Instance Launch Successful", group, member, at)
+            case "Pending" if group.launch_hook:
+                member.turn("Pending:Wait", at)
+                member.held_since = at
+                member.expires = _expiry(group, member, at)
+                self._emit("EC2 Instance-launch Lifecycle Action", group, member, at)
+            case "Pending" | "Pending:Wait":
+                self._serve(group, member, at)
             case "Terminating:Wait" if member.answered:
                 self._proceed(member, at)
             case "Terminating:Wait":
@@ -263,15 +315,35 @@ class FakeGroups:
 
     def _reconcile(self, group: _Group, now: float) -> None:
         counted = group.counted()
-        for _ in range(group.desired - len(counted)):
-            self._launch(group, now)
+        if not group.suspended and group.retry_at is None:
+            for _ in range(group.desired - len(counted)):
+                self._launch(group, now)
         serving = sorted((one for one in counted if one.lifecycle == "InService"), key=lambda one: one.launched)
         for member in serving[: max(0, len(counted) - group.desired)]:
             self._leave(group, member, now)
 
+    def _serve(self, group: _Group, member: _Member, now: float) -> None:
+        member.turn("InService", now)
+        _end_try(group, member, now)
+        self._emit("EC2 Instance Launch Successful", group, member, now)
+
+    def _abandoned(self, group: _Group, member: _Member, now: float) -> None:
+        """No terminate hook is met; another launch is tried, after a while as after any that failed."""
+        why = "Lifecycle action completed with ABANDON result"
+        _end_try(group, member, now, why)
+        self._emit("EC2 Instance Launch Unsuccessful", group, member, now)
+        group.retry_at = now + RELAUNCH_SECONDS
+        self._proceed(member, now)
+
     def _launch(self, group: _Group, now: float) -> None:
+        if group.refusal:
+            group.tries.append(Launch(instance="", started=now, ended=now, failed=True, why=group.refusal))
+            self._emit("EC2 Instance Launch Unsuccessful", group, _Member("", launched=now), now)
+            group.retry_at = now + RELAUNCH_SECONDS
+            return
         self._launched += 1
         name = self._name(self._launched)
+        group.tries.append(Launch(instance=name, started=now))
         group.members[name] = _Member(name, launched=now, changes_at=now + self._launch_seconds)
 
     def _leave(self, group: _Group, member: _Member, now: float) -> None:
@@ -307,18 +379,20 @@ class FakeGroups:
         self.settle()
         found = self._groups.get(group)
         member = found.members.get(instance) if found else None
-        if found is None or member is None or member.lifecycle != "Terminating:Wait":
+        if found is None or member is None:
             return None
-        return found if found.hook == hook and not member.answered else None
+        held = {"Terminating:Wait": found.hook, "Pending:Wait": found.launch_hook}.get(member.lifecycle)
+        return found if held == hook and not member.answered else None
 
     def _emit(self, detail_type: str, group: _Group, member: _Member, now: float) -> None:
         """As EventBridge has it: the envelope, and the fields of Auto Scaling's own detail."""
         detail: dict[str, Any] = {"AutoScalingGroupName": group.name, "EC2InstanceId": member.id}
         if detail_type.endswith("Lifecycle Action"):
+            comes = "launch" in detail_type
             detail |= {
                 "LifecycleActionToken": f"token-{member.id}",
-                "LifecycleHookName": group.hook,
-                "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+                "LifecycleHookName": group.launch_hook if comes else group.hook,
+                "LifecycleTransition": LAUNCHING if comes else TERMINATING,
             }
         self.events.append(
             {
@@ -332,8 +406,14 @@ class FakeGroups:
         )
 
 
+def _end_try(group: _Group, member: _Member, now: float, failure: str = "") -> None:
+    at = next((n for n, one in enumerate(group.tries) if one.instance == member.id), None)
+    if at is not None:
+        group.tries[at] = msgspec.structs.replace(group.tries[at], ended=now, failed=bool(failure), why=failure)
+
+
 def _expiry(group: _Group, member: _Member, now: float) -> float:
-    start = member.waiting_since if member.waiting_since is not None else now
+    start = member.waiting_since if member.waiting_since is not None else member.held_since
     return min(now + group.timeout, start + min(LONGEST_HOOK, 100 * group.timeout))
 
 
@@ -354,18 +434,21 @@ def _seen(group: _Group, now: float, lag: float) -> Group:
         hook=group.hook,
         most=group.most,
         replaces_early=group.replaces_early,
+        launch_hook=group.launch_hook,
+        suspended=("Launch",) if group.suspended else (),
     )
 
 
 def _facts(group: _Group) -> GroupFacts:
     hook = Hook(name=group.hook or "", transition=TERMINATING, timeout=int(group.timeout), default_result="ABANDON")
+    launch = Hook(name=group.launch_hook or "", transition=LAUNCHING, timeout=3600, default_result="CONTINUE")
     made = ("its launch template", *(f"instance {name}" for name in sorted(group.members)))
     return GroupFacts(
         name=group.name,
         zones=(group.zone,),
         roles=group.roles,
         health_checks=("EC2",),
-        hooks=(hook,) if group.hook else (),
+        hooks=((hook,) if group.hook else ()) + ((launch,) if group.launch_hook else ()),
         retains=group.retains,
         healthy=(100, 200),
         machines=tuple(

@@ -5,12 +5,13 @@ without it was adopted), `vagus:roles` (comma list), `vagus:cell`.
 
 Hooks: describing groups tells nothing of their hooks, and asking group by group is too much for 500 clusters. So a
 group is asked only where the answer matters or isn't known: while an instance waits, and when it was adopted. Else a
-declared group is taken to have the hook that its template gives it together with the tag. Found hooks are remembered
-for ten minutes; a missing one never is.
+declared group is taken to have the hooks that its template gives it together with the tag. Where both were found that
+is remembered for ten minutes; a missing one never is.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from time import monotonic
@@ -19,10 +20,11 @@ from typing import TYPE_CHECKING, Literal
 from vagus.aws.clients import Clients
 from vagus.aws.errors import code_of, read, translated
 from vagus.errors import Refused, VagusError
-from vagus.instances import TERMINATE_HOOK, Group, Instance
+from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK, Group, Instance, Launch
 
 if TYPE_CHECKING:
     from types_boto3_autoscaling.type_defs import (
+        ActivityTypeDef,
         AutoScalingGroupTypeDef,
         AutoScalingInstanceDetailsTypeDef,
         FilterTypeDef,
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     )
 
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
+LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
+OURS = ((TERMINATE_HOOK, TERMINATING), (LAUNCH_HOOK, LAUNCHING))
+ABANDONED = "ABANDON"
+"""In the words of a launch that its hook ended; one that was cancelled for a smaller size is no failure."""
+INSTANCE_ID = re.compile(r"\bi-[0-9a-f]+")
 FILTER_VALUES = 5
 """More clusters than this are picked out here: a filter of AWS takes few values."""
 INSTANCES_A_CALL = 50
@@ -90,6 +97,22 @@ class AutoScalingGroups:
 
         return read("autoscaling", find)
 
+    def launches(self, group: str, since: datetime) -> tuple[Launch, ...]:
+        """Every try to launch an instance that began since then, newest first."""
+        pages = self._clients.autoscaling.get_paginator("describe_scaling_activities")
+
+        def find() -> tuple[Launch, ...]:
+            found: list[Launch] = []
+            for page in pages.paginate(AutoScalingGroupName=group):  # newest first
+                for activity in page["Activities"]:
+                    if activity["StartTime"] < since:
+                        return tuple(found)
+                    if activity.get("Description", "").startswith("Launching"):
+                        found.append(_launch(activity))
+            return tuple(found)
+
+        return read("autoscaling", find)
+
     def _filters(self, clusters: Sequence[str] | None) -> list[FilterTypeDef]:
         filters: list[FilterTypeDef] = [{"Name": "tag-key", "Values": ["vagus:cluster"]}]
         if clusters is not None and len(clusters) <= FILTER_VALUES:
@@ -102,8 +125,9 @@ class AutoScalingGroups:
         tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", []) if "Key" in tag}
         instances = tuple(_instance(one) for one in group.get("Instances", []))
         declared = "vagus:group" in tags
-        waits = any(one.waits_to_leave for one in instances)
+        waits = any(one.waits_to_leave or one.waits_to_serve for one in instances)
         name = group["AutoScalingGroupName"]
+        terminate, launch = self._hooks_of(name) if waits or not declared else (TERMINATE_HOOK, LAUNCH_HOOK)
         return Group(
             name=name,
             cluster=tags["vagus:cluster"],
@@ -112,7 +136,8 @@ class AutoScalingGroups:
             desired=group["DesiredCapacity"],
             instances=tuple(sorted(instances, key=lambda one: one.id)),
             retains=retains(group),
-            hook=self._hook(name) if waits or not declared else TERMINATE_HOOK,
+            hook=terminate,
+            launch_hook=launch,
             suspended=tuple(sorted(one["ProcessName"] for one in group.get("SuspendedProcesses", []))),
             mode="declared" if declared else "adopted",
             least=group["MinSize"],
@@ -120,9 +145,10 @@ class AutoScalingGroups:
             replaces_early=group.get("CapacityRebalance", False),
         )
 
-    def _hook(self, group: str) -> str | None:
+    def _hooks_of(self, group: str) -> tuple[str | None, str | None]:
+        """Our terminate hook and our launch hook, as far as the group has them."""
         if monotonic() < self._hooks.get(group, 0.0):
-            return TERMINATE_HOOK
+            return TERMINATE_HOOK, LAUNCH_HOOK
         try:
             found = read(
                 "autoscaling", lambda: self._clients.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)
@@ -130,12 +156,12 @@ class AutoScalingGroups:
         except (
             VagusError
         ):  # one group that can't be asked must cost no other its heartbeat; a wrong name answers "none"
-            return TERMINATE_HOOK
-        for hook in found["LifecycleHooks"]:
-            if hook["LifecycleHookName"] == TERMINATE_HOOK and hook["LifecycleTransition"] == TERMINATING:
-                self._hooks[group] = monotonic() + HOOK_MEMORY_SECONDS
-                return TERMINATE_HOOK
-        return None
+            return TERMINATE_HOOK, LAUNCH_HOOK
+        there = {(hook["LifecycleHookName"], hook["LifecycleTransition"]) for hook in found["LifecycleHooks"]}
+        if there.issuperset(OURS):
+            self._hooks[group] = monotonic() + HOOK_MEMORY_SECONDS
+        terminate, launch = (name if (name, transition) in there else None for name, transition in OURS)
+        return terminate, launch
 
     # -- writes ----------------------------------------------------------------------------------------------------
 
@@ -171,6 +197,16 @@ class AutoScalingGroups:
                 AutoScalingGroupName=group, DesiredCapacity=desired, HonorCooldown=False
             )
 
+    def suspend_launching(self, group: str) -> None:
+        """Suspend the process `Launch`; twice is as once."""
+        with translated("autoscaling"):
+            self._clients.autoscaling.suspend_processes(AutoScalingGroupName=group, ScalingProcesses=["Launch"])
+
+    def resume_launching(self, group: str) -> None:
+        """Resume it; harmless where it is not suspended."""
+        with translated("autoscaling"):
+            self._clients.autoscaling.resume_processes(AutoScalingGroupName=group, ScalingProcesses=["Launch"])
+
     def terminate(self, instance: str) -> None:
         """`ec2:TerminateInstances`; an instance that is gone is as good as done."""
         try:
@@ -187,6 +223,20 @@ def _instance(one: InstanceTypeDef) -> Instance:
         zone=one["AvailabilityZone"],
         lifecycle=one["LifecycleState"],
         healthy=one["HealthStatus"].lower() == "healthy",
+    )
+
+
+def _launch(activity: ActivityTypeDef) -> Launch:
+    """A launch that a hook still holds has no end; one that failed says why in `StatusMessage`."""
+    named = INSTANCE_ID.search(activity.get("Description", ""))
+    ended = activity.get("EndTime")
+    why = activity.get("StatusMessage", "")
+    return Launch(
+        instance=named.group() if named else "",
+        started=activity["StartTime"].timestamp(),
+        ended=ended.timestamp() if ended else None,
+        failed=activity["StatusCode"] == "Failed" or (activity["StatusCode"] == "Cancelled" and ABANDONED in why),
+        why=why,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from vagus.errors import Transient
-from vagus.instances import TERMINATE_HOOK, Group
+from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK, Group, Instance
 from vagus.ports import GroupsWrite
 from vagus.steps import Heartbeat
 
@@ -28,11 +28,15 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 def due(groups: Collection[Group]) -> tuple[Heartbeat, ...]:
     """A heartbeat for each waiting instance. A hook that was not seen is tried all the same: at worst none waits."""
     return tuple(
-        Heartbeat(instance=instance.id, group=group.name, hook=group.hook or TERMINATE_HOOK)
+        Heartbeat(instance=instance.id, group=group.name, hook=_hook(group, instance))
         for group in groups
         for instance in group.instances
-        if instance.waits_to_leave
+        if instance.waits_to_leave or instance.waits_to_serve
     )
+
+
+def _hook(group: Group, instance: Instance) -> str:
+    return (group.hook or TERMINATE_HOOK) if instance.waits_to_leave else (group.launch_hook or LAUNCH_HOOK)
 
 
 def keep(groups: GroupsWrite, note: Callable[[str, Heartbeat], None]) -> Kept:

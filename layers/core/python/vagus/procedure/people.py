@@ -14,7 +14,7 @@ from vagus.ports import Put, Table
 from vagus.procedure import rows
 from vagus.procedure.head import ATTEMPTS
 from vagus.procedure.records import iso
-from vagus.procedure.rows import Head
+from vagus.procedure.rows import Head, Rows
 from vagus.steps import Step
 
 HOUR = 3600.0
@@ -33,8 +33,9 @@ def stop(table: Table, cluster: str, capability: str, *, person: str, why: str, 
     return _changed(table, cluster, capability, stopped)
 
 
-def resume(table: Table, cluster: str, capability: str, *, ended: str = "") -> Head:
-    """End a stop, whoever made it, and any back-off. The caller starts the run (`head.ensure_running`).
+def resume(table: Table, cluster: str, capability: str, *, now: float, ended: str = "") -> Head:
+    """End a stop, whoever made it, and any back-off; launching that we suspended for its failures is tried again. The
+    caller starts the run (`head.ensure_running`).
 
     `ended`: an execution that was stopped in the console, and that no sweep has noted yet: it runs no more.
     """
@@ -44,7 +45,14 @@ def resume(table: Table, cluster: str, capability: str, *, ended: str = "") -> H
         cleared = msgspec.structs.replace(head, state=state, paused_by="", paused_at="", paused_why="")
         return msgspec.structs.replace(cleared, failures=0, not_before=0.0)
 
-    return _changed(table, cluster, capability, resumed)
+    def forgiven(seen: Rows) -> list[Put]:
+        marks = seen.launches.marks
+        if not marks:
+            return []
+        said = {**seen.launches.forgiven, **dict.fromkeys(marks, iso(now))}
+        return [seen.put("launches", msgspec.structs.replace(seen.launches, forgiven=said))]
+
+    return _changed(table, cluster, capability, resumed, forgiven)
 
 
 def approved(capability: str, steps: Iterable[Step], *, person: str, now: float, seconds: float) -> Approval:
@@ -66,12 +74,18 @@ def approve(table: Table, cluster: str, given: Approval) -> None:
     table.write(rows.approval_partition(cluster), row)
 
 
-def _changed(table: Table, cluster: str, capability: str, change: Callable[[Head], Head]) -> Head:
+def _changed(
+    table: Table,
+    cluster: str,
+    capability: str,
+    change: Callable[[Head], Head],
+    beside: Callable[[Rows], list[Put]] = lambda _: [],
+) -> Head:
     for _ in range(ATTEMPTS):
         seen = rows.read(table, cluster)
         changed = change(seen.head(capability))
         try:
-            table.write(rows.partition(cluster), seen.put(f"head#{capability}", changed))
+            table.write(rows.partition(cluster), seen.put(f"head#{capability}", changed), *beside(seen))
             return changed
         except Conflict:
             continue

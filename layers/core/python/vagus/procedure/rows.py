@@ -11,6 +11,7 @@ import msgspec
 
 from vagus.approval import Approval
 from vagus.errors import Malformed
+from vagus.instances import Launches
 from vagus.intent import Intent
 from vagus.ports import Put, Row, Table
 
@@ -77,6 +78,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     approvals: tuple[Approval, ...] = ()
     identity: str | None = None
     sizes: Mapping[str, int] = {}
+    launches: Launches = Launches()
     plans: Mapping[str, Any] = {}
     versions: Mapping[str, int] = {}
 
@@ -128,6 +130,7 @@ def read(table: Table, cluster: str, *, approvals: bool = False) -> Rows:
         approvals=(*_old_approvals(rows), *_approvals(table, cluster)) if approvals else (),
         identity=_decoded(rows["identity"], Identity).uuid if "identity" in rows else None,
         sizes=_decoded(rows["sizes"], dict[str, int]) if "sizes" in rows else {},
+        launches=_decoded(rows["launches"], Launches) if "launches" in rows else Launches(),
         versions={key: row.version for key, row in rows.items()},
     )
 

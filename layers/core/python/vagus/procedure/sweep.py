@@ -18,7 +18,7 @@ import msgspec
 from vagus.cluster import Cluster
 from vagus.errors import Conflict, VagusError
 from vagus.fleet import ClusterSpec, Fleet
-from vagus.instances import Group
+from vagus.instances import Group, Launch
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.ports import Executions, GroupsRead, SearchRead, Table
 from vagus.procedure import consent, loop, rows, standing
@@ -63,6 +63,9 @@ class DescribedOnce:
 
     def waiting_since(self, group: str, instance: str) -> datetime | None:
         return self._groups.waiting_since(group, instance)
+
+    def launches(self, group: str, since: datetime) -> tuple[Launch, ...]:
+        return self._groups.launches(group, since)
 
 
 class LookedOnce:
@@ -245,10 +248,15 @@ def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -
 
 
 def _quiet(reads: Reads, spec: ClusterSpec, room: Room, seen: Rows, now: float) -> bool:
-    """Nothing leaves, nothing is open, the identity and the sizes are noted: the fifth minute is soon enough."""
-    if seen.intents or seen.identity is None or (room.mode(spec) != "observe" and _size_due(spec, seen)):
+    """Nothing comes or leaves, nothing is open, identity and sizes are noted: the fifth minute is soon enough."""
+    if seen.intents or seen.launches.marks or seen.identity is None:
         return False
-    if any(instance.leaving for group in reads.groups.describe([spec.name]) for instance in group.instances):
+    if room.mode(spec) != "observe" and _size_due(spec, seen):
+        return False
+    groups = reads.groups.describe([spec.name])
+    if any(one.leaving or one.launching for group in groups for one in group.instances):
+        return False
+    if any(group.short for group in groups):
         return False
     return (int(now // 60) + crc32(spec.name.encode())) % QUIET_MINUTES != 0
 

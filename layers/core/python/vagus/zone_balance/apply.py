@@ -38,13 +38,19 @@ NODE_PARAMETERS = "/vagus/{cluster}/node/{name}"
 
 def _may_exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> str | None:
     cluster = writes.search.look()
-    still_leaving = leaving(writes)
+    still_leaving = _to_be_free(writes)
     if staying := [name for name in step.nodes if name not in still_leaving]:
         return f"{', '.join(staying)} no longer leaves"
     opened = {intent.id for intent in step.intents}
     others = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id not in opened))
     moved = _moved_on(cluster, step.update, owned.converge(cluster, [*others, *demands(step.intents)]).update)
     return foreign(cluster, seen, token) or red(cluster) or moved
+
+
+def _to_be_free(writes: Writes) -> frozenset[str]:
+    """Instances that leave, or whose launch may be given up."""
+    groups = writes.groups.describe([writes.spec.name])
+    return frozenset(one.id for group in groups for one in group.instances if one.leaving or one.waits_to_serve)
 
 
 def _exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> None:
@@ -128,7 +134,8 @@ def _not_replaceable(fresh: Fresh) -> str | None:
     """Each test for itself: another may have been let go, and a copy lost, since the decision."""
     if fresh.one.node is None:
         return f"{fresh.one.id} is not in the cluster"
-    if fresh.cluster.status != "green" or len(fresh.rest.nodes) < len(fresh.cluster.nodes):
+    others = fresh.cluster.names() - fresh.rest.names() - {fresh.one.id}
+    if fresh.cluster.status != "green" or others:
         return f"the cluster is {fresh.cluster.status}, and one zone goes at a time"
     if not started_elsewhere(fresh.rest, fresh.one.copies, fresh.one.id):
         return f"a shard of {fresh.one.id} has no other started copy"
@@ -157,9 +164,12 @@ def _continue(writes: Writes, seen: Rows, step: _Goodbye, _token: int) -> None:
     _note(writes, seen, step, let_go=writes.iso)
 
 
-def _flush_and_continue(writes: Writes, seen: Rows, step: LetReplaceableInstanceGo, token: int) -> None:
+def _flush_and_continue(writes: Writes, seen: Rows, step: LetReplaceableInstanceGo, _token: int) -> None:
+    """The row first: its copies must not count for another that leaves, whatever dies after CONTINUE. If that was
+    never sent, it is answered once more, before any other."""
     writes.search.flush(step.indices)
-    _continue(writes, seen, step, token)
+    _note(writes, seen, step, let_go=writes.iso)
+    writes.groups.complete(step.group, step.hook, step.instance, "CONTINUE")
 
 
 def _abandon(writes: Writes, seen: Rows, step: HoldInstance, _token: int) -> None:
@@ -173,7 +183,7 @@ def _end_retained(writes: Writes, seen: Rows, step: EndRetainedInstance, _token:
 
 
 def _note(writes: Writes, seen: Rows, step: _Goodbye | HoldInstance | EndRetainedInstance, **when: str) -> None:
-    """The row last: to answer twice is harmless, to note what was never answered is not."""
+    """Mostly the row last: to answer twice is harmless."""
     opened = leave(step.instance, step.group, writes.iso, "sweep")
     intent = next((intent for intent in seen.intents if intent.id == opened.id), opened)
     row = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, **when))

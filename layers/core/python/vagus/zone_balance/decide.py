@@ -22,7 +22,7 @@ from vagus.cluster import Unseen
 from vagus.fleet import ClusterSpec
 from vagus.plan import Done, Plan, Progress
 from vagus.reasons import Reason
-from vagus.zone_balance import draining, farewell, sight, sizing, waiting
+from vagus.zone_balance import draining, farewell, launching, sight, sizing, waiting
 from vagus.zone_balance.looking import Look, looked
 from vagus.zone_balance.observed import Observed
 
@@ -34,12 +34,17 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     draining.take,
     draining.release,
     sizing.grow,
+    launching.heed,
+    launching.admit,
+    launching.give_up,
     draining.by_hand,
     draining.paused,
+    launching.tell,
     draining.nowhere,
     waiting.moving,
     waiting.refused,
     waiting.going,
+    launching.awaited,
     sizing.shrink,
 )
 
@@ -47,7 +52,7 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
 def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
     """The next act, and what is foreseen after it. `now`: epoch seconds."""
     if isinstance(observed.cluster, Unseen):
-        return sight.unseen(observed, observed.cluster, spec)
+        return launching.suspension(observed, now) or sight.unseen(observed, observed.cluster, spec)
     look = looked(observed, observed.cluster, spec, now)
     plan = next((plan for stage in STAGES if (plan := stage(look))), _nothing_leaves())
     return _carrying(plan, observed.progress)

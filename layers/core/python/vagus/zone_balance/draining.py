@@ -47,7 +47,7 @@ def paused(look: Look) -> Plan | None:
 
 def take(look: Look) -> Plan | None:
     """Exclude as many of the waiting as the admission rules let in beside each other, and one transaction holds."""
-    if _held_back(look):
+    if held_back(look):
         return None
     admitted: list[Leaver] = []
     for one in look.waiting:
@@ -89,7 +89,7 @@ def _exclusion(look: Look, admitted: list[Leaver]) -> ExcludeNodes:
     return ExcludeNodes(intents=intents, nodes=tuple(moves), update=update, moves=moves)
 
 
-def _held_back(look: Look) -> bool:
+def held_back(look: Look) -> bool:
     """Whether nothing new may be begun."""
     return bool(by_hand(look) or paused(look))
 
@@ -113,15 +113,19 @@ def nowhere(look: Look) -> Plan | None:
 
 def release(look: Look) -> Plan | None:
     """What `nowhere` would do, where it does something."""
-    plan = None if _held_back(look) else nowhere(look)
+    plan = None if held_back(look) else nowhere(look)
     return plan if isinstance(plan, Steps) else None
 
 
 def _one_zone(look: Look, stuck: list[Leaver]) -> Plan:
-    if look.some_still_go or look.cluster.status != "green" or any(c.state != "STARTED" for c in look.cluster.copies):
+    """One that was noted as let go comes first: whether AWS was told too, before something died, nobody knows."""
+    again = next((one for one in stuck if look.let_go_before(one)), None)
+    others = look.still_go - ({again.id} if again else set())
+    if others or look.cluster.status != "green" or any(c.state != "STARTED" for c in look.cluster.copies):
         message = f"{ids(stuck)} must wait: one zone at a time, and the cluster is {look.cluster.status}"
         return awaited(look, ids(stuck), message)
-    one = next((one for one in stuck if started_elsewhere(look.rest, one.copies, one.id)), None)
+    asked = [again] if again else stuck
+    one = next((one for one in asked if started_elsewhere(look.rest, one.copies, one.id)), None)
     if one is None:
         return _hold(look, stuck)
     if violation := rules.manager_may_not_go(look.cluster, look.rest, one):

@@ -52,9 +52,9 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def some_still_go(self) -> bool:
-        """Whether an instance was let go and its node has not left the cluster yet."""
-        return len(self.rest.nodes) < len(self.cluster.nodes)
+    def still_go(self) -> frozenset[str]:
+        """Nodes whose instance was let go, and that have not left the cluster yet."""
+        return self.cluster.names() - self.rest.names()
 
     @property
     def in_transit(self) -> bool:
@@ -63,7 +63,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         serving = [[one for one in group.instances if one.lifecycle == "InService"] for group in groups]
         coming = any(len(ones) < group.desired for ones, group in zip(serving, groups, strict=True))
         booting = any(self.cluster.node(one.id) is None for ones in serving for one in ones)
-        return self.some_still_go or coming or booting
+        return bool(self.still_go) or coming or booting
 
     def just_let_go(self, one: Leaver) -> bool:
         """Whether we let it go moments ago: AWS may show that late, and another's hook may hold it still."""
@@ -88,6 +88,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         if not intent.instance:
             return False
         found = [one for group in self.observed.groups for one in group.instances if one.id == intent.instance]
+        if found and found[0].launching:
+            return self.cluster.node(intent.instance) is not None  # it was given up, and has joined after all
         if found:
             return found[0].lifecycle in ("InService", "Standby")
         return self.cluster.node(intent.instance) is None

@@ -1,6 +1,7 @@
 """One look for zone_balance: groups, cluster, rows, and the deciders' words when a drain stalls. Reads only."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -9,9 +10,10 @@ from vagus.cluster import Cluster, Unseen
 from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.plan import Progress
-from vagus.ports import SearchRead
+from vagus.ports import GroupsRead, SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
+from vagus.zone_balance import launching
 from vagus.zone_balance.observed import Leaver, Observed, leavers, patience
 
 
@@ -31,14 +33,23 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         others=tuple(intent for intent in seen.intents if intent.capability != "zone_balance"),
         identity=seen.identity,
         sizes=seen.sizes,
+        suspended=seen.launches,
         progress=progress,
     )
+    observed = with_launches(observed, reads.groups, now)
     if isinstance(cluster, Unseen) or progress is None:
         return observed
     taken = [one for one in leavers(observed, cluster, shielded(cluster)) if one.shielded]
     if now - progress.changed_at < patience(taken, spec.zone_balance.stall_seconds):
         return observed
     return _explained(observed, taken, search)
+
+
+def with_launches(observed: Observed, groups: GroupsRead, now: float) -> Observed:
+    """The launches of groups where something comes, or should: elsewhere nobody asks, and AWS is asked nothing."""
+    since = datetime.fromtimestamp(now - launching.LOOKED_BACK_SECONDS, UTC)
+    found = {group.name: groups.launches(group.name, since) for group in launching.asked_for(observed)}
+    return msgspec.structs.replace(observed, launches=found) if found else observed
 
 
 def see(search: SearchRead) -> Cluster | Unseen:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from vagus.cluster import Cluster, Copy, Node, Unseen
-from vagus.instances import Group, Instance
+from vagus.instances import Group, Instance, Launch, Launches
 from vagus.intent import Intent
 from vagus.plan import Progress
 
@@ -14,6 +14,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` may know. `explanation`: the deciders' words about a drain that stalls.
 
     `others`: open intents of other capabilities, whose demands the settings have to keep.
+    `launches`: the tries to launch instances, newest first, of those groups where something comes or should.
+    `suspended`: what we have suspended of that.
     """
 
     cluster: Cluster | Unseen
@@ -22,6 +24,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Intent, ...] = ()
     identity: str | None = None
     sizes: Mapping[str, int] = {}
+    launches: Mapping[str, tuple[Launch, ...]] = {}
+    suspended: Launches = Launches()
     progress: Progress | None = None
     explanation: str = ""
 
@@ -36,9 +40,14 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         An instance that was let go serves on for seconds, or minutes: its copies and its vote still show. So it does
         where AWS still shows it as waiting.
         """
-        released = {intent.instance for intent in self.intents if intent.let_go}
-        known = {one.id for group in self.groups for one in group.instances if not one.let_go} - released
+        known = {one.id for group in self.groups for one in group.instances} - self.let_go()
         return frozenset(node.name for node in cluster.nodes) - known
+
+    def let_go(self) -> frozenset[str]:
+        """Instances that were let go, by our own notes or by what AWS shows of their groups."""
+        released = {intent.instance for intent in self.intents if intent.let_go}
+        shown = {one.id for group in self.groups for one in group.instances if one.let_go}
+        return frozenset(released | shown)
 
     def deadline(self) -> bool:
         """Whether a hook waits, so that giving up is not an end."""

@@ -2,9 +2,11 @@
 
 from vagus.procedure.room import Room
 from vagus.steps import FRAME
-from vagus.zone_balance.apply import HANDLERS
+from vagus.zone_balance import apply, launched
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observe import observe
+
+HANDLERS = {**apply.HANDLERS, **launched.HANDLERS}
 
 ZONE_BALANCE = Room(
     name="zone_balance",

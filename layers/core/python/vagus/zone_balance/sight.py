@@ -5,6 +5,7 @@ from vagus.fleet import ClusterSpec
 from vagus.plan import Blocked, Done, Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import NoteIdentity
+from vagus.zone_balance import launching
 from vagus.zone_balance.looking import Look, unsure
 from vagus.zone_balance.observed import Observed
 from vagus.zone_balance.rules import Violation
@@ -19,11 +20,15 @@ def unseen(observed: Observed, why: Unseen, spec: ClusterSpec) -> Plan:
     if why.reason == "DENIED":
         return Blocked(reason=Reason.DENIED, message=why.message, open_deadline=observed.deadline())
     if observed.identity is None and not observed.deadline():
-        return sizes(observed, spec, green=False) or Done(
-            reason=Reason.FORMING, message=f"the cluster has not formed yet: {why.message}"
-        )
+        return _forming(observed, spec, f"the cluster has not formed yet: {why.message}")
     violation = Violation(Reason.UNREACHABLE, why.message)
     return unsure(observed, spec, violation, open_deadline=observed.deadline())
+
+
+def _forming(observed: Observed, spec: ClusterSpec, why: str) -> Plan:
+    """It is given its nodes; that they can't be launched is told."""
+    due = sizes(observed, spec, green=False) or launching.stopped(observed, spec)
+    return due or Done(reason=Reason.FORMING, message=why)
 
 
 def identity(look: Look) -> Plan | None:
@@ -43,9 +48,8 @@ def identity(look: Look) -> Plan | None:
                 Reason.UNREACHABLE, "an instance waits, and fewer than half of the declared managers are seen"
             )
             return unsure(look.observed, look.spec, few, open_deadline=True)
-        return sizes(look.observed, look.spec, green=False) or Done(
-            reason=Reason.FORMING, message="fewer than half of the declared managers have joined"
-        )
+        why = "fewer than half of the declared managers have joined"
+        return launching.heed(look) or _forming(look.observed, look.spec, why)
     step = NoteIdentity(uuid=uuid)
     return Steps(steps=(step,), reason=Reason.NOTING, message=step.sentence)
 

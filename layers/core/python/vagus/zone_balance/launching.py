@@ -1,0 +1,302 @@
+"""Stages about instances that come: a launch hook holds each until its node has joined and the cluster is whole.
+
+Safety: a node that has joined may hold shards, so that its launch is never abandoned: in the end it is let into service
+whatever stands, with a finding. One that never joined is abandoned only when no shard may go to it any more (it is
+excluded first: it could join in the very moment) and every shard is served elsewhere. Convergence: each launch ends in
+one or the other, and a group whose launches fail again and again stops, is told, and is tried again an hour later.
+
+Nothing here waits for a drain, and no drain waits for a hook: it is the node's joining that helps one, not its service.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from vagus import owned
+from vagus.fleet import ClusterSpec
+from vagus.instances import Group, Instance, Launch
+from vagus.intent import ExcludeNode, leave
+from vagus.plan import Blocked, Plan, Steps, Wait
+from vagus.reasons import Reason
+from vagus.steps import AbandonLaunch, AnyStep, ContinueLaunch, ExcludeNodes, ResumeLaunching, SuspendLaunching
+from vagus.zone_balance import rules
+from vagus.zone_balance.draining import held_back
+from vagus.zone_balance.farewell import tidying
+from vagus.zone_balance.looking import ANSWERED_SECONDS, Look, demands
+from vagus.zone_balance.observed import Observed
+from vagus.zone_balance.waiting import advanced
+
+JOIN_SECONDS = 15 * 60
+"""How long a launched node may take to boot and join before its launch is abandoned: three of them fit in an hour."""
+WHOLE_SECONDS = 3600
+"""How long a node that has joined may wait for the cluster to be whole before a person is told."""
+SERVED_SECONDS = 6 * 3600
+"""How long it waits at all; then it is let into service all the same."""
+LOOKED_BACK_SECONDS = SERVED_SECONDS + 3600
+"""As far back as launches are asked for."""
+FAILURES = 3
+"""So many failed launches of a group in `FAILED_SECONDS` suspend its launching."""
+FAILED_SECONDS = 3600
+COMING_SECONDS = (2, 15)
+"""Between two looks while an instance comes: at first, and at most."""
+
+
+class Comer(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance that comes, held by our launch hook or on its way there. `seconds`: since it was launched."""
+
+    instance: Instance
+    group: Group
+    seconds: float
+    joined: bool
+
+    @property
+    def id(self) -> str:
+        """The instance's id, which will be its node's name."""
+        return self.instance.id
+
+
+def comers(look: Look) -> tuple[Comer, ...]:
+    """Every instance that comes to a group with our launch hook, by id."""
+    found = [
+        Comer(
+            instance=one,
+            group=group,
+            seconds=_waited(look, group, one),
+            joined=look.cluster.node(one.id) is not None,
+        )
+        for group in look.observed.groups
+        for one in group.instances
+        if one.launching and group.launch_hook
+    ]
+    return tuple(sorted(found, key=lambda one: one.id))
+
+
+def _waited(look: Look, group: Group, instance: Instance) -> float:
+    """Seconds since it was launched. A launch that is older than we look back is simply that old; so is none at all
+    in a group that could not be asked, which is never taken for a node that fails to join."""
+    if group.name not in look.observed.launches:
+        return 0.0
+    tries = look.observed.launches[group.name]
+    started = next((one.started for one in tries if one.instance == instance.id), None)
+    return LOOKED_BACK_SECONDS if started is None else look.now - started
+
+
+def asked_for(observed: Observed) -> tuple[Group, ...]:
+    """Groups of whose launches a decision wants to know: something comes, or does not, or we have stopped it."""
+    marked = observed.suspended.marks
+    return tuple(
+        group
+        for group in observed.groups
+        if group.name in marked or group.short or any(one.launching for one in group.instances)
+    )
+
+
+# -- into service ----------------------------------------------------------------------------------------------------
+
+
+def admit(look: Look) -> Plan | None:
+    """Let those into service whose node has joined, if the cluster is whole, or has not been for too long."""
+    unwhole = why_not_whole(look)
+    steps = tuple(
+        ContinueLaunch(
+            instance=one.id,
+            group=one.group.name,
+            hook=one.group.launch_hook or "",
+            node=one.id,
+            finding=unwhole or _elsewhere(look, one),
+        )
+        for one in comers(look)
+        if one.joined and _to_be_answered(look, one) and (not unwhole or one.seconds >= SERVED_SECONDS)
+    )
+    return Steps(steps=steps, reason=Reason.ADMITTING, message=steps[0].sentence) if steps else None
+
+
+def _to_be_answered(look: Look, one: Comer) -> bool:
+    """Its hook waits, and was not answered moments ago."""
+    at = look.observed.suspended.answered.get(one.id)
+    return one.instance.waits_to_serve and not (
+        at and look.now - datetime.fromisoformat(at).timestamp() < ANSWERED_SECONDS
+    )
+
+
+def why_not_whole(look: Look) -> str:
+    """Why an instance refresh must not go on yet, for a person; empty where it may."""
+    away = sorted({f"{copy.index}[{copy.shard}]" for copy in look.cluster.copies if not copy.active})
+    if away or look.cluster.status != "green":
+        listed = f": copies of {', '.join(away[:5])} are not active" if away else ""
+        return f"the cluster is {look.cluster.status}{listed}"
+    full = [name for name in sorted(look.still_go & look.observed.let_go()) if look.cluster.on(name)]
+    return f"{', '.join(full)} goes with copies that have to be built elsewhere" if full else ""
+
+
+def _elsewhere(look: Look, one: Comer) -> str:
+    """A finding of a node that has joined: it says another zone than its instance is in."""
+    node = look.cluster.node(one.id)
+    if node is None or node.zone == one.instance.zone:
+        return ""
+    return f"its node says zone {node.zone} and its instance is in {one.instance.zone}"
+
+
+# -- never joined ----------------------------------------------------------------------------------------------------
+
+
+def give_up(look: Look) -> Plan | None:
+    """Abandon a launch whose node never joined: first no shard may go to it, then ABANDON."""
+    if held_back(look):
+        return None
+    late = [one for one in comers(look) if overdue(look, one)]
+    if not late:
+        return None
+    abandons = tuple(
+        AbandonLaunch(instance=one.id, group=one.group.name, hook=one.group.launch_hook or "") for one in late
+    )
+    message = f"{late[0].id} was launched {late[0].seconds:.0f} s ago and its node has not joined"
+    first = _exclusion(look, late)
+    steps: tuple[AnyStep, ...] = (first, *abandons) if first.update else abandons
+    return Steps(steps=(*steps, *tidying(look)), reason=Reason.GIVING_UP, message=message)
+
+
+def overdue(look: Look, one: Comer) -> bool:
+    """Whether it has not joined in time, nothing says that it ever had, and nothing is missing that it could have."""
+    return (
+        _to_be_answered(look, one)
+        and not one.joined
+        and one.seconds >= JOIN_SECONDS
+        and one.id not in look.cluster.voters
+        and rules.some_shard_has_no_active_copy(look.rest) is None
+    )
+
+
+def _exclusion(look: Look, late: list[Comer]) -> ExcludeNodes:
+    opened = datetime.fromtimestamp(look.now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    known = {intent.instance: intent for intent in look.observed.intents}
+    intents = tuple(
+        msgspec.structs.replace(
+            known.get(one.id) or leave(one.id, one.group.name, opened, "sweep"), demands=(ExcludeNode(node=one.id),)
+        )
+        for one in late
+    )
+    others = [intent for intent in look.observed.intents if intent.id not in {new.id for new in intents}]
+    standing = owned.standing(look.cluster, demands(others))
+    update = owned.converge(look.cluster, [*standing, *demands(intents)]).update
+    return ExcludeNodes(intents=intents, nodes=tuple(one.id for one in late), update=update)
+
+
+# -- again and again -------------------------------------------------------------------------------------------------
+
+
+def failures(tries: tuple[Launch, ...], forgiven: str, now: float) -> tuple[Launch, ...]:
+    """The failed launches that count: of the last hour, and after a person said to try again."""
+    since = max(now - FAILED_SECONDS, datetime.fromisoformat(forgiven).timestamp() if forgiven else 0.0)
+    return tuple(one for one in tries if one.failed and (one.ended or one.started) > since)
+
+
+def failing(observed: Observed, group: str, now: float) -> tuple[Launch, ...]:
+    """Those of one group, if they are so many that it should stop."""
+    found = failures(observed.launches.get(group, ()), observed.suspended.forgiven.get(group, ""), now)
+    return found if len(found) >= FAILURES else ()
+
+
+def suspension(observed: Observed, now: float) -> Plan | None:
+    """End a suspension of ours that is over, or begin one. It asks of AWS alone: launches fail most while a cluster has
+    yet to form."""
+    return _start(observed, now) or _stop(observed, now)
+
+
+def _stop(observed: Observed, now: float) -> Plan | None:
+    """Suspend launching where it fails again and again. What a person suspended is theirs."""
+    steps = tuple(
+        SuspendLaunching(group=group.name, failures=len(found), why=found[0].why[:200])
+        for group in observed.groups
+        if (found := failing(observed, group.name, now)) and not _stopped(observed, group)
+    )
+    return Steps(steps=steps, reason=Reason.LAUNCHING_STOPS, message=steps[0].sentence) if steps else None
+
+
+def _stopped(observed: Observed, group: Group) -> bool:
+    """By us and noted as done, or by a person."""
+    mark = observed.suspended.marks.get(group.name)
+    return mark.done is not None if mark else "Launch" in group.suspended
+
+
+def _start(observed: Observed, now: float) -> Plan | None:
+    """Resume what we suspended: the failures are an hour old, or a person says so (to us, or by resuming it)."""
+    marked = sorted(observed.suspended.marks)
+    steps = tuple(ResumeLaunching(group=name) for name in marked if over(observed, name, now))
+    return Steps(steps=steps, reason=Reason.LAUNCHING_RESUMES, message=steps[0].sentence) if steps else None
+
+
+def over(observed: Observed, group: str, now: float) -> bool:
+    """Whether a suspension of ours is to end. A group that is gone has none any more."""
+    return not failing(observed, group, now) or resumed_by_hand(observed, group, now)
+
+
+def resumed_by_hand(observed: Observed, group: str, now: float) -> bool:
+    """We suspended it a while ago (AWS shows that late), and it is not suspended any more."""
+    mark = observed.suspended.marks[group]
+    found = next((one for one in observed.groups if one.name == group), None)
+    if mark.done is None or (found is not None and "Launch" in found.suspended):
+        return False
+    return now - datetime.fromisoformat(mark.done).timestamp() >= ANSWERED_SECONDS
+
+
+def stopped(observed: Observed, spec: ClusterSpec) -> Plan | None:
+    """What a person is told of a suspension. It ends the run: the sweep finds the hour over."""
+    marks = {name: mark for name, mark in observed.suspended.marks.items() if mark.done}
+    if not marks:
+        return None
+    words = "; ".join(f"{name}: {mark.why or 'no why'}" for name, mark in sorted(marks.items()))
+    message = (
+        f"launching is suspended, for it failed {FAILURES} times within an hour ({words}). It is tried again an hour "
+        f"after that; at once by `vagus resume {spec.name}`"
+    )
+    return Blocked(reason=Reason.LAUNCHES_FAIL, message=message)
+
+
+# -- the same, as stages ---------------------------------------------------------------------------------------------
+
+
+def heed(look: Look) -> Plan | None:
+    """`suspension`, of a cluster that is seen."""
+    return suspension(look.observed, look.now)
+
+
+def tell(look: Look) -> Plan | None:
+    """`stopped`; while somebody comes or leaves a person is told, and the run goes on."""
+    plan = stopped(look.observed, look.spec)
+    if plan is None or not (look.leavers or comers(look)):
+        return plan
+    progress = advanced(look.observed.progress, plan.message, look.now)
+    _, seconds = COMING_SECONDS
+    return Wait(seconds=seconds, page=True, reason=plan.reason, message=plan.message, progress=progress)
+
+
+# -- waiting ---------------------------------------------------------------------------------------------------------
+
+
+def awaited(look: Look) -> Plan | None:
+    """An instance comes: its node has still to join, or the cluster to be whole. Much too long is told."""
+    coming = comers(look)
+    if not coming:
+        return None
+    progress = advanced(look.observed.progress, f"{Reason.LAUNCHING} {' '.join(one.id for one in coming)}", look.now)
+    shortest, longest = COMING_SECONDS
+    return Wait(
+        seconds=int(max(shortest, min(longest, (look.now - progress.changed_at) / 4))),
+        page=any(one.seconds >= (WHOLE_SECONDS if one.joined else 2 * JOIN_SECONDS) for one in coming),
+        reason=Reason.LAUNCHING,
+        message="; ".join(_sentences(look, coming)),
+        progress=progress,
+    )
+
+
+def _sentences(look: Look, coming: tuple[Comer, ...]) -> Iterator[str]:
+    unwhole = why_not_whole(look)
+    for one in coming:
+        if not one.joined:
+            yield f"{one.id} was launched and its node has not joined yet"
+        elif unwhole:
+            yield f"{one.id} has joined, and serves when the cluster is whole: {unwhole}"
+        else:
+            yield f"{one.id} has joined and is about to serve"
