@@ -10,8 +10,8 @@ WAYS_OUT: Mapping[Reason, str] = {
     "the allocation filter that stands against the move. The drain then goes on by itself.",
     Reason.REPLACEMENT_AWAITED: "If it lasts, see why the group launches nothing: its scaling activities name the "
     "cause (capacity, quota, a failed check of the boot script).",
-    Reason.LAUNCHING: "If a person is told, the node has not joined for half an hour (read its boot log: a failed check "
-    "says which) or the cluster is not green an hour after (see what it says of the copies that are named).",
+    Reason.LAUNCHING: "If a person is told, the node has not joined for half an hour (its boot log says which check "
+    "failed) or the cluster is not green an hour after (see what it says of the copies that are named).",
     Reason.LEASE_HELD: "None, unless it lasts: then see in the console what the holder named in the message does.",
     Reason.UNREACHABLE: "Look whether the nodes run, whether their certificate is valid, and whether the functions' "
     "security group may reach port 9200. Waiting instances are kept meanwhile.",

@@ -230,8 +230,8 @@ def test_a_resume_goes_on_where_a_stop_in_the_console_has_not_been_noted_yet() -
     table = FakeTable()
     running = Head(state="running", generation=2, seq=4, execution="claims-zone_balance-2")
     put(table, head__zone_balance=running)
-    assert people.resume(table, CLUSTER, "zone_balance", ended="claims-zone_balance-1") == running
-    assert people.resume(table, CLUSTER, "zone_balance", ended=running.execution).state == "idle"
+    assert people.resume(table, CLUSTER, "zone_balance", now=NOW, ended="claims-zone_balance-1") == running
+    assert people.resume(table, CLUSTER, "zone_balance", now=NOW, ended=running.execution).state == "idle"
 
 
 def test_a_stop_is_written_whoever_writes_in_between() -> None:

@@ -1,5 +1,6 @@
 """Stages that keep shards off leaving nodes, and what follows where that can't be."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -57,7 +58,8 @@ def take(look: Look) -> Plan | None:
             admitted.append(one)
     if not admitted:
         return None
-    step = _exclusion(look, admitted)
+    moves = {one.id: one.bytes_left for one in admitted}
+    step = exclusion(look, {one.id: one.group.name for one in admitted}, moves)
     if not step.update:
         return None
     message = f"{ids(admitted)} must be drained: {sum(len(one.copies) for one in admitted)} shards have to move"
@@ -72,21 +74,21 @@ def _farewell(one: Leaver) -> AnyStep:
     return LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
 
 
-def _exclusion(look: Look, admitted: list[Leaver]) -> ExcludeNodes:
+def exclusion(look: Look, nodes: Mapping[str, str], moves: Mapping[str, int]) -> ExcludeNodes:
+    """Keep shards off these nodes (instance: its group), from which so many bytes have to move."""
     known = {intent.instance: intent for intent in look.observed.intents if intent.kind == "leave"}
     opened = datetime.fromtimestamp(look.now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     intents = tuple(
         msgspec.structs.replace(
-            known.get(one.id) or leave(one.id, one.group.name, opened, "sweep"), demands=(ExcludeNode(node=one.id),)
+            known.get(name) or leave(name, group, opened, "sweep"), demands=(ExcludeNode(node=name),)
         )
-        for one in admitted
+        for name, group in nodes.items()
     )
     begun = {new.id for new in intents}
     others = [intent for intent in (*look.observed.intents, *look.observed.others) if intent.id not in begun]
     standing = owned.standing(look.cluster, demands(others))
     update = owned.converge(look.cluster, [*standing, *demands(intents)]).update
-    moves = {one.id: one.bytes_left for one in admitted}
-    return ExcludeNodes(intents=intents, nodes=tuple(moves), update=update, moves=moves)
+    return ExcludeNodes(intents=intents, nodes=tuple(nodes), update=update, moves=moves)
 
 
 def held_back(look: Look) -> bool:

@@ -12,7 +12,7 @@ from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.steps import AbandonLaunch, ContinueLaunch, ResumeLaunching, Step, SuspendLaunching
 from vagus.zone_balance import launching
-from vagus.zone_balance.apply import foreign
+from vagus.zone_balance.checking import foreign
 from vagus.zone_balance.launching import Comer
 from vagus.zone_balance.looking import Look, looked
 from vagus.zone_balance.observe import with_launches
@@ -26,7 +26,7 @@ def _observed(writes: Writes, seen: Rows, cluster: Cluster) -> Observed:
     observed = Observed(
         cluster=cluster,
         groups=writes.groups.describe([writes.spec.name]),
-        intents=seen.intents,
+        intents=seen.intents_of("zone_balance"),
         identity=seen.identity,
         suspended=seen.launches,
     )

@@ -9,21 +9,19 @@ Nothing here waits for a drain, and no drain waits for a hook: it is the node's 
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
-from vagus import owned
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group, Instance, Launch
-from vagus.intent import ExcludeNode, leave
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
-from vagus.steps import AbandonLaunch, AnyStep, ContinueLaunch, ExcludeNodes, ResumeLaunching, SuspendLaunching
+from vagus.steps import AbandonLaunch, AnyStep, ContinueLaunch, ResumeLaunching, SuspendLaunching
 from vagus.zone_balance import rules
-from vagus.zone_balance.draining import held_back
+from vagus.zone_balance.draining import exclusion, held_back
 from vagus.zone_balance.farewell import tidying
-from vagus.zone_balance.looking import ANSWERED_SECONDS, Look, demands
+from vagus.zone_balance.looking import ANSWERED_SECONDS, Look
 from vagus.zone_balance.observed import Observed
 from vagus.zone_balance.waiting import advanced
 
@@ -152,7 +150,7 @@ def give_up(look: Look) -> Plan | None:
         AbandonLaunch(instance=one.id, group=one.group.name, hook=one.group.launch_hook or "") for one in late
     )
     message = f"{late[0].id} was launched {late[0].seconds:.0f} s ago and its node has not joined"
-    first = _exclusion(look, late)
+    first = exclusion(look, {one.id: one.group.name for one in late}, {one.id: 0 for one in late})
     steps: tuple[AnyStep, ...] = (first, *abandons) if first.update else abandons
     return Steps(steps=(*steps, *tidying(look)), reason=Reason.GIVING_UP, message=message)
 
@@ -166,21 +164,6 @@ def overdue(look: Look, one: Comer) -> bool:
         and one.id not in look.cluster.voters
         and rules.some_shard_has_no_active_copy(look.rest) is None
     )
-
-
-def _exclusion(look: Look, late: list[Comer]) -> ExcludeNodes:
-    opened = datetime.fromtimestamp(look.now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    known = {intent.instance: intent for intent in look.observed.intents}
-    intents = tuple(
-        msgspec.structs.replace(
-            known.get(one.id) or leave(one.id, one.group.name, opened, "sweep"), demands=(ExcludeNode(node=one.id),)
-        )
-        for one in late
-    )
-    others = [intent for intent in look.observed.intents if intent.id not in {new.id for new in intents}]
-    standing = owned.standing(look.cluster, demands(others))
-    update = owned.converge(look.cluster, [*standing, *demands(intents)]).update
-    return ExcludeNodes(intents=intents, nodes=tuple(one.id for one in late), update=update)
 
 
 # -- again and again -------------------------------------------------------------------------------------------------
