@@ -8,7 +8,7 @@ from tests.integration.emulator.support import REGION, Aws, until
 from vagus.aws.clients import Clients
 from vagus.aws.fake import FakeGroups
 from vagus.aws.groups import AutoScalingGroups
-from vagus.instances import TERMINATE_HOOK, Instance
+from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK, Instance
 from vagus.ports import GroupsWrite
 
 ROLES = ("cluster_manager", "data")
@@ -47,6 +47,14 @@ class GroupsWorld(Protocol):
         """One instance begins to leave; the group's desired size falls."""
         ...
 
+    def hold_launches(self, group: str) -> None:
+        """From now on each launch meets our launch hook."""
+        ...
+
+    def refuse_launches(self, group: str) -> None:
+        """From now on EC2 can launch nothing in this group."""
+        ...
+
     def await_lifecycle(self, group: str, instance: str, lifecycle: str | None) -> None:
         """Until the instance is in that state; `None`: gone from its group."""
         ...
@@ -69,6 +77,12 @@ class FakeWorldGroups:
 
     def scale_in(self, instance: str) -> None:
         self.fake.scale_in(instance)
+
+    def hold_launches(self, group: str) -> None:
+        self.fake.hold_launches(group)
+
+    def refuse_launches(self, group: str) -> None:
+        self.fake.refuse_launches(group, "You have exceeded your quota.")
 
     def await_lifecycle(self, group: str, instance: str, lifecycle: str | None) -> None:
         self.fake.settle()
@@ -102,6 +116,13 @@ class AwsGroups:
         self._aws.autoscaling.terminate_instance_in_auto_scaling_group(
             InstanceId=instance, ShouldDecrementDesiredCapacity=True
         )
+
+    def hold_launches(self, group: str) -> None:
+        self._aws.hook(group, LAUNCH_HOOK, going=False, DefaultResult="CONTINUE")
+
+    def refuse_launches(self, group: str) -> None:
+        template = self._aws.shown(group)["LaunchTemplate"]["LaunchTemplateName"]
+        self._aws.ec2.delete_launch_template(LaunchTemplateName=template)
 
     def await_lifecycle(self, group: str, instance: str, lifecycle: str | None) -> None:
         until(lambda: lifecycle_of(self.port, group, instance) == lifecycle)

@@ -10,7 +10,7 @@ from vagus.aws.clients import Clients
 from vagus.aws.groups import AutoScalingGroups
 from vagus.aws.nodes import addresses
 from vagus.errors import Refused
-from vagus.instances import TERMINATE_HOOK
+from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK, Launch
 
 GROUP = "one-core-b"
 
@@ -140,6 +140,84 @@ def test_a_size_outside_the_bounds_is_refused(groups: GroupsWorld) -> None:
     with pytest.raises(Refused):
         groups.port.set_desired(GROUP, 10)
     assert groups.port.describe()[0].desired == 1
+
+
+# -- launches ------------------------------------------------------------------------------------------------------
+
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def coming(groups: GroupsWorld) -> str:
+    """An instance that meets our launch hook, in a group of one that serves."""
+    groups.create(GROUP, "one", desired=1)
+    groups.hold_launches(GROUP)
+    serving = {one.id for one in members(groups.port, GROUP)}
+    groups.port.set_desired(GROUP, 2)
+    (instance,) = {one.id for one in members(groups.port, GROUP)} - serving
+    groups.await_lifecycle(GROUP, instance, "Pending:Wait")
+    return instance
+
+
+def tried(groups: GroupsWorld, instance: str = "") -> Launch:
+    """The newest try to launch, of this instance if it is given."""
+    found = groups.port.launches(GROUP, LONG_AGO)
+    return next(one for one in found if not instance or one.instance == instance)
+
+
+def test_a_launch_waits_and_is_told_as_under_way(groups: GroupsWorld) -> None:
+    instance = coming(groups)
+    (group,) = groups.port.describe(["one"])
+    held = next(one for one in group.instances if one.id == instance)
+    assert (held.launching, held.waits_to_serve, held.leaving, held.let_go) == (True, True, False, False)
+    assert (group.launch_hook, group.short) == (LAUNCH_HOOK, False)
+    assert (tried(groups).instance, tried(groups).ended, tried(groups).failed) == (instance, None, False)
+    assert groups.port.waiting_since(GROUP, instance) is None
+    assert len(groups.port.launches(GROUP, LONG_AGO)) == 2
+    assert groups.port.launches(GROUP, datetime(2100, 1, 1, tzinfo=UTC)) == ()
+
+
+def test_a_launch_is_kept_by_heartbeats_and_answered_by_its_own_hook_alone(groups: GroupsWorld) -> None:
+    instance = coming(groups)
+    assert groups.port.heartbeat(GROUP, LAUNCH_HOOK, instance) is True
+    assert groups.port.heartbeat(GROUP, TERMINATE_HOOK, instance) is False
+    assert groups.port.complete(GROUP, TERMINATE_HOOK, instance, "CONTINUE") is False
+    assert groups.port.complete(GROUP, LAUNCH_HOOK, instance, "CONTINUE") is True
+    groups.await_lifecycle(GROUP, instance, "InService")
+    assert groups.port.complete(GROUP, LAUNCH_HOOK, instance, "CONTINUE") is False
+    assert tried(groups, instance).ended is not None
+    assert not tried(groups, instance).failed
+
+
+def test_an_abandoned_launch_ends_without_a_terminate_hook_and_has_failed(groups: GroupsWorld) -> None:
+    instance = coming(groups)
+    assert groups.port.complete(GROUP, LAUNCH_HOOK, instance, "ABANDON") is True
+    groups.await_lifecycle(GROUP, instance, None)
+    assert tried(groups, instance).failed
+    assert "ABANDON" in tried(groups, instance).why
+
+
+def test_a_launch_that_ec2_refuses_has_failed_without_an_instance(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=0)
+    groups.refuse_launches(GROUP)
+    groups.port.set_desired(GROUP, 1)
+    assert (tried(groups).instance, tried(groups).failed) == ("", True)
+    assert tried(groups).why
+    assert tried(groups).ended is not None
+    assert groups.port.describe(["one"])[0].short
+
+
+def test_nothing_is_launched_while_launching_is_suspended(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=0)
+    groups.port.suspend_launching(GROUP)
+    groups.port.suspend_launching(GROUP)
+    groups.port.set_desired(GROUP, 1)
+    (group,) = groups.port.describe(["one"])
+    assert (group.suspended, group.short, group.instances) == (("Launch",), True, ())
+    groups.port.resume_launching(GROUP)
+    groups.port.resume_launching(GROUP)
+    assert groups.port.describe(["one"])[0].suspended == ()
+    assert len(members(groups.port, GROUP)) == 1
 
 
 # -- AWS alone -----------------------------------------------------------------------------------------------------

@@ -38,7 +38,9 @@ def test_groups_begin_empty_and_retain_what_is_abandoned(groups: list[str], clie
 
 def test_every_group_has_the_hook(groups: list[str], client: Client) -> None:
     for group in groups:
-        (hook,) = client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=group)["LifecycleHooks"]
+        hooks = client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=group)["LifecycleHooks"]
+        launch, hook = sorted(hooks, key=lambda one: one["LifecycleHookName"])
+        assert (launch["LifecycleHookName"], launch["DefaultResult"]) == ("vagus-launch", "CONTINUE")
         assert (hook["LifecycleHookName"], hook["HeartbeatTimeout"], hook["DefaultResult"]) == (
             "vagus-terminate",
             3600,

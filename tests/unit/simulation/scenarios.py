@@ -67,28 +67,28 @@ def by_hand(*names: str, transient: bool = False) -> SettingsUpdate:
 # -- scenarios -------------------------------------------------------------------------------------------------------
 
 
-def _six(**options: Any) -> World:
+def six(**options: Any) -> World:
     world = World(**options).known()
     world.engine.create_index("notes", shards=3, replicas=1, size=DRAIN)
     return world
 
 
 def one_leaves(**options: Any) -> World:
-    return _six(**options).when("scale in", always, leave(FIRST))
+    return six(**options).when("scale in", always, leave(FIRST))
 
 
 def three_leave(**options: Any) -> World:
-    return _six(**options).when("scale in", always, leave(FIRST, THIRD, FIFTH))
+    return six(**options).when("scale in", always, leave(FIRST, THIRD, FIFTH))
 
 
 def one_leaves_while_a_person_excludes_another(**options: Any) -> World:
-    world = _six(**options)
+    world = six(**options)
     world.engine.update_settings(by_hand(FOURTH))
     return world.when("scale in", always, leave(FIRST))
 
 
 def one_leaves_while_a_person_excludes_it_and_another_transiently(**options: Any) -> World:
-    world = _six(**options)
+    world = six(**options)
     world.engine.update_settings(by_hand(FIRST, FOURTH, transient=True))
     return world.when("scale in", always, leave(FIRST))
 
@@ -98,7 +98,7 @@ def the_instance_is_gone_already(**options: Any) -> World:
         leave(FIRST)(world)
         world.groups.lose(FIRST)
 
-    return _six(**options).when("scale in, and terminated by somebody", always, vanish)
+    return six(**options).when("scale in, and terminated by somebody", always, vanish)
 
 
 def the_instance_vanishes_while_it_is_drained(**options: Any) -> World:
@@ -107,7 +107,7 @@ def the_instance_vanishes_while_it_is_drained(**options: Any) -> World:
 
 
 def its_node_is_lost_and_all_it_held_stands_elsewhere(**options: Any) -> World:
-    world = _six(**options)
+    world = six(**options)
     world.when("crash", always, lambda world: world.engine.crash(FIRST))
     return world.when("scale in", always, leave(FIRST))
 
@@ -133,7 +133,7 @@ def restart(node: str) -> Callable[[World], None]:
 
 
 def the_cluster_is_red(**options: Any) -> World:
-    world = _six(**options)
+    world = six(**options)
     world.engine.create_index("alone", shards=6, replicas=0, size=DRAIN)
     world.when("crash", always, lambda world: world.engine.crash(SIXTH))
     world.when("scale in", always, leave(FIRST))
@@ -141,7 +141,7 @@ def the_cluster_is_red(**options: Any) -> World:
 
 
 def the_cluster_turns_red_midway_and_recovers(**options: Any) -> World:
-    world = _six(**options)
+    world = six(**options)
     world.engine.create_index("alone", shards=6, replicas=0, size=DRAIN)
     world.when("scale in", always, leave(FIRST))
     world.when("crash", later(3, excluded_is(FIRST)), lambda world: world.engine.crash(SIXTH))
@@ -184,22 +184,22 @@ def a_person_removes_our_exclusion_and_ends_the_instance(**options: Any) -> Worl
     return world.when("ended", later(300, paged("REMOVED_BY_HAND")), lambda world: world.groups.lose(FIRST))
 
 
-def _three(nowhere: str, **options: Any) -> World:
+def three(nowhere: str, **options: Any) -> World:
     world = World(spec=spec(per_zone=1, nowhere=nowhere), **options).known()  # type: ignore[arg-type]  # a Literal
     world.engine.create_index("notes", shards=2, replicas=2, size=DRAIN)
     return world
 
 
 def nowhere_to_go_is_held(**options: Any) -> World:
-    return _three("hold", replaces="when_gone", **options).when("refresh", always, leave(FIRST, decrement=False))
+    return three("hold", replaces="when_gone", **options).when("refresh", always, leave(FIRST, decrement=False))
 
 
 def nowhere_to_go_until_a_replacement_launched_at_once(**options: Any) -> World:
-    return _three("hold", replaces="at_once", **options).when("refresh", always, leave(FIRST, decrement=False))
+    return three("hold", replaces="at_once", **options).when("refresh", always, leave(FIRST, decrement=False))
 
 
 def one_zone_at_a_time(**options: Any) -> World:
-    world = _three("one_zone_at_a_time", replaces="when_gone", **options)
+    world = three("one_zone_at_a_time", replaces="when_gone", **options)
     return world.when("refresh", always, leave(FIRST, SECOND, decrement=False))
 
 
@@ -217,11 +217,11 @@ def an_index_has_a_copy_on_every_node(**options: Any) -> World:
 
 def another_hook_holds_it_too(**options: Any) -> World:
     """AWS shows it as waiting all the while; another one must not wait for that."""
-    return _six(**options, second_hook=40.0).when("scale in", always, leave(FIRST, THIRD))
+    return six(**options, second_hook=40.0).when("scale in", always, leave(FIRST, THIRD))
 
 
 def what_aws_shows_lags(**options: Any) -> World:
-    return _three("hold", replaces="when_gone", **options, lag=30.0).when(
+    return three("hold", replaces="when_gone", **options, lag=30.0).when(
         "refresh", always, leave(FIRST, decrement=False)
     )
 
@@ -239,7 +239,7 @@ def managers_of_their_own_leave(**options: Any) -> World:
 
 
 def a_group_grows_and_another_shrinks(**options: Any) -> World:
-    world = _six(**options)
+    world = six(**options)
     world.groups.set_desired("claims-data-eu-west-1a", 1)
     world.groups.set_desired("claims-data-eu-west-1b", 3)
     seen = world.seen()
@@ -249,7 +249,7 @@ def a_group_grows_and_another_shrinks(**options: Any) -> World:
 
 
 def an_event_of_an_instance_that_nobody_knows(**options: Any) -> World:
-    world = _six(**options)
+    world = six(**options)
     world.groups.scale_in(FIRST)
     for event in world.groups.events:
         event["detail"]["EC2InstanceId"] = "i-unknown"
@@ -257,7 +257,7 @@ def an_event_of_an_instance_that_nobody_knows(**options: Any) -> World:
 
 
 def stale_exclusions_of_an_earlier_life(**options: Any) -> World:
-    world = _six(**options)
+    world = six(**options)
     stale = {owned.EXCLUDE: f"{FIFTH},i-dead", owned.MARK: "i-dead", owned.TOKEN: "1"}
     world.engine.update_settings(SettingsUpdate(persistent=stale))
     seen = world.seen()

@@ -2,10 +2,12 @@
 needed was let go (the oracle of the world asserts that at each letting go)."""
 
 import pytest
+from tests.unit.simulation.coming import COMING
 from tests.unit.simulation.ports import Meter, When, reads
 from tests.unit.simulation.scenarios import SCENARIOS, Scenario
 from tests.unit.simulation.world import World
 
+EVERY = {**SCENARIOS, **COMING}
 CALLS_OF_A_CALM_MINUTE = 10
 EVERY_READ = ("one_leaves", "nowhere_to_go_is_held", "one_zone_at_a_time")
 """Scenarios in which each read is a point too, which shows that leaving them out elsewhere leaves out nothing."""
@@ -23,7 +25,7 @@ def _points(whole: World, *, every_read: bool) -> list[tuple[int, When, str]]:
     return found
 
 
-@pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIOS.keys())
+@pytest.mark.parametrize("make", EVERY.values(), ids=EVERY.keys())
 def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(make: Scenario) -> None:
     whole = make().run()
     expected = whole.summary()
@@ -39,11 +41,12 @@ def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(make: Scenario) -> N
         assert world.summary() == expected, where
 
 
-@pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIOS.keys())
+@pytest.mark.parametrize("make", EVERY.values(), ids=EVERY.keys())
 def test_undisturbed_it_ends_with_nothing_of_ours_left(make: Scenario) -> None:
     world = make().run()
     end = world.summary()
-    assert end["open"] == end["waiting"] == end["retained"] == []
+    assert end["open"] == end["waiting"] == end["retained"] == end["coming"] == end["suspended"] == []
+    assert not world.seen().launches.marks
     assert world.seen().lease("topology").holder == ""
     assert end["status"] == "green"
     assert end["head"][0] == "idle"

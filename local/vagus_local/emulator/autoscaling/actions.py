@@ -5,7 +5,7 @@ from typing import Any
 from ministack.services import autoscaling as service
 
 from vagus_local.emulator import ec2
-from vagus_local.emulator.autoscaling import lifecycle, model, replies, settings
+from vagus_local.emulator.autoscaling import lifecycle, model, refresh, replies, settings
 from vagus_local.emulator.autoscaling.model import PROCESSES, Group, Member, Wait
 from vagus_local.emulator.autoscaling.query import Action, handler, invalid
 
@@ -262,6 +262,22 @@ def heartbeat(request: Request) -> Reply:
     return {}
 
 
+# ------------------------------------------------------------------ instance refresh
+
+
+def start_refresh(request: Request) -> Reply:
+    return {"InstanceRefreshId": refresh.start(_group(request), request.get("Preferences", {})).id}
+
+
+def cancel_refresh(request: Request) -> Reply:
+    return {"InstanceRefreshId": refresh.cancel(_group(request)).id}
+
+
+def describe_refreshes(request: Request) -> Reply:
+    group, ids = _group(request), request.get("InstanceRefreshIds")
+    return {"InstanceRefreshes": [replies.refresh(group, one) for one in group.refreshes if not ids or one.id in ids]}
+
+
 # ------------------------------------------------------------------ tags
 
 
@@ -282,6 +298,7 @@ def describe_tags(_: Request) -> Reply:
 
 
 ACTIONS: dict[str, Action] = {
+    "CancelInstanceRefresh": cancel_refresh,
     "CompleteLifecycleAction": complete_action,
     "CreateAutoScalingGroup": create_group,
     "CreateOrUpdateTags": put_tags,
@@ -290,6 +307,7 @@ ACTIONS: dict[str, Action] = {
     "DeleteTags": delete_tags,
     "DescribeAutoScalingGroups": describe_groups,
     "DescribeAutoScalingInstances": describe_instances,
+    "DescribeInstanceRefreshes": describe_refreshes,
     "DescribeLifecycleHookTypes": describe_hook_types,
     "DescribeLifecycleHooks": describe_hooks,
     "DescribeScalingActivities": describe_activities,
@@ -303,12 +321,11 @@ ACTIONS: dict[str, Action] = {
     "SetDesiredCapacity": set_desired,
     "SetInstanceHealth": set_health,
     "SetInstanceProtection": set_protection,
+    "StartInstanceRefresh": start_refresh,
     "SuspendProcesses": suspend,
     "TerminateInstanceInAutoScalingGroup": terminate_instance,
     "UpdateAutoScalingGroup": update_group,
 }
-_NOT_OURS = ("StartInstanceRefresh", "DescribeInstanceRefreshes", "CancelInstanceRefresh")
-"""ministack's would look into its own store, and call a refresh done that moved nothing."""
 
 
 def _locked(action: Action) -> Action:
@@ -322,6 +339,5 @@ def _locked(action: Action) -> Action:
 def install() -> None:
     for name, action in ACTIONS.items():
         service._ACTION_MAP[name] = handler(name, _locked(action))
-    for name in _NOT_OURS:
-        service._ACTION_MAP.pop(name)
     ec2.state_listeners.append(lifecycle.on_instance_state)
+    lifecycle.listeners.append(refresh.go_on)

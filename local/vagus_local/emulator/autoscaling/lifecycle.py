@@ -10,6 +10,7 @@ default it is) retains the instance where the group's lifecycle policy says so.
 import os
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from ministack.services import ec2 as rows
@@ -23,6 +24,15 @@ from vagus_local.emulator.seams import after
 
 _RELAUNCH = 5.0
 """Seconds (scaled as hooks are) until a failed launch is tried again: AWS backs off too."""
+
+
+listeners: list[Callable[[Group], None]] = []
+"""Called after each change of a group's members: an instance refresh goes on."""
+
+
+def _told(group: Group) -> None:
+    for listener in listeners:
+        listener(group)
 
 
 def hook_seconds(seconds: float) -> float:
@@ -40,16 +50,17 @@ def reconcile(group: Group) -> None:
     if missing > 0 and "Launch" not in group.suspended:
         for _ in range(missing):
             if launch(group, f"an instance was started to bring the group to {group.desired}.") is None:
-                _try_later(group)
+                try_later(group)
                 break
     if missing < 0 and "Terminate" not in group.suspended:
         for member in capacity.victims(group.members.values(), -missing, group.policies):
             cause = f"an instance was taken out of service to shrink the capacity to {group.desired}."
             terminate(group, member, cause)
     _rebalance(group)
+    _told(group)
 
 
-def _try_later(group: Group) -> None:
+def try_later(group: Group) -> None:
     if not group.retrying:
         group.retrying = True
         after(hook_seconds(_RELAUNCH), _try_again, group)
@@ -157,6 +168,7 @@ def _in_service(group: Group, member: Member) -> None:
     member.replaces = None
     if old and not old.leaving:
         terminate(group, old, "an instance was taken out of service because it was replaced.")
+    _told(group)
 
 
 # ------------------------------------------------------------------ waiting

@@ -141,6 +141,7 @@ class Group:
     hooks: dict[str, Hook] = field(default_factory=dict)
     activities: list[Activity] = field(default_factory=list)
     suspended: dict[str, str] = field(default_factory=dict)
+    refreshes: list[Any] = field(default_factory=list)
     retrying: bool = False
     created: datetime.datetime = field(default_factory=now)
 

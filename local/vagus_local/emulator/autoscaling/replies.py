@@ -3,6 +3,7 @@
 from typing import Any
 
 from vagus_local.emulator.autoscaling.model import Activity, Group, Hook, Member
+from vagus_local.emulator.autoscaling.refresh import Refresh, left, percentage
 
 
 def group(shown: Group) -> dict[str, Any]:
@@ -65,6 +66,18 @@ def activity(of: Group, shown: Activity) -> dict[str, Any]:
         "StatusMessage": shown.message or None,
         "Progress": shown.progress,
         "Details": "{" + details + "}",
+    }
+
+
+def refresh(of: Group, shown: Refresh) -> dict[str, Any]:
+    return {
+        "InstanceRefreshId": shown.id,
+        "AutoScalingGroupName": of.name,
+        "Status": shown.status,
+        "StartTime": shown.started,
+        "EndTime": shown.ended,
+        "PercentageComplete": percentage(of, shown),
+        "InstancesToUpdate": left(of, shown),
     }
 
 

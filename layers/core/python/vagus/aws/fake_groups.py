@@ -18,7 +18,7 @@ import msgspec
 
 from vagus.errors import Refused
 from vagus.group_safety import LAUNCHING, TERMINATING, GroupFacts, Hook, Machine
-from vagus.instances import TERMINATE_HOOK, Group, Instance, Launch
+from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK, Group, Instance, Launch
 
 Clock = Callable[[], float]
 
@@ -169,6 +169,10 @@ class FakeGroups:
             self._gone(group, group.members[instance], self._clock())
             self._reconcile(group, self._clock())
         self.settle()
+
+    def hold_launches(self, group: str, hook: str = LAUNCH_HOOK) -> None:
+        """From now on each launch meets this hook."""
+        self._groups[group].launch_hook = hook
 
     def refuse_launches(self, group: str, why: str) -> None:
         """From now on EC2 can't launch in this group; "": it can again."""

@@ -1,0 +1,129 @@
+"""What may befall instances that come: scenarios like those of `scenarios.py`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.unit.simulation.scenarios import (
+    FIRST,
+    FOURTH,
+    SECOND,
+    Scenario,
+    always,
+    later,
+    leave,
+    paged,
+    restart,
+    six,
+    three,
+)
+from tests.unit.simulation.world import World
+
+GROUP = "claims-data-eu-west-1a"
+SEVENTH, EIGHTH = (f"i-{number:017x}" for number in (7, 8))
+"""The first and the second that are launched after the six."""
+
+
+def grow(size: int = 3) -> Callable[[World], None]:
+    return lambda world: world.groups.set_desired(GROUP, size)
+
+
+def serves(node: str) -> Callable[[World], bool]:
+    return lambda world: node in world.instances()
+
+
+def comes(node: str) -> Callable[[World], bool]:
+    return lambda world: node in world.instances("Pending:Wait")
+
+
+def goes(node: str) -> Callable[[World], bool]:
+    return lambda world: node in world.oracle.let_go
+
+
+def nothing(_: World) -> None:
+    """Only to see that it came so far."""
+
+
+def a_group_grows(**options: Any) -> World:
+    return six(**options).when("grow", always, grow()).when("serves", serves(SEVENTH), nothing)
+
+
+def it_comes_while_the_cluster_is_not_whole(**options: Any) -> World:
+    """A node is away for ten minutes: the oracle sees that nobody is let into service before."""
+    world = six(**options).when("crash", always, lambda world: world.engine.crash(FOURTH))
+    world.when("grow", always, grow())
+    world.when("restart", later(600, comes(SEVENTH)), restart(FOURTH))
+    return world.when("serves", serves(SEVENTH), nothing)
+
+
+def one_leaves_while_another_comes(**options: Any) -> World:
+    return six(**options).when("grow", always, grow()).when("scale in", comes(SEVENTH), leave(FOURTH))
+
+
+def an_instance_refresh(**options: Any) -> World:
+    """One comes, and when it serves an old one goes; then the next."""
+    world = six(**options)
+    for old, new in ((FIRST, SEVENTH), (SECOND, EIGHTH)):
+        world.when("launch", always, grow())
+        world.when("end", serves(new), leave(old))
+    return world
+
+
+def a_node_never_joins(**options: Any) -> World:
+    """Its launch is abandoned after a quarter of an hour, and the next one succeeds."""
+    world = six(**options, barren={SEVENTH})
+    return world.when("grow", always, grow()).when("serves", serves(EIGHTH), nothing)
+
+
+def a_node_joins_after_its_launch_was_given_up(**options: Any) -> World:
+    """It is excluded already, and not abandoned yet: then it is let into service, and the exclusion goes."""
+    world = six(**options, barren={SEVENTH})
+    world.when("grow", always, grow())
+    world.when("joins", lambda world: SEVENTH in world.excluded(), lambda world: world.barren.clear())
+    return world.when("ends", lambda world: serves(SEVENTH)(world) or serves(EIGHTH)(world), nothing)
+
+
+def launches_fail_until_a_person_resumes(**options: Any) -> World:
+    world = _failing(**options)
+    world.when("resume", later(60, paged("LAUNCHES_FAIL")), World.resume)
+    return world.when("serves", serves(SEVENTH), nothing)
+
+
+def launches_fail_and_are_tried_again_an_hour_later(**options: Any) -> World:
+    return _failing(**options).when("serves", serves(SEVENTH), nothing)
+
+
+def launches_fail_until_somebody_resumes_them_by_hand(**options: Any) -> World:
+    world = _failing(**options)
+    world.when("by hand", later(600, paged("LAUNCHES_FAIL")), lambda world: world.groups.resume_launching(GROUP))
+    return world.when("serves", serves(SEVENTH), nothing)
+
+
+def _failing(**options: Any) -> World:
+    """Mended as soon as a person is told."""
+    world = six(**options).when("no capacity", always, lambda world: world.groups.refuse_launches(GROUP, "no capacity"))
+    world.when("grow", always, grow())
+    return world.when("mended", paged("LAUNCHES_FAIL"), lambda world: world.groups.refuse_launches(GROUP, ""))
+
+
+def one_zone_is_let_go_and_another_begins_to_leave(**options: Any) -> World:
+    """The other sorts first, and must not go before the one that was let go has left the cluster."""
+    world = three("one_zone_at_a_time", replaces="when_gone", **options)
+    world.when("refresh", always, leave(SECOND, decrement=False))
+    return world.when("refresh of another", goes(SECOND), leave(FIRST, decrement=False))
+
+
+COMING: Mapping[str, Scenario] = {
+    make.__name__: make
+    for make in (
+        a_group_grows,
+        it_comes_while_the_cluster_is_not_whole,
+        one_leaves_while_another_comes,
+        an_instance_refresh,
+        a_node_never_joins,
+        a_node_joins_after_its_launch_was_given_up,
+        launches_fail_until_a_person_resumes,
+        launches_fail_and_are_tried_again_an_hour_later,
+        launches_fail_until_somebody_resumes_them_by_hand,
+        one_zone_is_let_go_and_another_begins_to_leave,
+    )
+}
