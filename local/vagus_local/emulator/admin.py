@@ -3,6 +3,7 @@
 /_local/events       [PutEvents entries]   send service events (aws.*), in ?account=... or the default one
 /_local/faults       {target ARN: n}       the next n deliveries to the target fail as throttled
 /_local/ttl          {"now": epoch}        expire DynamoDB items as of then
+/_local/calls        {"reset": bool}       what Vagus's functions called since the last reset
 /_local/trail-keys   [public keys]         what CloudTrail's ListPublicKeys answers
 /_local/instances/<id>/kill                a crashed node: its processes are gone, the instance runs on
 /_local/zones/<zone>/freeze|thaw|kill      the same for every instance of a zone (SIGSTOP, SIGCONT, SIGKILL)
@@ -20,7 +21,7 @@ import ministack.app as app
 from ministack.core import responses
 from ministack.services import cloudtrail
 
-from vagus_local.emulator import dynamodb, ec2, eventbridge
+from vagus_local.emulator import counting, dynamodb, ec2, eventbridge
 
 trail_keys: list[dict[str, Any]] = []
 """{"Value": base64 of the PKCS#1 DER, "Fingerprint": hex, "ValidityStartTime", "ValidityEndTime"}"""
@@ -49,6 +50,10 @@ def _trail_keys(_: re.Match[str], body: Any) -> Any:
 _SIGNALS = {"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT, "kill": signal.SIGKILL}
 
 
+def _calls(_: re.Match[str], body: Any) -> Any:
+    return counting.told(bool((body or {}).get("reset")))
+
+
 def _kill(found: re.Match[str], _: Any) -> Any:
     return {"signalled": ec2.disturb([found["instance"]], signal.SIGKILL)}
 
@@ -61,6 +66,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     r"events": _events,
     r"faults": _faults,
     r"ttl": _ttl,
+    r"calls": _calls,
     r"trail-keys": _trail_keys,
     r"instances/(?P<instance>i-[0-9a-f]+)/kill": _kill,
     r"zones/(?P<zone>[a-z0-9-]+)/(?P<verb>freeze|thaw|kill)": _zone,

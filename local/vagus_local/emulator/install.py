@@ -10,6 +10,7 @@ from ministack.services import autoscaling
 from vagus_local.emulator import (
     admin,
     cloudformation,
+    counting,
     dynamodb,
     ec2,
     eventbridge,
@@ -44,6 +45,7 @@ def install() -> Undertaker:
     ssm.install()
     permissions.install()
     admin.install()
+    counting.install()
     seams.replace(autoscaling, "reset", _reset(autoscaling.reset))
     return Undertaker(marker)
 
