@@ -65,6 +65,36 @@ class Scene:
             for one in group["Instances"]
         }
 
+    def state_of(self, instance: str) -> str | None:
+        """Auto Scaling's word for an instance; `None` if no group of the cluster lists it."""
+        return self.instances().get(instance, ("", None))[1]
+
+    def scale_out(self, group: str) -> tuple[str, float]:
+        """Ask Auto Scaling for one more instance. Returns it, and when it was asked (epoch seconds)."""
+        before = self.group(group)
+        known = {one["InstanceId"] for one in before["Instances"]}
+        asked = time.time()
+        self.set_size(group, before["DesiredCapacity"] + 1)
+
+        def launched() -> str | None:
+            found = (one["InstanceId"] for one in self.group(group)["Instances"])
+            return next((name for name in found if name not in known), None)
+
+        return str(until(launched, 60, f"{group} launches an instance")), asked
+
+    def refresh(self, group: str) -> tuple[set[str], float]:
+        """Have Auto Scaling replace every instance of a group. Returns those, and when it was asked."""
+        old = {one["InstanceId"] for one in self.group(group)["Instances"]}
+        asked = time.time()
+        preferences = {"ScaleInProtectedInstances": "Wait", "AutoRollback": False}
+        self.stack.client("autoscaling").start_instance_refresh(AutoScalingGroupName=group, Preferences=preferences)
+        return old, asked
+
+    def refreshed(self, group: str) -> str:
+        """How the newest instance refresh of a group stands, in AWS's word."""
+        told = self.stack.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=group)
+        return str(told["InstanceRefreshes"][0]["Status"])
+
     def scale_in(self, group: str, by: int = 1) -> tuple[str, float]:
         """Ask Auto Scaling for fewer instances. Returns one that must leave, and when it was asked (epoch seconds)."""
         before = self.group(group)
@@ -202,6 +232,10 @@ class Scene:
             for message in messages:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return found
+
+    def state_table(self) -> DynamoTable:
+        """The table of this cell's rows, as a person's command writes to it."""
+        return self._table("state")
 
     def _table(self, kind: str) -> DynamoTable:
         return DynamoTable(Clients(self.stack.session), f"vagus-{self.stack.cell}-{kind}")

@@ -56,6 +56,8 @@ def test_hook_and_retention_are_seen(
     groups: GroupsWorld, facts: GroupFactsRead, retains: bool, hook: str | None, broken: set[str]
 ) -> None:
     groups.create(GROUP, "one", desired=1, retains=retains, hook=hook)
+    assert rules(facts.of_cluster("one")) - {"ended_before_replaced"} == {*broken, "without_launch_hook"}
+    groups.hold_launches(GROUP)
     assert rules(facts.of_cluster("one")) - {"ended_before_replaced"} == broken
 
 
