@@ -1,13 +1,16 @@
 """zone_balance on real nodes without AWS: groups, rows and executions are the fakes, the search engine is real."""
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
+from zlib import crc32
 
+import msgspec
 from tests.integration.contracts.search_world import ZONES, RealSearch
 from tests.unit.simulation.execution import Execution
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
-from vagus.cluster import Cluster, Copy
+from vagus.cluster import Cluster, Copy, Placement, ShardMove
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.owned import SettingsUpdate
 from vagus.policy import ZoneBalance
@@ -15,12 +18,18 @@ from vagus.procedure import intake, loop, records, rows
 from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
-from vagus.procedure.sweep import Sweep
+from vagus.procedure.sweep import QUIET_MINUTES, Sweep
 from vagus.rooms import ROOMS
 from vagus.steps import AnyStep
+from vagus.zone_balance import balancing
 from vagus.zone_balance.room import ZONE_BALANCE
 
 DRAIN_SECONDS = 90.0
+
+
+def _minutes() -> Iterator[float]:
+    """The minutes of the day to come."""
+    return (time.time() + 60 * minute for minute in range(1440))
 
 
 class Watched:
@@ -29,6 +38,7 @@ class Watched:
     def __init__(self, world: RealSearch) -> None:
         self._port = world.port
         self.looks: list[Cluster] = []
+        self.rerouted: list[tuple[tuple[ShardMove, ...], bool, tuple[str, ...]]] = []
 
     def look(self) -> Cluster:
         self.looks.append(self._port.look())
@@ -42,6 +52,14 @@ class Watched:
 
     def flush(self, indices: Any) -> None:
         self._port.flush(indices)
+
+    def placement(self) -> Placement:
+        return self._port.placement()
+
+    def reroute(self, moves: Sequence[ShardMove], *, dry_run: bool) -> tuple[str, ...]:
+        refused = self._port.reroute(moves, dry_run=dry_run)
+        self.rerouted.append((tuple(moves), dry_run, refused))
+        return refused
 
 
 class EndingGroups(FakeGroups):
@@ -67,8 +85,9 @@ class EndingGroups(FakeGroups):
 class Ward:
     """One cluster, its groups, and Vagus: a sweep, intake, and executions that look again as soon as they may."""
 
-    def __init__(self, world: RealSearch) -> None:
+    def __init__(self, world: RealSearch, *, per_zone: int = 1, zone_balance: ZoneBalance | None = None) -> None:
         self.world = world
+        self.per_zone = per_zone
         self.search = Watched(world)
         self.groups = EndingGroups(world)
         self.table, self.recorded = FakeTable(), FakeTable()
@@ -79,16 +98,16 @@ class Ward:
             cell="local",
             engine=world.engine,
             zones=ZONES,
-            groups={"core": NodeGroup(roles=("cluster_manager", "data"), per_zone=1)},
-            zone_balance=ZoneBalance(mode="act"),
+            groups={"core": NodeGroup(roles=("cluster_manager", "data"), per_zone=per_zone)},
+            zone_balance=zone_balance or ZoneBalance(mode="act"),
         )
         for zone in ZONES:
-            self.groups.create(self.spec.group_name("core", zone), cluster="ward", zone=zone, desired=1)
+            self.groups.create(self.spec.group_name("core", zone), cluster="ward", zone=zone, desired=per_zone)
         self.groups.events.clear()
 
-    def sweep(self) -> None:
+    def sweep(self, now: float | None = None) -> None:
         """One minute's sweep, and whatever it starts, to its end."""
-        now = time.time()
+        now = time.time() if now is None else now
         Sweep(
             reads=self._reads(),
             table=self.table,
@@ -97,6 +116,14 @@ class Ward:
             executions={"zone_balance": self.machines},
         ).run(now, records.iso(now))
         self._run()
+
+    def even(self) -> None:
+        """Sweeps, a minute apart, until one plans for this cluster; then whatever that starts, to its end."""
+        self.sweep(now=next(minute for minute in _minutes() if self._turn(minute)))
+
+    def with_policy(self, zone_balance: ZoneBalance) -> ClusterSpec:
+        """The fleet file with another policy."""
+        return msgspec.structs.replace(self.spec, zone_balance=zone_balance)
 
     def take_events(self) -> None:
         """Intake takes what EventBridge was given; then whatever that starts, to its end."""
@@ -119,7 +146,7 @@ class Ward:
         for node in self.world.cluster.nodes.values():
             if node.process is None:
                 self.world.cluster.start(node)
-        self.world.cluster.wait_green(3)
+        self.world.cluster.wait_green(len(self.world.cluster.nodes))
 
     def steps(self) -> list[str]:
         """The kinds of the steps that were done, in order."""
@@ -134,6 +161,10 @@ class Ward:
     def rows(self) -> rows.Rows:
         """All rows of the cluster."""
         return rows.read_shown(self.table, "ward")
+
+    def _turn(self, now: float) -> bool:
+        """Whether a sweep at that time looks at a quiet cluster, and plans for it."""
+        return balancing.due(self.spec, now) and (int(now // 60) + crc32(b"ward")) % QUIET_MINUTES == 0
 
     # -- the two functions -----------------------------------------------------------------------------------------
 

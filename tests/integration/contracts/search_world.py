@@ -101,7 +101,7 @@ class RealSearch:
         said = {"number_of_shards": shards, "number_of_replicas": replicas, **settings}
         self._made.append(name)
         self.cluster.call("PUT", f"/{name}", {"settings": said})
-        self.cluster.wait_green(3)
+        self.cluster.wait_green(len(self.cluster.nodes))
 
     def strand(self, name: str) -> str:
         """Its retries are used up: it can't open without its translog, while its segments are all there."""
@@ -126,4 +126,4 @@ class RealSearch:
             self.cluster.call("DELETE", f"/{name}?ignore_unavailable=true")
         for client in self._open:
             client.close()
-        self.cluster.wait_green(3)
+        self.cluster.wait_green(len(self.cluster.nodes))

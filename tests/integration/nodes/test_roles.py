@@ -46,10 +46,10 @@ CHANGES: list[Request] = [
     ("PUT", "/_cluster/settings", {"persistent": {"cluster.metadata.vagus.test": "1"}}),
     ("POST", "/patients/_flush", None),
     ("POST", "/_flush", None),
+    ("POST", "/_cluster/reroute?dry_run=true", {"commands": []}),
+    ("POST", "/_cluster/reroute", {"commands": []}),
 ]
 NEVER: list[Request] = [
-    ("POST", "/_cluster/reroute", {"commands": []}),
-    ("POST", "/_cluster/reroute?dry_run=true", {"commands": []}),
     ("POST", "/_cluster/voting_config_exclusions?node_names=MANAGER&timeout=20s", None),
     ("DELETE", "/_cluster/voting_config_exclusions?wait_for_removal=false", None),
     ("GET", "/.opendistro_security/_search", None),

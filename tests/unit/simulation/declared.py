@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vagus.fleet import ClusterSpec, Engine, NodeGroup
-from vagus.policy import Mode, ZoneBalance
+from vagus.policy import Mode, Shards, ZoneBalance
 
 ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
 START = 1_767_225_600.0
@@ -29,6 +29,7 @@ def spec(
     nowhere: Literal["hold", "one_zone_at_a_time"] = "hold",
     managers: int = 0,
     mode: Mode = "act",
+    shards: Shards | None = None,
 ) -> ClusterSpec:
     """A declared cluster: nodes of one kind, or `managers` of their own in each zone beside data nodes."""
     groups = {"data": NodeGroup(roles=("data",) if managers else ("cluster_manager", "data"), per_zone=per_zone)}
@@ -40,5 +41,5 @@ def spec(
         engine=Engine(version="3.4.0"),
         zones=zones,
         groups=groups,
-        zone_balance=ZoneBalance(mode=mode, nowhere_to_go=nowhere),
+        zone_balance=ZoneBalance(mode=mode, nowhere_to_go=nowhere, shards=shards or Shards()),
     )

@@ -9,9 +9,11 @@ from tests.unit.simulation.world import World
 from vagus import owned
 from vagus.owned import SettingsUpdate
 from vagus.plan import Ask
+from vagus.policy import Shards
 from vagus.ports import Put
 from vagus.procedure import rows
 from vagus.procedure.rows import Lease
+from vagus.zone_balance.layout import skews
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH = (f"i-{number:017x}" for number in range(1, 7))
 """Two per zone: FIRST and SECOND in the first, and so on. (One per zone where `per_zone` is 1.)"""
@@ -341,6 +343,32 @@ def a_stop_in_the_console_and_a_resume(**options: Any) -> World:
     return world.when("resume", later(400, stopped), World.resume)
 
 
+EVEN = Shards(mode="on", every_minutes=5, least_bytes=0)
+UNEVEN = (16_000, 9_000, 6_000, 4_000, 2_500, 1_600, 1_000, 600, 400, 250, 150, 100)
+
+
+def _uneven(**options: Any) -> World:
+    """Counts are even, bytes are not; zones are evened one wave at a time."""
+    world = World(spec=spec(shards=EVEN), **options).known()
+    for number, size in enumerate(UNEVEN):
+        world.engine.create_index(f"notes-{number:02}", shards=1, replicas=1, size=size)
+    assert max(skews(world.engine.look()).values()) > EVEN.skew + EVEN.margin
+    return world
+
+
+def moved(world: World) -> bool:
+    """A wave was sent."""
+    return bool(world.engine.reroutes)
+
+
+def bytes_are_uneven(**options: Any) -> World:
+    return _uneven(**options).when("a wave is sent", moved, lambda _: None)
+
+
+def one_leaves_while_bytes_are_evened(**options: Any) -> World:
+    return _uneven(**options).when("scale in", moved, leave(FIRST))
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     make.__name__: make
     for make in (
@@ -376,5 +404,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         a_held_instance_is_approved,
         a_person_stops_and_resumes_halfway,
         a_stop_in_the_console_and_a_resume,
+        bytes_are_uneven,
+        one_leaves_while_bytes_are_evened,
     )
 }

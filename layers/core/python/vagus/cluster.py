@@ -110,6 +110,43 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class ShardMove(msgspec.Struct, frozen=True, kw_only=True):
+    """One copy of a shard goes from node to node. `why`: what for, for a person."""
+
+    index: str
+    shard: int
+    primary: bool
+    source: str
+    target: str
+    bytes: int
+    why: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What goes where, for a person."""
+        copy = "primary" if self.primary else "replica"
+        return f"{self.index}[{self.shard}] {copy} ({self.bytes} bytes) from {self.source} to {self.target}"
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides where shards may stand, beyond a `Cluster`: asked for before shards are moved, not at each look.
+
+    `ids` and `attributes` (`node.attr.*`) by node name; `settings`: the cluster's flat settings in force, defaults
+    included; `indices`: flat settings of placement of those indices that have any. `snapshots`: the shards (index,
+    number) whose snapshot is being taken. `fetches`: shards whose stores are still asked for. `queries` and `query_ms`:
+    searches of shards since the nodes started, and milliseconds spent on them.
+    """
+
+    ids: Mapping[str, str] = {}
+    attributes: Mapping[str, Mapping[str, str]] = {}
+    settings: Mapping[str, str] = {}
+    indices: Mapping[str, Mapping[str, str]] = {}
+    snapshots: frozenset[tuple[str, int]] = frozenset()
+    fetches: int = 0
+    queries: int = 0
+    query_ms: int = 0
+
+
 def _without(copy: Copy, names: frozenset[str]) -> Copy:
     if copy.node in names:
         return msgspec.structs.replace(copy, state="UNASSIGNED", node=None, target=None)

@@ -41,6 +41,10 @@ takes it back within two minutes. `rebalance`: EC2 may take it back. `retire`: E
 went without us. `balance`: bytes lead where shards stand."""
 
 
+STANDING: frozenset[Kind] = frozenset({"balance"})
+"""Kinds that may stay open for months: nothing is to be done about them at each look."""
+
+
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `id` is made of what it is about, so that the same event twice is one intent. `instance` and its
     `group`: of an intent that is about one.
@@ -90,6 +94,13 @@ def gone(instance: str, group: str, opened: str) -> Intent:
         group=group,
         opened=opened,
         source="event",
+    )
+
+
+def balance(opened: str, demand: BalanceThreshold) -> Intent:
+    """The intent that bytes lead where shards stand, as far as this threshold allows."""
+    return Intent(
+        id="balance", capability="zone_balance", kind="balance", opened=opened, source="sweep", demands=(demand,)
     )
 
 

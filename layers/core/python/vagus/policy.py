@@ -24,13 +24,45 @@ class ClusterWatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     watermark_margin: Annotated[float, msgspec.Meta(ge=0.0, le=0.5)] = 0.05
 
 
+class Shards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Policy of evening bytes: `zone_balance.shards`.
+
+    `mode`: `on` moves shards, as disturbing steps (`vagus plan` shows them, a stop and mode `approve` hold them back).
+
+    What is wanted. `skew`: how far above its fair share of its zone's bytes a node may be, as a part of it. `margin`:
+    how far beyond that it has to be before anything is moved; and how much less skewed a zone must become by it.
+    `least_bytes`: what lies above the fair shares in a zone before it is worth a move. `spare`: by how many copies any
+    node's count may change, as an index is created or deleted, without the engine's balancer stirring.
+    `highest_threshold`: how far `cluster.routing.allocation.balance.threshold` may be raised, so that bytes may lead
+    (null: it stays as it is). `even_primaries`: whether bytes may be moved for even primaries' sake.
+
+    How fast. `moves_at_once`: the most moves of one wave, beyond the engine's own recovery limits. `moves_per_hour`.
+    `every_minutes`: how often a quiet cluster is planned for. `slowest_search_ms`: while the searches of a shard have
+    taken longer on average since the last wave, none is begun for a quarter of an hour (null: no bound).
+    `undone_waves`: after so many waves in a row of which the engine moved a shard on, a person is called.
+    """
+
+    mode: Literal["off", "on"] = "off"
+    skew: Annotated[float, msgspec.Meta(ge=0.001, le=1.0)] = 0.02
+    margin: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.03
+    least_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1 << 30
+    spare: Annotated[int, msgspec.Meta(ge=0, le=5)] = 1
+    highest_threshold: Annotated[float, msgspec.Meta(ge=1.0, le=50.0)] | None = None
+    even_primaries: bool = False
+    moves_at_once: Annotated[int, msgspec.Meta(ge=2, le=100)] = 20
+    moves_per_hour: Annotated[int, msgspec.Meta(ge=2, le=10_000)] = 200
+    every_minutes: Annotated[int, msgspec.Meta(ge=5, le=1440, multiple_of=5)] = 30
+    slowest_search_ms: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    undone_waves: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
+
+
 class ZoneBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Policy of zone_balance.
 
     `nowhere_to_go`: what follows where no node may legally take a leaving node's shards: `hold` (retain the instance
     until its replacement has joined) or `one_zone_at_a_time` (flush, let it go, rely on the other copies).
     `stall_seconds`: when no shard moves for so long, a drain says why. `wait_cap_seconds`: the longest wait between
-    two looks. `failures_in_a_row`: after so many a person is called.
+    two looks. `failures_in_a_row`: after so many a person is called. `shards`: whether, and how, bytes are evened.
     """
 
     mode: Mode = "observe"
@@ -38,3 +70,4 @@ class ZoneBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stall_seconds: Annotated[int, msgspec.Meta(ge=10, le=3600)] = 120
     wait_cap_seconds: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
     failures_in_a_row: Annotated[int, msgspec.Meta(ge=2, le=20)] = 5
+    shards: Shards = Shards()

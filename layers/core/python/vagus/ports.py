@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from vagus.cluster import Cluster
+from vagus.cluster import Cluster, Placement, ShardMove
 from vagus.cluster_watch.model import Told
 from vagus.command import Command
 from vagus.group_safety import GroupFacts
@@ -29,12 +29,23 @@ class SearchRead(Protocol):
         """Why a copy does not move, in the deciders' own words: one line per node, shortest first."""
         ...
 
+    def placement(self) -> Placement:
+        """What decides where shards may stand: five calls more than a look."""
+        ...
+
 
 class SearchWrite(SearchRead, Protocol):
     """A cluster, through the write certificate. Timeouts of 10 s or less go with every call."""
 
     def update_settings(self, update: SettingsUpdate) -> None:
         """One cluster-state update. Raises `Refused` if the engine finds the body wrong: then nothing changed."""
+        ...
+
+    def reroute(self, moves: Sequence[ShardMove], *, dry_run: bool) -> tuple[str, ...]:
+        """These moves, in their order, in one request; the legs that the engine's deciders refuse, in their words.
+
+        A dry run changes nothing. Raises `Refused` if a leg can't be: then none was moved.
+        """
         ...
 
     def flush(self, indices: Sequence[str]) -> None:

@@ -25,6 +25,8 @@ class Reason(StrEnum):
     """Three launches of a group failed within an hour: launching is suspended there."""
     LAUNCHING_RESUMES = "LAUNCHING_RESUMES"
     """Launching that we had suspended is resumed."""
+    BALANCING = "BALANCING"
+    """Shards are moved so that every node of a zone holds its share of the bytes."""
     NOTING = "NOTING"
     """The cluster's identity is noted, once."""
 
@@ -49,9 +51,14 @@ class Reason(StrEnum):
     APPROVAL_NEEDED = "APPROVAL_NEEDED"
     """The mode is `approve`, and no approval covers the next step."""
 
+    SEARCH_SLOW = "SEARCH_SLOW"
+    """Searches are slower than the policy allows: no shard is moved for the bytes' sake meanwhile."""
+
     # end
     NOTHING_LEAVES = "NOTHING_LEAVES"
     """No instance leaves and nothing of ours is left behind."""
+    BALANCE_LATER = "BALANCE_LATER"
+    """As many shards were moved within the hour as the policy allows."""
     OBSERVING = "OBSERVING"
     """The mode is `observe`: shown, not done. A page tells of it once where something that Vagus had set stays set."""
 
@@ -62,6 +69,8 @@ class Reason(StrEnum):
     """Another cluster UUID answers than the one noted: no write is made."""
     REMOVED_BY_HAND = "REMOVED_BY_HAND"
     """A person removed or changed a setting of ours; it is not set again."""
+    ENGINE_DISAGREES = "ENGINE_DISAGREES"
+    """The engine moved on, several times in a row, what was moved for the bytes' sake: it is left alone for a day."""
     NO_ROOM = "NO_ROOM"
     """The nodes that stay can't take what must move below their watermark."""
     QUORUM = "QUORUM"

@@ -11,10 +11,15 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from vagus.cluster import ShardMove
 from vagus.intent import Intent
 from vagus.owned import SettingsUpdate
 
 Resource = Literal["group", "instance", "node_command", "node_parameters", "state_machine", "topic"]
+
+
+LEGS_TOLD = 20
+"""How many moves of a wave its sentence tells."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -101,6 +106,60 @@ class PutSettingsRight(Step, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         return ",".join(self.closes)
+
+
+# -- shards ----------------------------------------------------------------------------------------------------------
+
+
+class RaiseBalanceThreshold(Step, frozen=True, kw_only=True):
+    """Note the demand in the intent's row, then let the engine's balancer bear counts that differ by more."""
+
+    title = "Let bytes lead where shards stand"
+    search = ("cluster:admin/settings/update",)
+    intent: Intent
+    value: float
+    update: SettingsUpdate
+
+    @property
+    def sentence(self) -> str:
+        return f"raise the engine's balance threshold to {self.value}, so that it leaves shards where the bytes fit"
+
+    @property
+    def subject(self) -> str:
+        return f"balance threshold {self.value}"
+
+
+class MoveShards(Step, frozen=True, kw_only=True):
+    """One wave, in one request and in this order: the engine's balancer reacts between two. `undone`: how many waves
+    in a row, up to this one, the engine has moved on."""
+
+    title = "Move shards where the bytes fit"
+    search = ("cluster:admin/reroute",)
+    legs: tuple[ShardMove, ...]
+    undone: int = 0
+
+    @property
+    def sentence(self) -> str:
+        total = sum(leg.bytes for leg in self.legs)
+        said = "; ".join(f"{leg.sentence}: {leg.why}" for leg in self.legs[:LEGS_TOLD])
+        more = f"; and {len(self.legs) - LEGS_TOLD} more" if len(self.legs) > LEGS_TOLD else ""
+        return f"move {len(self.legs)} shards, {total} bytes, in one wave: {said}{more}"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.scope)
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The nodes that shards come to."""
+        return tuple(sorted({leg.target for leg in self.legs}))
+
+    @property
+    def moves(self) -> Mapping[str, int]:
+        coming = dict.fromkeys(self.scope, 0)
+        for leg in self.legs:
+            coming[leg.target] += leg.bytes
+        return coming
 
 
 # -- instances -------------------------------------------------------------------------------------------------------
@@ -347,6 +406,8 @@ class EndRun(Step, frozen=True, kw_only=True):
 AnyStep = (
     ExcludeNodes
     | PutSettingsRight
+    | RaiseBalanceThreshold
+    | MoveShards
     | LetEmptyInstanceGo
     | LetLostInstanceGo
     | LetReplaceableInstanceGo

@@ -25,11 +25,13 @@ from vagus.steps import Step
 
 class Reads(msgspec.Struct, frozen=True, kw_only=True):
     """All that a deciding function has. `search` opens a cluster by its fleet file, `commands` tells what became of
-    commands to its nodes; nothing in here writes."""
+    commands to its nodes; nothing in here writes. `deep`: whether this look may cost more than the usual one: a run's
+    and a person's may, the sweep's only now and then."""
 
     groups: GroupsRead
     search: Callable[[ClusterSpec], SearchRead]
     commands: Callable[[ClusterSpec], NodeCommandsRead]
+    deep: bool = True
 
 
 class Writes(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,8 @@ class Handler(msgspec.Struct, frozen=True):
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
     """A capability. `kinds` are the steps that its plans may hold; `concern` is the lease that it writes under.
-    `shown`: what it adds to a cluster's status, made of what it observed; pure."""
+    `shown`: what it adds to a cluster's status, made of what it observed; pure. `deep`: whether it is time (epoch
+    seconds) for a look of the sweep's that costs more."""
 
     name: str
     concern: str
@@ -76,3 +79,4 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     mode: Callable[[ClusterSpec], Mode]
     failures_in_a_row: Callable[[ClusterSpec], int]
     shown: Show | None = None
+    deep: Callable[[ClusterSpec, float], bool] = lambda _spec, _now: True

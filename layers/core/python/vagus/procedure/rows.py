@@ -68,7 +68,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """All of a cluster's rows at one consistent read. `versions` is for compare-and-set; `plans` is for showing only
-    (`read_shown`)."""
+    (`read_shown`); `notes` are what capabilities noted of their own acts, as they wrote it."""
 
     cluster: str
     heads: Mapping[str, Head] = {}
@@ -79,6 +79,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     identity: str | None = None
     sizes: Mapping[str, int] = {}
     launches: Launches = Launches()
+    notes: Mapping[str, Any] = {}
     plans: Mapping[str, Any] = {}
     versions: Mapping[str, int] = {}
 
@@ -131,6 +132,7 @@ def read(table: Table, cluster: str, *, approvals: bool = False) -> Rows:
         identity=_decoded(rows["identity"], Identity).uuid if "identity" in rows else None,
         sizes=_decoded(rows["sizes"], dict[str, int]) if "sizes" in rows else {},
         launches=_decoded(rows["launches"], Launches) if "launches" in rows else Launches(),
+        notes={key.removeprefix("note#"): row.data for key, row in _of(rows, "note#")},
         versions={key: row.version for key, row in rows.items()},
     )
 

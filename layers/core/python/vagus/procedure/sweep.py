@@ -15,10 +15,11 @@ from zlib import crc32
 
 import msgspec
 
-from vagus.cluster import Cluster
+from vagus.cluster import Cluster, Placement
 from vagus.errors import Conflict, VagusError
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.instances import Group, Launch
+from vagus.intent import STANDING
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.ports import Executions, GroupsRead, SearchRead, Table
 from vagus.procedure import consent, loop, rows, standing
@@ -89,6 +90,9 @@ class LookedOnce:
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
         return self._search.explain(index, shard, primary=primary, node=node)
 
+    def placement(self) -> Placement:
+        return self._search.placement()
+
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """All that a sweep has. `at_once` clusters are looked at at the same time, all of them within `seconds`, each for
@@ -154,6 +158,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
         head = seen.head(room.name)
         if head.state == "running":
             return self._held_against_truth(seen, spec, room, head, now, iso)
+        reads = msgspec.structs.replace(reads, deep=room.deep(spec, now))
         if _quiet(reads, spec, room, seen, now):
             return Swept(cluster=spec.name, capability=room.name, result="quiet")
         plan = loop.plan_for(room, reads, spec, seen, None, now)
@@ -249,7 +254,9 @@ def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -
 
 def _quiet(reads: Reads, spec: ClusterSpec, room: Room, seen: Rows, now: float) -> bool:
     """Nothing comes or leaves, nothing is open, identity and sizes are noted: the fifth minute is soon enough."""
-    if seen.intents or seen.launches.marks or seen.identity is None:
+    if any(intent.kind not in STANDING for intent in seen.intents):
+        return False
+    if seen.launches.marks or seen.identity is None:
         return False
     if room.mode(spec) != "observe" and _size_due(spec, seen):
         return False

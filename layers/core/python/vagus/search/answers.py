@@ -188,6 +188,87 @@ class Explanation(msgspec.Struct, frozen=True):
     can_move_to_other_node: str = ""
 
 
+class PlacedNode(msgspec.Struct, frozen=True):
+    """A node with its attributes."""
+
+    name: str
+    attributes: Mapping[str, str] = {}
+
+
+class _IndexName(msgspec.Struct, frozen=True):
+    index_name: str
+
+
+class SnapshotShard(msgspec.Struct, frozen=True):
+    """A shard in a snapshot that is under way."""
+
+    index: _IndexName
+    shard: int
+    state: str
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it is still to be done."""
+        return self.state in ("SUCCESS", "FAILED", "MISSING", "ABORTED")
+
+
+class _Snapshot(msgspec.Struct, frozen=True):
+    shards: tuple[SnapshotShard, ...] = ()
+
+
+class _Snapshots(msgspec.Struct, frozen=True):
+    snapshots: tuple[_Snapshot, ...] = ()
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Nodes by id, and the snapshots under way."""
+
+    nodes: Mapping[str, PlacedNode]
+    snapshots: _Snapshots = _Snapshots()
+
+
+class FlatSettings(msgspec.Struct, frozen=True):
+    """Any flat settings of one index."""
+
+    settings: Mapping[str, Any] = {}
+
+
+class Fetches(msgspec.Struct, frozen=True):
+    """How many shards' stores are still asked for."""
+
+    number_of_in_flight_fetch: int
+
+
+class _Search(msgspec.Struct, frozen=True):
+    query_total: int = 0
+    query_time_in_millis: int = 0
+
+
+class _Searching(msgspec.Struct, frozen=True):
+    search: _Search = _Search()
+
+
+class _NodeSearch(msgspec.Struct, frozen=True):
+    indices: _Searching = _Searching()
+
+
+class Searches(msgspec.Struct, frozen=True):
+    """By node id, of the nodes that answered in time."""
+
+    nodes: Mapping[str, _NodeSearch] = {}
+
+
+class _Command(msgspec.Struct, frozen=True):
+    parameters: Mapping[str, Any] = {}
+    decisions: tuple[_Decider, ...] = ()
+
+
+class Rerouted(msgspec.Struct, frozen=True):
+    """What the deciders said of each command; nothing where it was not asked for."""
+
+    explanations: tuple[_Command, ...] = ()
+
+
 class Acknowledged(msgspec.Struct, frozen=True):
     """Whether every node confirmed an update in time."""
 

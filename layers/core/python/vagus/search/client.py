@@ -6,18 +6,23 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from vagus.cluster import Cluster
+from vagus.cluster import Cluster, Placement, ShardMove
 from vagus.errors import Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.search import explaining, looking
 from vagus.search.answers import (
     Acknowledged,
     Explanation,
+    Fetches,
+    FlatSettings,
     Flushed,
     Health,
     IndexSettings,
     Info,
     NodeInfo,
+    Placed,
+    Rerouted,
+    Searches,
     Settings,
     ShardStores,
     State,
@@ -54,6 +59,13 @@ STATS_FIELDS = ",".join(
 SETTINGS_FIELDS = "persistent,transient," + ",".join(
     f"defaults.cluster*routing*allocation*{field}*" for field in ("awareness", "disk", "exclude")
 )
+PLACEMENT_FIELDS = ",".join(
+    [*(_NODE + field for field in ("name", "attributes")), "snapshots.snapshots.shards"],
+)
+ROUTING_FIELDS = "persistent,transient,defaults.cluster*routing*,defaults.remote_store*compatibility*"
+INDEX_ROUTING = "index.routing.allocation.*,index.replication.type"
+REROUTE_FIELDS = "acknowledged,explanations.parameters,explanations.decisions"
+SEARCH_FIELDS = ",".join(_NODE + "indices.search." + field for field in ("query_total", "query_time_in_millis"))
 
 
 @cache
@@ -123,6 +135,23 @@ class SearchClient:
         path = "/_cluster/allocation/explain"
         return explaining.words(decoded(self._transport.read("POST", path, asked), Explanation, path))
 
+    def placement(self) -> Placement:
+        """What decides where shards may stand."""
+        submit = self._threads.submit
+        state = submit(
+            self._get, f"/_cluster/state/nodes,customs?{self._bounded}&filter_path={PLACEMENT_FIELDS}", Placed
+        )
+        asked = f"flat_settings=true&include_defaults=true&{self._bounded}&filter_path={ROUTING_FIELDS}"
+        settings = submit(self._get, f"/_cluster/settings?{asked}", Settings)
+        asked = f"expand_wildcards=all&flat_settings=true&{self._bounded}"
+        indices = submit(self._get, f"/_all/_settings/{INDEX_ROUTING}?{asked}", dict[str, FlatSettings])
+        asked = f"{self._bounded}&timeout=10s&filter_path=number_of_in_flight_fetch"
+        fetches = submit(self._get, f"/_cluster/health?{asked}", Fetches)
+        searches = submit(self._get, f"/_nodes/stats/indices/search?timeout=2s&filter_path={SEARCH_FIELDS}", Searches)
+        return looking.placement(
+            state.result(), settings.result(), indices.result(), fetches.result(), searches.result()
+        )
+
     def _get[T](self, path: str, kind: type[T]) -> T:
         return decoded(self._transport.read("GET", path), kind, path.partition("?")[0])
 
@@ -179,6 +208,26 @@ class SearchClient:
         if not answer.acknowledged:
             raise Unreachable("PUT /_cluster/settings: not every node confirmed the update within 10 s")
 
+    def reroute(self, moves: Sequence[ShardMove], *, dry_run: bool) -> tuple[str, ...]:
+        """All moves in one request. Only a dry run explains: an explained request would do what is allowed of it."""
+        commands = [
+            {
+                "move": {
+                    "index": move.index,
+                    "shard": move.shard,
+                    "from_node": move.source,
+                    "to_node": move.target,
+                }
+            }
+            for move in moves
+        ]
+        asked = "dry_run=true&explain=true" if dry_run else "dry_run=false"
+        path = f"/_cluster/reroute?{asked}&metric=version&{self._bounded}&timeout=10s&filter_path={REROUTE_FIELDS}"
+        answer = decoded(
+            self._transport.write("POST", path, {"commands": commands}), Rerouted, "POST /_cluster/reroute"
+        )
+        return explaining.refusals(answer)
+
     def flush(self, indices: Sequence[str]) -> None:
         """Flush these indices and wait for ongoing flushes; closed ones have nothing to flush, gone ones neither."""
         for names in _batches(indices):
@@ -218,8 +267,14 @@ class Renewing:
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
         return self._read(lambda client: client.explain(index, shard, primary=primary, node=node))
 
+    def placement(self) -> Placement:
+        return self._read(lambda client: client.placement())
+
     def update_settings(self, update: SettingsUpdate) -> None:
         self._opened().update_settings(update)
+
+    def reroute(self, moves: Sequence[ShardMove], *, dry_run: bool) -> tuple[str, ...]:
+        return self._opened().reroute(moves, dry_run=dry_run)
 
     def flush(self, indices: Sequence[str]) -> None:
         self._opened().flush(indices)

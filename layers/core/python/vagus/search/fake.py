@@ -9,9 +9,10 @@ Time passes only as the clock says; every call first lets happen what was due by
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from fnmatch import fnmatchcase
 
-from vagus.cluster import Cluster, Node
+from vagus.cluster import Cluster, Node, Placement, ShardMove
 from vagus.errors import Denied, Refused, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.owned_values import Settings
@@ -44,6 +45,9 @@ class FakeEngine:
         self.unreachable = False
         self.flushed: list[tuple[str, ...]] = []
         self.updates: list[SettingsUpdate] = []
+        self.reroutes: list[tuple[ShardMove, ...]] = []
+        self.queries = 0
+        self.query_ms = 0
         self.voters: tuple[str, ...] = ()
         self._settled_at: float | None = None
 
@@ -153,6 +157,32 @@ class FakeEngine:
         words = ((one.name, self.shards.why_not(rules, index, shard, node or copy.node, one)) for one in self.up())
         lines = (f"{name}: {why}" for name, why in words if why)
         return "\n".join(sorted(lines, key=lambda line: (len(line), line)))
+
+    def placement(self) -> Placement:
+        """What decides where shards may stand."""
+        self._answers("cluster:monitor/state")
+        return Placement(
+            ids={one.name: one.name for one in self.up()},
+            attributes={one.name: {"zone": one.zone} for one in self.up()},
+            settings={**self.persistent, **self.transient},
+            queries=self.queries,
+            query_ms=self.query_ms,
+        )
+
+    def reroute(self, moves: Sequence[ShardMove], *, dry_run: bool) -> tuple[str, ...]:
+        """These moves in one request: all of them, or with `Refused` none."""
+        self._answers("cluster:admin/reroute")
+        shards = deepcopy(self.shards) if dry_run else self.shards
+        before = None if dry_run else deepcopy(self.shards)
+        refused = shards.reroute(self._rules(), moves, self._clock())
+        if dry_run:
+            return refused
+        if refused:
+            self.shards = before or self.shards
+            raise Refused(refused[0])
+        self.reroutes.append(tuple(moves))
+        self._changed()
+        return ()
 
     def update_settings(self, update: SettingsUpdate) -> None:
         """One cluster-state update; an unknown name, or a value that can't be, changes nothing."""

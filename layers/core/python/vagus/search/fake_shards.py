@@ -5,11 +5,11 @@ this one, so they share no code.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from vagus.cluster import Copy, CopyState
+from vagus.cluster import Copy, CopyState, ShardMove
 
 CONCURRENT = 2
 """Recoveries that a node takes, and gives, at a time."""
@@ -292,6 +292,27 @@ class Shards:
         target = min(legal, key=lambda node: (self._count(node.name), node.name), default=None)
         if target is not None:
             copy.state, copy.target, copy.ready_at = "RELOCATING", target.name, now + shard.size / self.speed
+
+    def reroute(self, rules: Rules, moves: Iterable[ShardMove], now: float) -> tuple[str, ...]:
+        """Move commands one after the other, whatever is under way already; those that can't be, and why."""
+        refused = []
+        for move in moves:
+            if why := self._moved(rules, move, now):
+                refused.append(f"{move.index}[{move.shard}] from {move.source} to {move.target}: {why}")
+        return tuple(refused)
+
+    def _moved(self, rules: Rules, move: ShardMove, now: float) -> str:
+        shard = self._shards.get((move.index, move.shard))
+        found = [copy for copy in shard.copies if copy.node == move.source] if shard else []
+        if shard is None or not found or found[0].state != "STARTED":
+            return "the shard is not started on that node"
+        if move.target not in rules.nodes:
+            return "no such node"
+        if why := self.why_not(rules, move.index, move.shard, move.source, rules.nodes[move.target]):
+            return why
+        copy = found[0]
+        copy.state, copy.target, copy.ready_at = "RELOCATING", move.target, now + shard.size / self.speed
+        return ""
 
     def why_not(self, rules: Rules, index: str, number: int, leaves: str | None, node: Machine) -> str:
         """Why a copy (that would leave a node, or is unassigned) may not go there, in the deciders' words."""

@@ -12,9 +12,23 @@ from typing import Any, Literal
 
 import msgspec
 
-from vagus.cluster import Cluster, Copy, Node
+from vagus.cluster import Cluster, Copy, Node, Placement
 from vagus.errors import Malformed, Unreachable
-from vagus.search.answers import Health, IndexSettings, NodeInfo, Routed, Settings, ShardStores, State, Stats, Voting
+from vagus.search.answers import (
+    Fetches,
+    FlatSettings,
+    Health,
+    IndexSettings,
+    NodeInfo,
+    Placed,
+    Routed,
+    Searches,
+    Settings,
+    ShardStores,
+    State,
+    Stats,
+    Voting,
+)
 
 Status = Literal["green", "yellow", "red"]
 
@@ -54,6 +68,24 @@ def cluster(pieces: Pieces) -> Cluster:
             sorted(names.get(key, key) for key in pieces.voting.metadata.cluster_coordination.last_committed_config)
         ),
         auto_expanding=frozenset(index for index, told in pieces.visible.items() if told.auto_expands),
+    )
+
+
+def placement(
+    state: Placed, settings: Settings, indices: Mapping[str, FlatSettings], fetches: Fetches, searches: Searches
+) -> Placement:
+    """What decides where shards may stand, of its answers."""
+    under_way = (shard for snapshot in state.snapshots.snapshots for shard in snapshot.shards if not shard.over)
+    searched = [node.indices.search for node in searches.nodes.values()]
+    return Placement(
+        ids={node.name: key for key, node in state.nodes.items()},
+        attributes={node.name: node.attributes for node in state.nodes.values()},
+        settings=_texts(settings.defaults) | _texts(settings.persistent) | _texts(settings.transient),
+        indices={name: _texts(told.settings) for name, told in indices.items()},
+        snapshots=frozenset((shard.index.index_name, shard.shard) for shard in under_way),
+        fetches=fetches.number_of_in_flight_fetch,
+        queries=sum(one.query_total for one in searched),
+        query_ms=sum(one.query_time_in_millis for one in searched),
     )
 
 

@@ -8,7 +8,8 @@ cluster-state update.
 
 Convergence: if the engine moves what may be moved, instances that were let go end, and people set right what Blocked
 names, then every run ends in Done, and by then no hook waits, and no exclusion, mark, open intent or lease of ours is
-left. Each plan depends on what is seen alone, so that a crash between any two calls changes when that is, not what.
+left (but a balance threshold that the fleet file wants). Each plan depends on what is seen alone, so that a crash
+between any two calls changes when that is, not what.
 
 The stages are asked in order; the first that has something to say makes the plan. Letting go comes before taking
 more, tidying before waiting: what frees something goes first.
@@ -18,11 +19,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from vagus import owned
 from vagus.cluster import Unseen
 from vagus.fleet import ClusterSpec
 from vagus.plan import Done, Plan, Progress
 from vagus.reasons import Reason
-from vagus.zone_balance import draining, farewell, launching, sight, sizing, waiting
+from vagus.zone_balance import balancing, draining, farewell, launching, sight, sizing, waiting
 from vagus.zone_balance.looking import Look, looked
 from vagus.zone_balance.observed import Observed
 
@@ -46,6 +48,10 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     waiting.going,
     launching.awaited,
     sizing.shrink,
+    balancing.disagreed,
+    balancing.moving,
+    balancing.later,
+    balancing.even,
 )
 
 
@@ -54,7 +60,7 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
     if isinstance(observed.cluster, Unseen):
         return launching.suspension(observed, now) or sight.unseen(observed, observed.cluster, spec)
     look = looked(observed, observed.cluster, spec, now)
-    plan = next((plan for stage in STAGES if (plan := stage(look))), _nothing_leaves())
+    plan = next((plan for stage in STAGES if (plan := stage(look))), _nothing_leaves(look))
     return _carrying(plan, observed.progress)
 
 
@@ -65,5 +71,9 @@ def _carrying(plan: Plan, before: Progress | None) -> Plan:
     return msgspec.structs.replace(plan, progress=msgspec.structs.replace(before, unseen=0))
 
 
-def _nothing_leaves() -> Plan:
-    return Done(reason=Reason.NOTHING_LEAVES, message="no instance leaves, and no setting of ours is left")
+def _nothing_leaves(look: Look) -> Plan:
+    """What is still ours then stands for as long as the fleet file wants it, or another capability does."""
+    left = "no setting of ours is left"
+    if marks := owned.marked(look.cluster):
+        left = f"of ours is left what is still wanted ({', '.join(marks)})"
+    return Done(reason=Reason.NOTHING_LEAVES, message=f"no instance leaves, and {left}")

@@ -1,7 +1,6 @@
 """Stages that keep shards off leaving nodes, and what follows where that can't be."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,7 +18,7 @@ from vagus.steps import (
 )
 from vagus.zone_balance import rules
 from vagus.zone_balance.farewell import tidying
-from vagus.zone_balance.looking import MOST_INTENTS, Look, blocked, demands, ids, undone_by_hand
+from vagus.zone_balance.looking import MOST_INTENTS, Look, blocked, demands, ids, iso, undone_by_hand
 from vagus.zone_balance.observed import Leaver
 from vagus.zone_balance.placement import started_elsewhere
 from vagus.zone_balance.waiting import awaited
@@ -77,7 +76,7 @@ def _farewell(one: Leaver) -> AnyStep:
 def exclusion(look: Look, nodes: Mapping[str, str], moves: Mapping[str, int]) -> ExcludeNodes:
     """Keep shards off these nodes (instance: its group), from which so many bytes have to move."""
     known = {intent.instance: intent for intent in look.observed.intents if intent.kind == "leave"}
-    opened = datetime.fromtimestamp(look.now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    opened = iso(look.now)
     intents = tuple(
         msgspec.structs.replace(
             known.get(name) or leave(name, group, opened, "sweep"), demands=(ExcludeNode(node=name),)

@@ -1,7 +1,7 @@
 """What every stage of a decision is asked about."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -9,7 +9,7 @@ from vagus import owned
 from vagus.allocation import shielded
 from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
-from vagus.intent import Demand, Intent
+from vagus.intent import BalanceThreshold, Demand, Intent
 from vagus.plan import Blocked, Plan, Progress, Wait
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.rules import Violation
@@ -85,6 +85,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     def over(self, intent: Intent) -> bool:
         """Its instance no longer leaves: it is gone with its node, or it is back in service. Of an intent
         about no instance its own stage, or capability, says when it is over."""
+        if intent.kind == "balance":
+            return _no_longer_allowed(intent, self.spec)
         if not intent.instance:
             return False
         found = [one for group in self.observed.groups for one in group.instances if one.id == intent.instance]
@@ -97,6 +99,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     def open(self) -> tuple[Intent, ...]:
         """Intents that the truth does not agree with yet."""
         return tuple(intent for intent in self.observed.intents if not self.over(intent))
+
+
+def _no_longer_allowed(intent: Intent, spec: ClusterSpec) -> bool:
+    """Whether the fleet file allows no such balance threshold (any more)."""
+    shards = spec.zone_balance.shards
+    highest = shards.highest_threshold if shards.mode == "on" else None
+    raised = [demand.value for demand in intent.demands if isinstance(demand, BalanceThreshold)]
+    return highest is None or any(value > highest for value in raised)
 
 
 def looked(observed: Observed, cluster: Cluster, spec: ClusterSpec, now: float) -> Look:
@@ -114,6 +124,11 @@ def looked(observed: Observed, cluster: Cluster, spec: ClusterSpec, now: float) 
 def demands(intents: Iterable[Intent]) -> list[Demand]:
     """Everything that these intents demand."""
     return [demand for intent in intents for demand in intent.demands]
+
+
+def iso(now: float) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def undone_by_hand(look: Look) -> str:

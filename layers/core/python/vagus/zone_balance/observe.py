@@ -13,8 +13,9 @@ from vagus.plan import Progress
 from vagus.ports import GroupsRead, SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
-from vagus.zone_balance import launching
-from vagus.zone_balance.observed import Leaver, Observed, leavers, patience
+from vagus.zone_balance import balancing, launching
+from vagus.zone_balance.looking import looked
+from vagus.zone_balance.observed import Leaver, Moved, Observed, leavers, patience
 
 
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
@@ -35,8 +36,11 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         sizes=seen.sizes,
         suspended=seen.launches,
         progress=progress,
+        moved=moved(seen),
     )
     observed = with_launches(observed, reads.groups, now)
+    if reads.deep and not isinstance(cluster, Unseen) and balancing.wanted(looked(observed, cluster, spec, now)):
+        return _placed(observed, search)
     if isinstance(cluster, Unseen) or progress is None:
         return observed
     taken = [one for one in leavers(observed, cluster, shielded(cluster)) if one.shielded]
@@ -50,6 +54,22 @@ def with_launches(observed: Observed, groups: GroupsRead, now: float) -> Observe
     since = datetime.fromtimestamp(now - launching.LOOKED_BACK_SECONDS, UTC)
     found = {group.name: groups.launches(group.name, since) for group in launching.asked_for(observed)}
     return msgspec.structs.replace(observed, launches=found) if found else observed
+
+
+def _placed(observed: Observed, search: SearchRead) -> Observed:
+    """With what shards may be moved by; where that can't be had now, none is moved."""
+    try:
+        return msgspec.structs.replace(observed, placement=search.placement())
+    except (Unreachable, Throttled):
+        return observed
+
+
+def moved(seen: Rows) -> Moved:
+    """What was noted of moves for the bytes' sake. Raises `Malformed` for a note of a newer version."""
+    try:
+        return msgspec.convert(seen.notes.get("zone_balance", {}), Moved)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"row note#zone_balance: {error}; a newer version wrote it, deploy that one") from error
 
 
 def see(search: SearchRead) -> Cluster | Unseen:

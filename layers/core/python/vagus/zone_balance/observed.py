@@ -4,10 +4,29 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from vagus.cluster import Cluster, Copy, Node, Unseen
+from vagus.cluster import Cluster, Copy, Node, Placement, ShardMove, Unseen
 from vagus.instances import Group, Instance, Launch, Launches
 from vagus.intent import Intent
 from vagus.plan import Progress
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """What was moved for the bytes' sake, as it was noted (`note#zone_balance`). Times in seconds since the epoch.
+
+    `moves` and `bytes`: within the hour that began at `since`. `wave`: the last request, at `at`; `sent`: it was known
+    to be done. `undone`: how many waves in a row, before that one, the engine has moved on. `queries`, `query_ms`:
+    searches up to that wave.
+    """
+
+    since: float = 0.0
+    moves: int = 0
+    bytes: int = 0
+    at: float = 0.0
+    wave: tuple[ShardMove, ...] = ()
+    sent: bool = False
+    undone: int = 0
+    queries: int = 0
+    query_ms: int = 0
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,7 +34,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     `others`: open intents of other capabilities, whose demands the settings have to keep.
     `launches`: the tries to launch instances, newest first, of those groups where something comes or should.
-    `suspended`: what we have suspended of that.
+    `suspended`: what we have suspended of that. `placement`: only where shards might be moved for the bytes' sake, now.
     """
 
     cluster: Cluster | Unseen
@@ -28,6 +47,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     suspended: Launches = Launches()
     progress: Progress | None = None
     explanation: str = ""
+    placement: Placement | None = None
+    moved: Moved = Moved()
 
     def leaving(self) -> tuple[tuple[Group, Instance], ...]:
         """Each instance that leaves, with its group, in a stable order."""

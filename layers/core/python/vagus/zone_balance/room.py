@@ -2,11 +2,11 @@
 
 from vagus.procedure.room import Room
 from vagus.steps import FRAME
-from vagus.zone_balance import apply, launched
+from vagus.zone_balance import apply, balancing, balancing_apply, launched
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observe import observe
 
-HANDLERS = {**apply.HANDLERS, **launched.HANDLERS}
+HANDLERS = {**apply.HANDLERS, **launched.HANDLERS, **balancing_apply.HANDLERS}
 
 ZONE_BALANCE = Room(
     name="zone_balance",
@@ -17,4 +17,6 @@ ZONE_BALANCE = Room(
     handlers=HANDLERS,
     mode=lambda spec: spec.zone_balance.mode,
     failures_in_a_row=lambda spec: spec.zone_balance.failures_in_a_row,
+    deep=balancing.due,
+    shown=balancing.shown,
 )

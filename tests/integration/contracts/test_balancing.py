@@ -1,0 +1,134 @@
+"""Bytes are evened on six real nodes by the real steps, and the engine leaves the shards where they then are."""
+
+import base64
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.integration.contracts.drain_world import Ward
+from tests.integration.contracts.search_world import RealSearch
+
+from vagus.cluster import Cluster
+from vagus.owned_values import VALUES
+from vagus.policy import Shards, ZoneBalance
+from vagus.zone_balance.layout import skews
+from vagus_local.cluster import LocalCluster
+
+WATCHED_SECONDS = float(os.environ.get("VAGUS_WATCHED_SECONDS", "5"))
+"""How long the engine is watched afterwards; `make bench NAME=shards_watched` takes the full 60."""
+INDICES = 22
+SMALLEST, STEP = 4_000, 1.4
+"""Bytes of the smallest index, and by how much each is larger than the one before: three orders of magnitude."""
+BAR = 0.05
+EVEN = Shards(mode="on", skew=BAR, margin=0.05, least_bytes=0, highest_threshold=3.0)
+
+Places = dict[tuple[str, int, str], int]
+
+
+@pytest.fixture
+def ward() -> Iterator[Ward]:
+    with LocalCluster(nodes_per_zone=2) as cluster:
+        world = RealSearch(cluster)
+        yield Ward(world, per_zone=2, zone_balance=ZoneBalance(mode="act", wait_cap_seconds=1, shards=EVEN))
+        world.close()
+
+
+def test_skewed_bytes_are_evened_and_the_engine_leaves_them_where_they_are(ward: Ward) -> None:
+    world = ward.world
+    skewed(world)
+    ward.sweep()  # notes the identity and the sizes
+    before = world.port.look()
+    assert max(skews(before).values()) > BAR + EVEN.margin, "there is something to even"
+    ward.even()
+
+    after = world.port.look()
+    assert max(skews(after).values()) <= BAR, f"{skews(before)} became {skews(after)}"
+    assert "MoveShards" in ward.steps()
+    dry = [refused for _, dry_run, refused in ward.search.rerouted if dry_run]
+    assert dry
+    assert all(refused == () for refused in dry), "the engine's deciders accepted every move"
+    assert moved_bytes(ward) <= sum(copy.bytes for copy in before.copies) / 2
+
+    stood = places(after)
+    watched(world, stood)
+    world.cluster.call("POST", "/_cluster/reroute", {"commands": []})
+    watched(world, stood)
+    for name in ("new-1", "new-2"):
+        world.create_index(name, shards=1)
+    watched(world, stood)
+    for name in ("new-1", "new-2"):
+        world.cluster.call("DELETE", f"/{name}")
+    watched(world, stood)
+
+    given_back(ward)
+
+
+def given_back(ward: Ward) -> None:
+    """A fleet file that evens no bytes any more: the threshold goes, if it was raised."""
+    threshold = VALUES[1]
+    raised = threshold.mark in ward.world.port.look().persistent
+    assert raised == ("RaiseBalanceThreshold" in ward.steps())
+    ward.spec = ward.with_policy(ZoneBalance(mode="act"))
+    ward.sweep()
+    left = ward.world.port.look().persistent
+    assert threshold.mark not in left
+    assert threshold.setting not in left
+    assert ward.rows().intents == ()
+
+
+def skewed(world: RealSearch) -> None:
+    """The large ones on one node of each zone, the small ones on the others, and as many copies on each."""
+    nodes = sorted(world.port.look().nodes, key=lambda node: (node.zone, node.name))
+    heavy, light = [node.name for node in nodes[::2]], [node.name for node in nodes[1::2]]
+    for number in range(INDICES):
+        name = f"claims-{number:02}"
+        there = ",".join(light if number < INDICES // 2 else heavy)
+        settings: dict[str, Any] = {"routing.allocation.include._name": there, "refresh_interval": "-1"}
+        world.create_index(name, **settings)
+        fill(world, name, int(SMALLEST * STEP**number))
+    for number in range(INDICES):
+        world.cluster.call("PUT", f"/claims-{number:02}/_settings", {"index.routing.allocation.include._name": None})
+    world.cluster.wait_until(lambda: at_rest(world.port.look()), "at rest, and measured", 120)
+
+
+def fill(world: RealSearch, name: str, size: int) -> None:
+    """Bytes that don't compress, in documents of at most 1 MB."""
+    world.cluster.call("PUT", f"/{name}/_mapping", {"enabled": False})
+    for start in range(0, size, 1_000_000):
+        blob = base64.b64encode(os.urandom(min(1_000_000, size - start) * 3 // 4)).decode()
+        world.cluster.call("PUT", f"/{name}/_doc/{start}", {"blob": blob})
+    world.cluster.call("POST", f"/{name}/_flush?force=true&wait_if_ongoing=true")
+
+
+def at_rest(seen: Cluster) -> bool:
+    """Nothing moves, and every copy has been measured with its data in it."""
+    large = [copy for copy in seen.copies if copy.index == f"claims-{INDICES - 1:02}"]
+    measured = all(copy.bytes > SMALLEST * STEP ** (INDICES - 2) for copy in large)
+    return seen.status == "green" and measured and all(copy.state == "STARTED" for copy in seen.copies)
+
+
+def places(seen: Cluster) -> Places:
+    """Which copies of ours stand where."""
+    found: Places = {}
+    for copy in seen.copies:
+        if copy.index.startswith("claims-"):
+            key = (copy.index, copy.shard, copy.node or "")
+            found[key] = found.get(key, 0) + 1
+    return found
+
+
+def watched(world: RealSearch, stood: Places) -> None:
+    """For a while no old shard is on its way, and then each is where it was."""
+    until = time.monotonic() + WATCHED_SECONDS
+    while True:
+        seen = world.port.look()
+        assert not [copy for copy in seen.copies if copy.index.startswith("claims-") and copy.state != "STARTED"]
+        if time.monotonic() > until:
+            break
+    assert places(seen) == stood
+
+
+def moved_bytes(ward: Ward) -> int:
+    return sum(move.bytes for moves, dry_run, _ in ward.search.rerouted if not dry_run for move in moves)
