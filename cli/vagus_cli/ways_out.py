@@ -28,8 +28,6 @@ WAYS_OUT: Mapping[Reason, str] = {
     Reason.ENGINE_DISAGREES: "Compare the moves in the records with the engine's own: a plugin, another tool or a "
     "setting that we don't model moves shards. Set `zone_balance.shards.mode: off`, or wait: it is tried again after "
     "a day.",
-    Reason.SEARCH_SLOW: "None: it goes on by itself. If it lasts, raise `zone_balance.shards.slowest_search_ms`, or "
-    "find out what else slows searches.",
     Reason.NO_ROOM: "Add data nodes, or free disk, in the zones that stay.",
     Reason.QUORUM: "Wait until the managers that are away are back, or start them; managers leave one at a time.",
     Reason.NOWHERE_TO_GO: "Add a node where the shards may legally go (same zone, not holding the same shard), or "

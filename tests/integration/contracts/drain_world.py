@@ -1,9 +1,8 @@
 """zone_balance on real nodes without AWS: groups, rows and executions are the fakes, the search engine is real."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
-from zlib import crc32
 
 import msgspec
 from tests.integration.contracts.search_world import ZONES, RealSearch
@@ -18,18 +17,12 @@ from vagus.procedure import intake, loop, records, rows
 from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
-from vagus.procedure.sweep import QUIET_MINUTES, Sweep
+from vagus.procedure.sweep import Sweep
 from vagus.rooms import ROOMS
 from vagus.steps import AnyStep
-from vagus.zone_balance import balancing
 from vagus.zone_balance.room import ZONE_BALANCE
 
 DRAIN_SECONDS = 90.0
-
-
-def _minutes() -> Iterator[float]:
-    """The minutes of the day to come."""
-    return (time.time() + 60 * minute for minute in range(1440))
 
 
 class Watched:
@@ -105,9 +98,9 @@ class Ward:
             self.groups.create(self.spec.group_name("core", zone), cluster="ward", zone=zone, desired=per_zone)
         self.groups.events.clear()
 
-    def sweep(self, now: float | None = None) -> None:
+    def sweep(self) -> None:
         """One minute's sweep, and whatever it starts, to its end."""
-        now = time.time() if now is None else now
+        now = time.time()
         Sweep(
             reads=self._reads(),
             table=self.table,
@@ -116,10 +109,6 @@ class Ward:
             executions={"zone_balance": self.machines},
         ).run(now, records.iso(now))
         self._run()
-
-    def even(self) -> None:
-        """Sweeps, a minute apart, until one plans for this cluster; then whatever that starts, to its end."""
-        self.sweep(now=next(minute for minute in _minutes() if self._turn(minute)))
 
     def with_policy(self, zone_balance: ZoneBalance) -> ClusterSpec:
         """The fleet file with another policy."""
@@ -161,10 +150,6 @@ class Ward:
     def rows(self) -> rows.Rows:
         """All rows of the cluster."""
         return rows.read_shown(self.table, "ward")
-
-    def _turn(self, now: float) -> bool:
-        """Whether a sweep at that time looks at a quiet cluster, and plans for it."""
-        return balancing.due(self.spec, now) and (int(now // 60) + crc32(b"ward")) % QUIET_MINUTES == 0
 
     # -- the two functions -----------------------------------------------------------------------------------------
 

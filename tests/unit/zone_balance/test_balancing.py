@@ -157,7 +157,7 @@ def test_the_threshold_is_raised_before_the_wave_that_needs_it_and_stays_while_i
     known = balance("2026-01-01T00:00:00Z", BalanceThreshold(3.0))
     still = seen("a:n1,n3 c:n2,n4", persistent=raised, intents=(known,), large=GB)
     assert not isinstance(decided(still, highest_threshold=3.0), Steps)
-    for policy in ({"highest_threshold": 2.0}, {"highest_threshold": None}, {"mode": "off", "highest_threshold": 3.0}):
+    for policy in ({"highest_threshold": 2.0}, {"highest_threshold": 1.0}, {"mode": "off", "highest_threshold": 3.0}):
         (step,) = decided(still, **policy).steps  # type: ignore[union-attr]  # a plan of steps, or the test fails here
         assert isinstance(step, PutSettingsRight)
         assert (step.closes, step.update.persistent) == (("balance",), {THRESHOLD: None, RAISED: None})

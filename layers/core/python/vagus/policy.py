@@ -34,11 +34,11 @@ class Shards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `least_bytes`: what lies above the fair shares in a zone before it is worth a move. `spare`: by how many copies any
     node's count may change, as an index is created or deleted, without the engine's balancer stirring.
     `highest_threshold`: how far `cluster.routing.allocation.balance.threshold` may be raised, so that bytes may lead
-    (null: it stays as it is). `even_primaries`: whether bytes may be moved for even primaries' sake.
+    (1.0: it is never raised). `even_primaries`: whether bytes may be moved for even primaries' sake.
 
     How fast. `moves_at_once`: the most moves of one wave, beyond the engine's own recovery limits. `moves_per_hour`.
     `every_minutes`: how often a quiet cluster is planned for. `slowest_search_ms`: while the searches of a shard have
-    taken longer on average since the last wave, none is begun for a quarter of an hour (null: no bound).
+    taken longer on average since the last wave, none is begun for a quarter of an hour (0: no bound).
     `undone_waves`: after so many waves in a row of which the engine moved a shard on, a person is called.
     """
 
@@ -47,12 +47,12 @@ class Shards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     margin: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.03
     least_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1 << 30
     spare: Annotated[int, msgspec.Meta(ge=0, le=5)] = 1
-    highest_threshold: Annotated[float, msgspec.Meta(ge=1.0, le=50.0)] | None = None
+    highest_threshold: Annotated[float, msgspec.Meta(ge=1.0, le=50.0)] = 1.0
     even_primaries: bool = False
     moves_at_once: Annotated[int, msgspec.Meta(ge=2, le=100)] = 20
     moves_per_hour: Annotated[int, msgspec.Meta(ge=2, le=10_000)] = 200
     every_minutes: Annotated[int, msgspec.Meta(ge=5, le=1440, multiple_of=5)] = 30
-    slowest_search_ms: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    slowest_search_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
     undone_waves: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
 
 

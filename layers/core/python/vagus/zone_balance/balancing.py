@@ -147,7 +147,7 @@ def even(look: Look) -> Plan | None:
 def _slow(look: Look) -> Plan | None:
     placement, moved = look.observed.placement, look.observed.moved
     most = look.spec.zone_balance.shards.slowest_search_ms
-    if placement is None or most is None or look.now - moved.at > SLOW_SECONDS:
+    if placement is None or not most or look.now - moved.at > SLOW_SECONDS:
         return None
     queries, spent = placement.queries - moved.queries, placement.query_ms - moved.query_ms
     if queries <= 0 or spent < 0 or spent / queries <= most:  # a node that started anew counts from zero
@@ -200,7 +200,7 @@ def planned(look: Look) -> planner.Plan:
     policy = planner.Policy(
         skew=shards.skew,
         spare=shards.spare,
-        highest_threshold=shards.highest_threshold,
+        highest_threshold=shards.highest_threshold if shards.highest_threshold > 1.0 else None,
         moves_at_once=max(2, min(shards.moves_at_once, left)),
         even_primaries=shards.even_primaries,
     )

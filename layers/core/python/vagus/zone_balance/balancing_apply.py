@@ -18,7 +18,7 @@ from vagus.zone_balance.observed import Moved
 
 def _may_raise(writes: Writes, seen: Rows, step: RaiseBalanceThreshold, token: int) -> str | None:
     shards = writes.spec.zone_balance.shards
-    if shards.mode == "off" or shards.highest_threshold is None or step.value > shards.highest_threshold:
+    if shards.mode == "off" or step.value > shards.highest_threshold:
         return f"the fleet file allows no balance threshold of {step.value}"
     cluster = writes.search.look()
     now = balancing.raised(cluster, seen.intents, step.intent)

@@ -104,9 +104,9 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 def _no_longer_allowed(intent: Intent, spec: ClusterSpec) -> bool:
     """Whether the fleet file allows no such balance threshold (any more)."""
     shards = spec.zone_balance.shards
-    highest = shards.highest_threshold if shards.mode == "on" else None
+    highest = shards.highest_threshold if shards.mode == "on" else 1.0
     raised = [demand.value for demand in intent.demands if isinstance(demand, BalanceThreshold)]
-    return highest is None or any(value > highest for value in raised)
+    return any(value > highest for value in raised)
 
 
 def looked(observed: Observed, cluster: Cluster, spec: ClusterSpec, now: float) -> Look:
