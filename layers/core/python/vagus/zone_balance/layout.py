@@ -56,7 +56,8 @@ def tier(node: SeenNode) -> str:
 def skews(cluster: Cluster) -> dict[tuple[str, str], float]:
     """Byte skew per (zone, tier), of what any look shows: how far the fullest node is above its share by capacity.
 
-    Tiers go by roles alone here: what filters tell apart only a `Placement` shows.
+    Where no bytes are, there is no skew. Tiers go by roles alone here: what filters tell
+    apart only a `Placement` shows.
     """
     bytes_: dict[str, int] = {}
     for copy in cluster.copies:
@@ -66,12 +67,11 @@ def skews(cluster: Cluster) -> dict[tuple[str, str], float]:
     for node in cluster.nodes:
         if node.holds_data and node.disk_total:
             groups.setdefault((node.zone, tier(node)), []).append(node)
-    return {group: _skew(nodes, bytes_) for group, nodes in sorted(groups.items())}
+    some = {group: nodes for group, nodes in sorted(groups.items()) if any(bytes_.get(one.name) for one in nodes)}
+    return {group: _skew(nodes, bytes_) for group, nodes in some.items()}
 
 
 def _skew(nodes: list[SeenNode], bytes_: Mapping[str, int]) -> float:
     held = sum(bytes_.get(node.name, 0) for node in nodes)
     capacity = sum(node.disk_total for node in nodes)
-    if not held:
-        return 0.0
     return max(bytes_.get(node.name, 0) * capacity / (held * node.disk_total) for node in nodes) - 1
