@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from vagus.errors import Malformed
-from vagus.events import Hint, Ignored, Notice, parse
+from vagus.events import Hint, Ignored, Notice, Stopped, parse
 from vagus.fleet import Fleet
 from vagus_cli import fleet_files, options, output
 from vagus_cli.world import UsageFault
@@ -74,6 +74,14 @@ def told(file: Path, event: bytes, fleet: Fleet) -> Replayed:
                 outcome="notice",
                 message=f"intake would ask for the groups of {', '.join(instances)}; for each that a declared cluster "
                 f"has, an intent {kind} would be opened and the cluster looked at at once",
+            )
+        case Stopped(cluster=cluster, capability=capability, execution=execution, person=person):
+            return Replayed(
+                file=str(file),
+                outcome="hint",
+                message=f"{person} pressed Stop on {execution}: the pause of {capability} would bear that name",
+                cluster=cluster,
+                capability=capability,
             )
         case Hint(cluster=cluster, capability=capability, intent=intent):
             opens = f"the intent {intent.id} would be opened, unless it is known, and " if intent else ""

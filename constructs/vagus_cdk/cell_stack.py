@@ -32,7 +32,7 @@ class CellStack(Stack):
         super().__init__(scope, names.cell_stack(settings.cell), **options)  # type: ignore[arg-type]  # passed on as given
         self.cell = self._shared(settings)
         calls = dead_letter_queue(self, "CallsDead", self.cell, "calls-dead")
-        self.intake = Intake(self, "Intake", self.cell, events.SOURCES)
+        self.intake = Intake(self, "Intake", self.cell, events.SOURCES, events.DETAILS)
         self.sweep = scheduled.sweep(self, self.cell, calls)
         self.cluster_watch = scheduled.cluster_watch(self, self.cell, calls)
         self.keeper = scheduled.keeper(self, self.cell, calls)

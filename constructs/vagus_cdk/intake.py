@@ -5,6 +5,7 @@ wait behind another, and the function needs neither a right nor an endpoint to s
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -38,12 +39,19 @@ def statements(scope: grants.Scope) -> list[Statement]:
 class Intake(Construct):
     """`queue` and its `dead_letters`, `function`, and a rule per source of events."""
 
-    def __init__(self, scope: Construct, construct_id: str, cell: Cell, sources: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        cell: Cell,
+        sources: Mapping[str, Sequence[str]],
+        details: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = dead_letter_queue(self, "DeadLetters", cell, "events-dead")
         self.queue = self._queue(cell)
         for source, detail_types in sources.items():
-            self._rule(cell, source, detail_types)
+            self._rule(cell, source, detail_types, details.get(source))
         self._keep_awake(cell)
         self.function = self._function(cell)
 
@@ -59,14 +67,16 @@ class Intake(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=TRIES, queue=self.dead_letters),
         )
 
-    def _rule(self, cell: Cell, source: str, detail_types: Sequence[str]) -> None:
+    def _rule(
+        self, cell: Cell, source: str, detail_types: Sequence[str], detail: Mapping[str, Any] | None = None
+    ) -> None:
         short = source.removeprefix("aws.").replace(".", "-")
         events.Rule(
             self,
             "On" + "".join(part.capitalize() for part in short.split("-")),
             rule_name=cell.name(f"on-{short}"),
             description=f"Events of {source} that a capability reacts to",
-            event_pattern=events.EventPattern(source=[source], detail_type=list(detail_types)),
+            event_pattern=events.EventPattern(source=[source], detail_type=list(detail_types), detail=detail),
             targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
         )
 

@@ -57,7 +57,9 @@ def test_functions_share_three_layers(templates: Templates) -> None:
 def test_a_rule_matches_every_event_that_a_parser_reads(templates: Templates) -> None:
     patterns = [one.properties.get("EventPattern") for one in templates.resources("Events::Rule")]
     assert [one for one in patterns if one] == [
-        {"source": [source], "detail-type": list(kinds)} for source, kinds in events.SOURCES.items()
+        {"source": [source], "detail-type": list(kinds)}
+        | ({"detail": events.DETAILS[source]} if source in events.DETAILS else {})
+        for source, kinds in events.SOURCES.items()
     ]
     assert {"aws.autoscaling", "vagus.cluster"} <= set(events.SOURCES)
 

@@ -49,7 +49,17 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     number: str = ""
 
 
-Parsed = Hint | Notice | Ignored
+class Stopped(msgspec.Struct, frozen=True, kw_only=True):
+    """A person pressed Stop on a run of ours: CloudTrail says who. `person`: an ARN; `at`: ISO 8601."""
+
+    cluster: str
+    capability: str
+    execution: str
+    person: str
+    at: str
+
+
+Parsed = Hint | Notice | Stopped | Ignored
 
 
 class _Envelope(msgspec.Struct, frozen=True, rename={"detail_type": "detail-type"}):
@@ -70,6 +80,20 @@ class _Lifecycle(msgspec.Struct, frozen=True):
 
 class _Watched(msgspec.Struct, frozen=True):
     cluster: str
+
+
+class _Who(msgspec.Struct, frozen=True):
+    arn: str
+
+
+class _WhatExecution(msgspec.Struct, frozen=True, rename="camel"):
+    execution_arn: str
+
+
+class _Call(msgspec.Struct, frozen=True, rename="camel"):
+    user_identity: _Who
+    request_parameters: _WhatExecution
+    error_code: str = ""
 
 
 class _Activity(msgspec.Struct, frozen=True):
@@ -166,6 +190,22 @@ def _warm(detail: _Lifecycle) -> Ignored:
     return Ignored(
         f"{detail.EC2InstanceId} is in the warm pool of {detail.AutoScalingGroupName}, which a search cluster must not "
         "have (rule kept_in_a_warm_pool): delete the pool"
+    )
+
+
+def _called(envelope: _Envelope, fleet: Fleet) -> Parsed:
+    """A call of an API, as CloudTrail logs it. Source: CloudTrail's record contents (`userIdentity.arn`)."""
+    if (name := envelope.detail.get("eventName")) != "StopExecution":
+        return Ignored(f"no capability reacts to a call of {name}")
+    call = msgspec.convert(envelope.detail, _Call)
+    machine, _, execution = call.request_parameters.execution_arn.rpartition(":")
+    cluster, capability = [*execution.rsplit("-", 2), "", ""][:2]
+    if cluster not in fleet or not machine.endswith(f":vagus-{fleet[cluster].cell}-{capability}"):
+        return Ignored(f"execution {execution} is no run of a declared cluster")
+    if call.error_code:
+        return Ignored(f"the stop of {execution} was refused: {call.error_code}")
+    return Stopped(
+        cluster=cluster, capability=capability, execution=execution, person=call.user_identity.arn, at=envelope.time
     )
 
 
@@ -295,6 +335,7 @@ _PARSERS: Mapping[tuple[str, str], Callable[[_Envelope, Fleet], Parsed]] = {
     ("aws.ec2", "EC2 Spot Instance Interruption Warning"): _spot,
     ("aws.ec2", "EC2 Instance Rebalance Recommendation"): _rebalance,
     ("aws.health", "AWS Health Event"): _health,
+    ("aws.states", "AWS API Call via CloudTrail"): _called,
     **{(SOURCE, kind): _watched for kind in WAKING},
 }
 
@@ -302,3 +343,6 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     source: tuple(kind for of, kind in _PARSERS if of == source) for source in dict.fromkeys(of for of, _ in _PARSERS)
 }
 """Source -> detail-types: what a rule has to match so that every parser is fed. Derived, so that none is forgotten."""
+
+DETAILS: Mapping[str, Mapping[str, Any]] = {"aws.states": {"eventName": ["StopExecution"]}}
+"""Source -> what of its details a rule has to match as well: each start of a run of ours is a call too."""

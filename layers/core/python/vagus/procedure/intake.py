@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from vagus.events import Hint, Ignored, Notice, of_clusters, parse
+from vagus.events import Hint, Ignored, Notice, Stopped, of_clusters, parse
 from vagus.fleet import Fleet
 from vagus.ports import Executions, Table
-from vagus.procedure import head
+from vagus.procedure import head, people
 
 GroupsOf = Callable[[Sequence[str]], Mapping[str, str]]
 """Tells the Auto Scaling group of each of these instances that is in one."""
@@ -30,6 +30,11 @@ def take(
             hints = of_clusters(notice, groups_of(notice.instances), fleet)
         case Hint() as hint:
             hints = (hint,)
+        case Stopped() as stop:
+            people.pressed(
+                table, stop.cluster, stop.capability, execution=stop.execution, person=stop.person, at=stop.at
+            )
+            return ()
         case Ignored() as ignored:
             return ignored
     if isinstance(hints, Ignored):

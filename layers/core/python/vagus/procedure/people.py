@@ -17,6 +17,8 @@ from vagus.procedure.records import iso
 from vagus.procedure.rows import Head, Rows
 from vagus.steps import Step
 
+CONSOLE = "a Stop in the Step Functions console"
+UNNAMED = f"somebody, by {CONSOLE} (CloudTrail knows who: StopExecution)"
 HOUR = 3600.0
 DAY = 86_400
 LONGEST_APPROVAL = 7.0 * DAY
@@ -31,6 +33,21 @@ def stop(table: Table, cluster: str, capability: str, *, person: str, why: str, 
         return msgspec.structs.replace(head, state=state, paused_by=person, paused_at=iso(now), paused_why=why)
 
     return _changed(table, cluster, capability, stopped)
+
+
+def pressed(table: Table, cluster: str, capability: str, *, execution: str, person: str, at: str) -> None:
+    """A Stop in the console has a name: on the run's head, or on the pause that a sweep has noted of it meanwhile. Of a
+    run that is not the current one any more (it was resumed, or had ended, before this was known) it says nothing."""
+    by = f"{person}, by {CONSOLE}"
+
+    def named(head: Head) -> Head:
+        if head.execution == execution and head.state == "running" and not head.paused:
+            return msgspec.structs.replace(head, paused_by=by, paused_at=at, paused_why=f"{execution}: ABORTED")
+        if head.paused_by == UNNAMED and head.paused_why.startswith(f"{execution}:"):
+            return msgspec.structs.replace(head, paused_by=by, paused_at=at)
+        return head
+
+    _changed(table, cluster, capability, named)
 
 
 def resume(table: Table, cluster: str, capability: str, *, now: float, ended: str = "") -> Head:
@@ -83,9 +100,11 @@ def _changed(
 ) -> Head:
     for _ in range(ATTEMPTS):
         seen = rows.read(table, cluster)
-        changed = change(seen.head(capability))
+        changed, more = change(seen.head(capability)), beside(seen)
+        if changed == seen.head(capability) and not more:
+            return changed
         try:
-            table.write(rows.partition(cluster), seen.put(f"head#{capability}", changed), *beside(seen))
+            table.write(rows.partition(cluster), seen.put(f"head#{capability}", changed), *more)
             return changed
         except Conflict:
             continue

@@ -22,7 +22,7 @@ from vagus.instances import Group, Launch
 from vagus.intent import STANDING
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.ports import Executions, GroupsRead, SearchRead, Table
-from vagus.procedure import consent, loop, rows, standing
+from vagus.procedure import consent, loop, people, rows, standing
 from vagus.procedure import head as heads
 from vagus.procedure.at_once import each, within
 from vagus.procedure.records import iso
@@ -216,10 +216,12 @@ def after_end(head: Head, status: str, now: float) -> Head:
     ended = msgspec.structs.replace(head, state=state, execution="", message=f"{head.execution}: {status}")
     if status == "SUCCEEDED":
         return ended
+    if status == "ABORTED" and head.paused_by.endswith(people.CONSOLE):
+        return ended
     if head.paused:
         return msgspec.structs.replace(ended, not_before=now + BACK_OFF[-1])
     if status == "ABORTED":
-        return _paused(ended, "a Stop in the Step Functions console", now)
+        return _paused(ended, people.UNNAMED, now)
     if head.failures >= len(BACK_OFF):
         return _paused(ended, f"{head.failures + 1} failed executions", now)
     return msgspec.structs.replace(
