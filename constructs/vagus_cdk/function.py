@@ -15,6 +15,7 @@ from vagus_cdk.acknowledged import acknowledge
 from vagus_cdk.cell import Cell
 from vagus_cdk.grants import Statement, allow
 from vagus_cdk.layers import RUNTIME, architecture, function_code
+from vagus_cdk.settings import SettingsError
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +97,13 @@ class Function(Construct):
         return own
 
     def _role(self, statements: Sequence[Statement]) -> iam.Role:
+        if (taken := grants.characters(statements)) > grants.POLICY_CHARACTERS:
+            clusters = len(self._cell.settings.clusters)
+            raise SettingsError(
+                f"cell {self._cell.settings.cell} has {clusters} clusters: the role of {self._spec.name}, which names "
+                f"them, would have {taken} characters, and IAM takes {grants.POLICY_CHARACTERS}. Give some of them "
+                "another `cell` in their fleet files"
+            )
         policy = iam.PolicyDocument(statements=[iam.PolicyStatement.from_json(one) for one in statements])
         return iam.Role(
             self,

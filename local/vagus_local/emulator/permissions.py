@@ -3,7 +3,7 @@
 Plain ministack enforces the roles' policies, but knows neither the ARN nor the tags of our groups, takes a document
 for a parameter, knows no path of parameters, lets SendCommand reach instances that the policy does not name, takes a
 role's session for its `aws:PrincipalArn` (a policy that denies all but some roles denies these too), and has no
-`dynamodb:LeadingKeys` (a role may write every partition).
+`dynamodb:LeadingKeys` (a role may write every partition) and no `events:source` (it may put none at all).
 """
 
 import json
@@ -85,9 +85,16 @@ def _context(service: str, tags: dict[str, str]) -> dict[str, str]:
 def _conditions(old: Any) -> Any:
     def context(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
         found = {**old(service, action, body, parameters), **_context(service, _tags(service, parameters))}
-        return found | (_leading_keys(_json(body)) if service == "dynamodb" else {})
+        asked = {"dynamodb": _leading_keys, "events": _sources}.get(service)
+        return found | (asked(_json(body)) if asked else {})
 
     return context
+
+
+def _sources(data: dict[str, Any]) -> dict[str, Any]:
+    """events:source of PutEvents. AWS asks for each entry; here a batch of several sources is of none."""
+    sources = {str(one.get("Source", "")) for one in data.get("Entries", []) if isinstance(one, dict)}
+    return {"events:source": ",".join(sorted(sources))} if sources else {}
 
 
 def _leading_keys(data: dict[str, Any]) -> dict[str, Any]:

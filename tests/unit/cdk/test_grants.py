@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from vagus.rooms import ROOMS
 from vagus.steps import (
     EndRetainedInstance,
     ExcludeNodes,
@@ -14,7 +16,7 @@ from vagus.steps import (
     SetGroupSize,
     Step,
 )
-from vagus_cdk import grants
+from vagus_cdk import grants, procedure
 from vagus_cdk.grants import Scope
 
 SCOPE = Scope(
@@ -151,3 +153,18 @@ def test_nobody_may_delete_a_row_or_a_record() -> None:
 def test_the_keeper_keeps_instances_of_clusters_that_are_declared_no_more() -> None:
     (statement,) = grants.of_steps([Heartbeat], SCOPE, any_cluster=True)
     assert statement["Condition"] == {"StringEquals": CELL}
+
+
+@pytest.mark.parametrize(("clusters", "fits"), [(1, True), (25, True), (60, False)])
+def test_a_role_that_iam_would_refuse_is_known_before_the_deploy(clusters: int, fits: bool) -> None:
+    """Each declared cluster is named in the role: a cell can't have any number of them."""
+    scope = msgspec.structs.replace(SCOPE, clusters=tuple(f"cluster-{number:03}" for number in range(clusters)))
+    kinds = ROOMS["zone_balance"].kinds
+    taken = grants.characters([*procedure.apply_statements(kinds, scope), *grants.interfaces("arn:aws:lambda:x")])
+    assert (taken <= grants.POLICY_CHARACTERS) is fits
+
+
+def test_what_cloudformation_fills_in_is_counted_as_long_as_it_may_be() -> None:
+    bare = grants.characters([{"Resource": ""}])
+    assert grants.characters([{"Resource": "${Token[AWS.AccountId.4]}"}]) == bare + 12
+    assert grants.characters([{"Resource": "${Token[TOKEN.57]}"}]) == bare + 100
