@@ -107,3 +107,16 @@ def test_the_last_event_of_an_instance_goes_after_a_month() -> None:
     world = World().known()
     standing.note_event(world.table, "claims", "i-1", "EC2 Instance Launch Successful", records.iso(NOW))
     assert world.table.expiries == {("status#claims", "event#i-1"): int(NOW) + 30 * 86400}
+
+
+def test_whoever_may_not_ask_since_when_an_instance_waits_sees_that_it_does() -> None:
+    world = World().known()
+    world.groups.scale_in(FIRST)
+
+    def denied(*_: object) -> None:
+        raise Denied("autoscaling:DescribeScalingActivities", "no")
+
+    world.groups.waiting_since = denied  # type: ignore[method-assign, assignment]
+    found = of(world)
+    assert found.fault == ""
+    assert [(one.instance, one.since, one.seconds_left) for one in found.hooks] == [(FIRST, "", None)]

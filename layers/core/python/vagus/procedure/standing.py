@@ -259,7 +259,11 @@ def _hooks(groups: GroupsRead, cluster: Iterable[Group], now: float) -> tuple[Ho
 
 
 def _hook(groups: GroupsRead, group: str, instance: str, now: float) -> HookShown:
-    began = groups.waiting_since(group, instance)
+    """Whoever may not ask since when it waits sees at least that it does."""
+    try:
+        began = groups.waiting_since(group, instance)
+    except VagusError:
+        began = None
     if began is None:
         return HookShown(instance=instance)
     left = int(began.timestamp() + LONGEST_WAIT - now)
