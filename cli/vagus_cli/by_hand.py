@@ -35,6 +35,7 @@ def every(aws: str, spec: ClusterSpec, groups: Iterable[Group], cluster: Cluster
         *_reaching(aws, spec),
         *_draining(spec, leaving, cluster),
         *_letting_go(aws, groups),
+        *_launching(aws, groups),
         *_giving_back(spec, cluster),
     )
 
@@ -59,7 +60,9 @@ def _stop(aws: str, spec: ClusterSpec, room: str) -> str:
 def _keeping(aws: str, groups: Iterable[Group]) -> Iterable[Command]:
     for group, instance in _waiting(groups):
         what = f"keep {instance} waiting for another hour (only if the keeper is gone too)"
-        yield Command(what=what, command=_hook(aws, "record-lifecycle-action-heartbeat", group, instance))
+        yield Command(
+            what=what, command=_hook(aws, "record-lifecycle-action-heartbeat", group.name, group.hook, instance)
+        )
 
 
 def _reaching(aws: str, spec: ClusterSpec) -> Iterable[Command]:
@@ -95,7 +98,7 @@ def _draining(spec: ClusterSpec, leaving: tuple[str, ...], cluster: Cluster | No
 def _letting_go(aws: str, groups: Iterable[Group]) -> Iterable[Command]:
     groups = tuple(groups)
     for group, instance in _waiting(groups):
-        complete = _hook(aws, "complete-lifecycle-action", group, instance)
+        complete = _hook(aws, "complete-lifecycle-action", group.name, group.hook, instance)
         yield Command(
             what=f"let {instance} go: ONLY if its node is in the cluster and no shard is on it",
             command=f"{complete} --lifecycle-action-result CONTINUE",
@@ -112,6 +115,24 @@ def _letting_go(aws: str, groups: Iterable[Group]) -> Iterable[Command]:
         )
 
 
+def _launching(aws: str, groups: Iterable[Group]) -> Iterable[Command]:
+    """Where nobody answers a launch hook, AWS does when its time is over, as the hook says; launching that is suspended
+    stays so."""
+    for group in groups:
+        for instance in (one.id for one in group.instances if one.waits_to_serve and group.launch_hook):
+            yield Command(
+                what=f"let {instance} into service: if its node is in the cluster, and the cluster is green",
+                command=f"{_hook(aws, 'complete-lifecycle-action', group.name, group.launch_hook, instance)} "
+                "--lifecycle-action-result CONTINUE",
+            )
+        if "Launch" in group.suspended:
+            resume = f"{aws} autoscaling resume-processes --auto-scaling-group-name {group.name}"
+            yield Command(
+                what=f"let {group.name} launch again, once you know why its launches failed (or who suspended it)",
+                command=f"{resume} --scaling-processes Launch",
+            )
+
+
 def _giving_back(spec: ClusterSpec, cluster: Cluster | None) -> Iterable[Command]:
     if cluster is None or not owned.marked(cluster):
         return
@@ -125,10 +146,10 @@ def _waiting(groups: Iterable[Group]) -> Iterable[tuple[Group, str]]:
     return ((group, one.id) for group in groups for one in group.instances if one.waits_to_leave and group.hook)
 
 
-def _hook(aws: str, act: str, group: Group, instance: str) -> str:
+def _hook(aws: str, act: str, group: str, hook: str | None, instance: str) -> str:
     return (
-        f"{aws} autoscaling {act} --auto-scaling-group-name {group.name} "
-        f"--lifecycle-hook-name {group.hook} --instance-id {instance}"
+        f"{aws} autoscaling {act} --auto-scaling-group-name {group} "
+        f"--lifecycle-hook-name {hook} --instance-id {instance}"
     )
 
 

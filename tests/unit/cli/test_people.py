@@ -262,3 +262,19 @@ def test_a_takeover_of_a_cluster_that_does_not_answer_still_shows_the_hooks(scen
     assert "not seen: the cluster: Unreachable" in said.stdout
     assert f"{leaver} waits since" in said.stdout
     assert f"keep {leaver} waiting" in said.stdout
+
+
+def test_a_takeover_lets_an_instance_into_service_and_a_group_launch_again(scene: Scene) -> None:
+    scene.groups.hold_launches(DATA)
+    scene.groups.set_desired(DATA, 2)
+    scene.now += 600
+    scene.groups.settle()
+    scene.groups.suspend_launching("demo-data-us-east-1b")
+    (comes,) = [one.id for group in scene.groups.describe() for one in group.instances if one.waits_to_serve]
+    said = {one["what"].partition(":")[0]: one["command"] for one in scene.json("takeover", "demo")["commands"]}
+    assert said[f"let {comes} into service"] == (
+        f"aws --region us-east-1 autoscaling complete-lifecycle-action --auto-scaling-group-name {DATA} "
+        f"--lifecycle-hook-name vagus-launch --instance-id {comes} --lifecycle-action-result CONTINUE"
+    )
+    (resume,) = [command for command in said.values() if "resume-processes" in command]
+    assert resume.endswith("--auto-scaling-group-name demo-data-us-east-1b --scaling-processes Launch")

@@ -2,6 +2,7 @@
 
 from tests.unit.simulation.declared import spec
 from tests.unit.simulation.scenarios import (
+    DRAIN,
     FIRST,
     FOURTH,
     a_held_instance_is_approved,
@@ -9,14 +10,20 @@ from tests.unit.simulation.scenarios import (
     a_person_stops_and_resumes_halfway,
     a_short_approval,
     a_stop_in_the_console_and_a_resume,
+    always,
     another_leaves_than_was_approved,
     excluded_is,
     gone,
     later,
+    leave,
     one_leaves,
     to_be_approved,
 )
 from tests.unit.simulation.world import World
+
+from vagus.policy import Mode
+from vagus.steps import kind
+from vagus.zone_balance.room import ZONE_BALANCE
 
 HOOK = 3600.0
 """Seconds after which a terminate hook runs out, if nobody sends a heartbeat."""
@@ -114,3 +121,64 @@ def test_a_size_that_aws_refuses_is_told_and_keeps_no_leaver() -> None:
         world.step()
     assert world.oracle.let_go == [FIRST]
     assert "claims: TOO_MANY_FAILURES" in world.pages
+
+
+def test_a_deploy_of_observe_in_mid_drain_tells_once_what_stays_and_keeps_the_instance() -> None:
+    world = one_leaves().when("deployed", excluded_is(FIRST), lambda world: _mode(world, "observe"))
+    _for(world, 2.5 * HOOK)
+    _kept(world)
+    assert world.excluded() == {FIRST}, "what is set stays"
+    assert world.pages == ["claims: OBSERVING"], "once"
+    assert f"what Vagus had set for leave-{FIRST} stays set" in world.texts[0]
+    assert world.head().state == "idle"
+    _mode(world, "act")
+    world.stir()
+    world.run()
+    assert world.oracle.let_go == [FIRST]
+    assert world.excluded() == frozenset()
+
+
+def test_observed_from_mid_drain_on_what_is_ours_is_given_back_when_the_instance_has_gone() -> None:
+    world = one_leaves().when("deployed", excluded_is(FIRST), lambda world: _mode(world, "observe"))
+    world.when("ended by a person", later(300, excluded_is(FIRST)), _end)
+    world.run()
+    assert world.excluded() == frozenset()
+    assert world.seen().intents == ()
+
+
+def _mode(world: World, mode: Mode) -> None:
+    world.spec = spec(mode=mode)
+
+
+OLD = ("ExcludeNodes", "PutSettingsRight", "NoteIdentity", "HandOver", "EndRun")
+
+
+def test_a_deploy_that_adds_a_kind_of_step_in_mid_drain_hands_over_to_an_execution_that_has_it() -> None:
+    world = World(kinds=OLD).known()
+    world.engine.create_index("notes", shards=3, replicas=1, size=DRAIN)
+    world.when("scale in", always, leave(FIRST))
+    world.when("the definition is deployed after the code", later(90, excluded_is(FIRST)), _knows_all)
+    world.run()
+    assert world.oracle.let_go == [FIRST]
+    assert 2 <= world.head().generation <= 6, "it hands over, but not without a pause"
+    first, last = world.executions["claims-zone_balance-1"], world.executions[f"claims-zone_balance-{_last(world)}"]
+    assert "HandOver" in first.states
+    assert "LetEmptyInstanceGo" not in first.states
+    assert "LetEmptyInstanceGo" in last.states
+
+
+def _knows_all(world: World) -> None:
+    world.kinds = tuple(kind(one) for one in ZONE_BALANCE.kinds)
+
+
+def _last(world: World) -> int:
+    return max(int(name.rpartition("-")[2]) for name, one in world.executions.items() if len(one.states) > 2)
+
+
+def test_a_run_hands_over_after_fifty_rounds_and_goes_on_where_it_was() -> None:
+    world = to_be_approved(round_limit=50)
+    _for(world, 2.5 * HOOK)
+    _kept(world)
+    assert world.head().generation > 2
+    assert world.pages == ["claims: APPROVAL_NEEDED"], "what was told travels along"
+    assert all(len(one.states) <= 50 + len(("HandOver", "EndRun")) for one in world.executions.values())

@@ -54,7 +54,8 @@ class Happening:
 @dataclass
 class World:
     """`crash_as`: what dies with a call of an execution: the function alone (Catch goes on), or all of it. `barren`:
-    instances whose node never joins."""
+    instances whose node never joins. `kinds`: those that the deployed definition has states for; an execution keeps
+    what it began with (empty: it does not say)."""
 
     spec: ClusterSpec = field(default_factory=spec)
     meter: Meter = field(default_factory=Meter)
@@ -68,6 +69,7 @@ class World:
     lag: float = 0.0
     speed: float = 1000.0
     round_limit: int = loop.ROUNDS
+    kinds: tuple[str, ...] = ()
     calm: float = CALM
     table: FakeTable = field(default_factory=FakeTable)
     machines: FakeExecutions = field(default_factory=FakeExecutions)
@@ -259,7 +261,7 @@ class World:
     def _executions(self) -> None:
         for name, payload in list(self.machines.started.items()):
             if name not in self.executions and payload["cluster"] == self.spec.name:
-                call = {**payload, "round_limit": payload.get("round_limit", self.round_limit)}
+                call = {**payload, "round_limit": payload.get("round_limit", self.round_limit), "kinds": self.kinds}
                 self.executions[name] = Execution(name, call, self, wakes=self.clock.now)
         for one in self.executions.values():
             self._go_on(one)
