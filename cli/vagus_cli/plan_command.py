@@ -1,5 +1,8 @@
 """`vagus plan CLUSTER`: what each capability would do now, in sentences. Changes nothing."""
 
+from pathlib import Path
+from typing import Annotated
+
 import msgspec
 import typer
 from rich.console import Group, RenderableType
@@ -13,12 +16,23 @@ from vagus.procedure.room import Room
 from vagus.procedure.rows import Rows
 from vagus.rooms import ROOMS
 from vagus.steps import AnyStep, kind
+from vagus.zone_balance import balancing
+from vagus.zone_balance.layout import layout_of
+from vagus.zone_balance.looking import looked
+from vagus.zone_balance.observed import Observed
 from vagus_cli import options, output
+from vagus_cli.picture import svg
 from vagus_cli.ways_out import WAYS_OUT
 from vagus_cli.world import World
 
 NOTHING_DUE, DUE, PERSON_NEEDED = 0, 3, 4
 """Exit codes; 2 is an error of the command itself."""
+
+
+Picture = Annotated[
+    Path | None,
+    typer.Option(help="Draw where shards stand, and where they would, into this file (SVG).", dir_okay=False),
+]
 
 
 class ShownStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +72,15 @@ def plan(
     fleet: options.FleetFolder = None,
     profile: options.Profile = None,
     region: options.Region = None,
+    picture: Picture = None,
 ) -> None:
     """What Vagus would do now for CLUSTER, in sentences; nothing is changed.
 
     Exit code: 0 nothing is due, 3 something is due or going on, 4 a person is needed, 2 the command failed.
     """
     world = options.opened(context, target, fleet, profile, region)
+    if picture is not None:
+        _draw(world, world.cluster(cluster), picture)
     shown = dry_run(world, world.cluster(cluster))
     output.answer(shown, as_json, _for_people)
     raise typer.Exit(max(_exit_code(one) for one in shown))
@@ -73,6 +90,23 @@ def dry_run(world: World, spec: ClusterSpec) -> list[Shown]:
     """Observes AWS and the cluster with the caller's own rights, and asks the very decide of a run."""
     seen = rows.read(world.state(spec), spec.name, approvals=True)
     return [_of_room(world, spec, seen, room) for room in ROOMS.values()]
+
+
+def _draw(world: World, spec: ClusterSpec, picture: Path) -> None:
+    document = drawn(world, spec)
+    try:
+        picture.write_text(document)
+    except OSError as error:
+        raise typer.BadParameter(f"{picture} can't be written: {error.strerror}", param_hint="--picture") from error
+
+
+def drawn(world: World, spec: ClusterSpec) -> str:
+    """Where shards stand, and where they would with the fleet file's policy, whether or not it is switched on."""
+    search, now = world.reads.search(spec), world.now()
+    cluster, placement = search.look(), search.placement()
+    observed = Observed(cluster=cluster, groups=(), placement=placement)
+    made = balancing.planned(looked(observed, cluster, spec, now))
+    return svg(spec.name, layout_of(cluster, placement), made)
 
 
 def _of_room(world: World, spec: ClusterSpec, seen: Rows, room: Room) -> Shown:

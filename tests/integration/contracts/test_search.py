@@ -3,9 +3,11 @@
 import pytest
 from tests.integration.contracts.search_world import AWARENESS, ZONES, SearchWorld
 
-from vagus.cluster import Cluster, Copy
+from vagus.cluster import Cluster, Copy, ShardMove
 from vagus.errors import Refused
 from vagus.owned import EXCLUDE, MARK, SettingsUpdate
+
+THRESHOLD = "cluster.routing.allocation.balance.threshold"
 
 
 def names(cluster: Cluster) -> dict[str, str]:
@@ -151,3 +153,46 @@ def test_flushing_reaches_named_indices_and_minds_none_that_is_gone(search: Sear
     search.port.flush(["claims", "gone"])
     search.port.flush([])
     assert search.port.look().status == "green"
+
+
+def test_what_decides_where_shards_may_stand_is_told(search: SearchWorld) -> None:
+    search.create_index("claims")
+    seen, told = search.port.look(), search.port.placement()
+    assert set(told.ids) == set(told.attributes) == {node.name for node in seen.nodes}
+    assert len(set(told.ids.values())) == 3
+    assert {name: told.attributes[name]["zone"] for name in told.attributes} == {
+        node.name: node.zone for node in seen.nodes
+    }
+    assert told.settings[f"{AWARENESS}.force.zone.values"].split(",") == list(ZONES)
+    assert told.snapshots == frozenset()
+    assert told.fetches == 0
+    assert told.queries >= 0
+    search.port.update_settings(SettingsUpdate(persistent={THRESHOLD: "1.5"}, transient={THRESHOLD: "2.5"}))
+    assert search.port.placement().settings[THRESHOLD] == "2.5", "what is in force"
+
+
+def test_a_dry_run_of_a_move_changes_nothing_and_a_move_moves(search: SearchWorld) -> None:
+    search.create_index("claims", replicas=0)
+    copy = copy_of(search.port.look(), "claims")
+    target = next(node.name for node in search.port.look().nodes if node.name != copy.node)
+    move = ShardMove(index="claims", shard=0, primary=True, source=copy.node or "", target=target, bytes=copy.bytes)
+    assert search.port.reroute([move], dry_run=True) == ()
+    assert copy_of(search.port.look(), "claims").node == copy.node
+    assert search.port.reroute([move], dry_run=False) == ()
+    search.until(lambda: copy_of(search.port.look(), "claims").node == target)
+
+
+def test_a_move_that_can_not_be_is_refused_with_all_of_its_request(search: SearchWorld) -> None:
+    search.create_index("claims", replicas=0)
+    search.create_index("letters", replicas=1)
+    seen = search.port.look()
+    copy = copy_of(seen, "claims")
+    other = next(node.name for node in seen.nodes if node.name != copy.node)
+    good = ShardMove(index="claims", shard=0, primary=True, source=copy.node or "", target=other, bytes=0)
+    one, two = (found.node or "" for found in seen.copies if found.index == "letters")
+    bad = ShardMove(index="letters", shard=0, primary=True, source=one, target=two, bytes=0)
+    (refused,) = search.port.reroute([good, bad], dry_run=True)
+    assert refused.startswith("letters[0]")
+    with pytest.raises(Refused):
+        search.port.reroute([good, bad], dry_run=False)
+    assert copy_of(search.port.look(), "claims").node == copy.node, "nothing of it was done"

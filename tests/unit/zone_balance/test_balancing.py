@@ -69,6 +69,11 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str]] = {
         seen(LAYOUT.replace("g:n6", "g:n6>n5"), progress=RUN), {}, "Wait SHARDS_MOVING"),
     "shards are on their way, and nobody waits for them": (
         seen(LAYOUT.replace("g:n6", "g:n6>n5")), {}, "Done NOTHING_LEAVES"),
+    "all has arrived, and is not measured yet": (
+        seen(progress=msgspec.structs.replace(RUN, about=f"{balancing.ABOUT} [('a', 0)]")), {}, "Wait SHARDS_MOVING"),
+    "it is measured by now": (
+        seen(progress=msgspec.structs.replace(RUN, about=balancing.ARRIVED, changed_at=NOW - 12)),
+        {}, "Steps BALANCING"),
     "the engine still asks for stores": (
         seen(placement=msgspec.structs.replace(PLACED, fetches=1)), {}, "Done NOTHING_LEAVES"),
     "a person turned rebalancing off": (
@@ -168,6 +173,17 @@ def test_planning_comes_in_turns() -> None:
     turns = [minute for minute in range(120) if balancing.due(every, NOW + 60 * minute)]
     assert len(turns) == 4 * 5
     assert not any(balancing.due(spec(), NOW + 60 * minute) for minute in range(120))
+
+
+def test_a_copy_is_as_large_as_the_largest_of_its_shard() -> None:
+    found = seen()
+    assert isinstance(found.cluster, Cluster)
+    arrived = tuple(
+        msgspec.structs.replace(copy, bytes=7) if (copy.index, copy.node) == ("a", "n1") else copy
+        for copy in found.cluster.copies
+    )
+    layout = layout_of(msgspec.structs.replace(found.cluster, copies=arrived), PLACED)
+    assert {copy.bytes for copy in layout.copies if copy.index == "a"} == {8 * GB}
 
 
 def test_tiers_are_what_filters_tell_apart() -> None:

@@ -9,6 +9,7 @@ become less so by that margin; moves are counted by the hour; and what the engin
 only.
 """
 
+import math
 from collections.abc import Iterable
 from zlib import crc32
 
@@ -18,7 +19,7 @@ from vagus import owned
 from vagus.cluster import Cluster, ShardMove, Unseen
 from vagus.fleet import ClusterSpec
 from vagus.intent import BalanceThreshold, Intent, balance
-from vagus.plan import Blocked, Done, Plan, Steps, Wait
+from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.reasons import Reason
 from vagus.status import Shown
 from vagus.steps import MoveShards, RaiseBalanceThreshold
@@ -34,7 +35,11 @@ DAY = 86_400.0
 SLOW_SECONDS = 900.0
 """How long slow searches hold the next wave back; then it is tried again."""
 WAVES_FORESEEN = 5
+MEASURED_SECONDS = 12
+"""How long after its arrival a copy may still show another size: the engine measures each store every 10 s (seen on
+3.4.0, where a plan made at once moved twice the bytes)."""
 ABOUT = "balance"
+ARRIVED = f"{ABOUT} arrived"
 """What a run's progress is about while it evens bytes."""
 
 Skews = dict[tuple[str, str], float]
@@ -79,9 +84,11 @@ def _on_the_way(look: Look) -> list[tuple[str, int, str, str]]:
 
 def moving(look: Look) -> Plan | None:
     """Shards are on their way, by our request or by the engine's own: in a run, wait for them."""
-    going = _on_the_way(look)
-    if look.spec.zone_balance.shards.mode == "off" or look.observed.progress is None or not going or unrest(look):
+    going, before = _on_the_way(look), look.observed.progress
+    if look.spec.zone_balance.shards.mode == "off" or before is None or unrest(look):
         return None
+    if not going:
+        return _measured(look, before)
     left = sum(copy.bytes for copy in look.cluster.copies if copy.target)
     about = f"{ABOUT} {going}"
     progress = advanced(look.observed.progress, about, look.now, bytes_left=left, copies_left=len(going))
@@ -91,6 +98,22 @@ def moving(look: Look) -> Plan | None:
         page=late,
         reason=Reason.STALLED if late else Reason.SHARDS_MOVING,
         message=f"{len(going)} shards are on their way",
+        progress=progress,
+    )
+
+
+def _measured(look: Look, before: Progress) -> Plan | None:
+    """All has arrived: wait until its sizes show."""
+    if before.about != ARRIVED and not before.about.startswith(f"{ABOUT} ["):
+        return None
+    progress = advanced(before, ARRIVED, look.now)
+    left = MEASURED_SECONDS - (look.now - progress.changed_at)
+    if left <= 0:
+        return None
+    return Wait(
+        seconds=math.ceil(left),
+        reason=Reason.SHARDS_MOVING,
+        message="all shards have arrived: the engine measures them now",
         progress=progress,
     )
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from vagus.cluster import Cluster, Placement
+import msgspec
+
+from vagus.cluster import Cluster, Copy, Placement
 from vagus.cluster import Node as SeenNode
 from vagus.zone_balance.planner import Layout, Node, reading
 from vagus.zone_balance.planner.model import Index, Settings
@@ -15,10 +17,21 @@ def layout_of(cluster: Cluster, placement: Placement) -> Layout:
     telling = _telling(settings, indices.values())
     return Layout(
         nodes=tuple(_node(node, placement, telling) for node in cluster.nodes),
-        copies=cluster.copies,
+        copies=_measured(cluster.copies),
         settings=settings,
         indices=indices,
         snapshots=placement.snapshots,
+    )
+
+
+def _measured(copies: tuple[Copy, ...]) -> tuple[Copy, ...]:
+    """Each copy as large as the largest of its shard: one that has just arrived may not show all of its bytes yet."""
+    largest: dict[tuple[str, int], int] = {}
+    for copy in copies:
+        largest[copy.id] = max(copy.bytes, largest.get(copy.id, 0))
+    return tuple(
+        copy if copy.bytes == largest[copy.id] else msgspec.structs.replace(copy, bytes=largest[copy.id])
+        for copy in copies
     )
 
 
