@@ -155,3 +155,18 @@ def test_groups_that_can_not_be_described_are_told() -> None:
 
     with pytest.raises(Unreachable):
         keeper.keep(Gone(lambda: 0.0), _quiet)
+
+
+def test_an_instance_that_waits_to_serve_is_kept_by_its_launch_hook() -> None:
+    """Whether its node has joined is for others to know."""
+    clock = [0.0]
+    groups = _groups(clock)
+    groups.hold_launches("claims-data-a")
+    groups.set_desired("claims-data-a", 2)
+    for _ in range(5 * 60):
+        clock[0] += 60
+        (beat,) = keeper.keep(groups, _quiet).sent
+    assert (beat.hook, beat.group) == ("vagus-launch", "claims-data-a")
+    clock[0] += HOUR
+    states = {one.id: one.lifecycle for group in groups.describe(["claims"]) for one in group.instances}
+    assert states[beat.instance] == "InService", "without it the launch goes on: nothing ends by running out of time"
