@@ -14,8 +14,8 @@ DOCS = Path(__file__).parents[3] / "docs"
 RUNBOOK = (DOCS / "runbook.md").read_text()
 SECTIONS = {part.partition("\n")[0].strip(): part.partition("\n# ")[0] for part in RUNBOOK.split("\n## ")[1:]}
 LABELS = ("Means", "Safe meanwhile", "Look", "Do", "Sleep again when")
-NOBODY = {Reason.OBSERVING, Reason.HANDED_OVER}
-"""An end that nobody is called for, and a run that goes on under another name."""
+NOBODY = {Reason.HANDED_OVER}
+"""A run that goes on under another name."""
 
 
 def paging() -> set[str]:

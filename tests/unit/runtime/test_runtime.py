@@ -172,6 +172,14 @@ def test_the_sweep_finds_what_no_event_told(parts: FakeParts) -> None:
     assert list(parts.machine.started) == ["demo-zone_balance-1"]
 
 
+def test_a_cluster_without_a_fleet_file_fails_the_sweep_by_name_after_all_others(parts: FakeParts) -> None:
+    terminating(parts)
+    parts.auto_scaling.create("old-data-us-east-1a", cluster="old", zone="us-east-1a", desired=0)
+    with pytest.raises(runtime.SweepFailed, match="old: no fleet file declares it, yet old-data-us-east-1a stand"):
+        runtime.sweep(parts)
+    assert list(parts.machine.started) == ["demo-zone_balance-1"]
+
+
 def test_once_an_hour_the_groups_are_examined_and_an_alarm_can_count(
     parts: FakeParts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
