@@ -89,6 +89,18 @@ def zones_of_several_regions(spec: ClusterSpec) -> Iterator[Fault]:
         yield ("zones",), f"zones of {' and '.join(regions)}: a cluster lies in one Region; declare one cluster in each"
 
 
+def zone_leaving_of_no_use(spec: ClusterSpec) -> Iterator[Fault]:
+    """What leaves is one of the zones, and some stay: the zone's groups are kept until its nodes are gone."""
+    for number, zone in enumerate(spec.zones_leaving):
+        if zone not in spec.zones:
+            yield (
+                ("zones_leaving", number),
+                f"{zone} is not one of zones: leave it there until it is empty, so that its groups and subnets stay",
+            )
+    if set(spec.zones) <= set(spec.zones_leaving):
+        yield ("zones_leaving",), "no zone would stay: delete the cluster in another way, or keep a zone"
+
+
 def no_managers(spec: ClusterSpec) -> Iterator[Fault]:
     """A cluster without manager-eligible nodes never forms."""
     if not _managers(spec):
@@ -97,10 +109,11 @@ def no_managers(spec: ClusterSpec) -> Iterator[Fault]:
 
 def managers_cannot_lose_a_zone(spec: ClusterSpec) -> Iterator[Fault]:
     """A majority of the managers has to outlive the loss of any zone; of any node where there is one zone."""
-    count = sum(group.per_zone for group in _managers(spec).values()) * len(spec.zones)
-    if not count or (count == 1 and len(spec.zones) == 1):
+    stay = sum(zone not in spec.zones_leaving for zone in spec.zones)
+    count = sum(group.per_zone for group in _managers(spec).values()) * stay
+    if not count or (count == 1 and stay == 1):
         return
-    if len(spec.zones) == 2:
+    if stay == 2:
         yield (
             ("zones",),
             f"with two zones, the loss of one takes half of the {count} managers, and half is no majority: "
@@ -198,6 +211,7 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     nodes_without_tls,
     zone_given_twice,
     zones_of_several_regions,
+    zone_leaving_of_no_use,
     no_managers,
     managers_cannot_lose_a_zone,
     managers_of_several_groups,

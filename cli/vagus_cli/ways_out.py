@@ -36,6 +36,12 @@ WAYS_OUT: Mapping[Reason, str] = {
     "snapshot. Nothing is let go until then.",
     Reason.LOST_WITH_DATA: "Start the node again on its volume. Only if its data is given up, or restored from a "
     "snapshot, let the instance go by hand.",
+    Reason.ZONE_CANT_LEAVE: "Give the indices named in the message fewer replicas (one copy for each zone that stays, "
+    "at most), or take the zone out of `zones_leaving`. Nothing of it has been let go.",
+    Reason.ZONE_UNDECLARED: "Put the zone back into `zones`, and into `zones_leaving`, and deploy: it is then drained "
+    "node by node. Nothing was deleted: groups are retained.",
+    Reason.ZONES_BY_HAND: "Set `cluster.routing.allocation.awareness.force.zone.values` as the message says, or "
+    "remove it by hand: Vagus then sets it, and gives it back once every node's own configuration agrees.",
     Reason.TOO_MANY_FAILURES: "The message has the last error: put its cause right. The run looks again each minute "
     "while an instance waits.",
     Reason.DENIED: "Give the function or the certificate's role the permission that the message names: deploy, if it "

@@ -62,8 +62,8 @@ class EndingGroups(FakeGroups):
     """
 
     def __init__(self, world: RealSearch) -> None:
-        ids = list(world.cluster.nodes)  # declared zone by zone, as the groups are created
-        super().__init__(time.time, name=lambda number: ids[number - 1])
+        # nodes are declared zone by zone, as the groups are created
+        super().__init__(time.time, name=lambda number: list(world.cluster.nodes)[number - 1])
         self._world = world
         self.left_with: dict[str, tuple[Copy, ...]] = {}
 

@@ -46,7 +46,7 @@ class FakeSearch:
         self._now = 1_700_000_000.0
         self.engine = FakeEngine(lambda: self._now, managers=3)
         for zone in ZONES:
-            self.engine.start_node(f"i-{zone}", zone)
+            self.engine.start_node(f"i-{zone}", zone, forced=ZONES)
         self.engine.persistent |= {f"{AWARENESS}.attributes": "zone", f"{AWARENESS}.force.zone.values": "a,b,c"}
         self.port: SearchWrite = self.engine
 

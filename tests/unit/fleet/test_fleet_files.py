@@ -77,6 +77,13 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "eu-west-1c", "eu-west-2c", 4, "zones", "one Region"),
     "two zones, of which neither may be lost": (
         ", eu-west-1c]", "]", 4, "zones", "half is no majority"),
+    "a zone leaves that is none of the zones": (
+        "eu-west-1c]", "eu-west-1c]\nzones_leaving: [eu-west-1d]", 5, "zones_leaving[0]", "leave it there until"),
+    "every zone leaves": (
+        "eu-west-1c]", "eu-west-1c]\nzones_leaving: [eu-west-1a, eu-west-1b, eu-west-1c]", 5, "zones_leaving",
+        "keep a zone"),
+    "two zones would stay, of which neither may be lost": (
+        "eu-west-1c]", "eu-west-1c]\nzones_leaving: [eu-west-1c]", 4, "zones", "half is no majority"),
     "no managers": (
         "roles: [cluster_manager]", "roles: [ingest]", 6, "groups", "give it to one group"),
     "managers in two groups": (

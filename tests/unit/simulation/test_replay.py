@@ -6,8 +6,9 @@ from tests.unit.simulation.coming import COMING
 from tests.unit.simulation.ports import Meter, When, reads
 from tests.unit.simulation.scenarios import SCENARIOS, Scenario
 from tests.unit.simulation.world import World
+from tests.unit.simulation.zone_scenarios import ZONE_SCENARIOS
 
-EVERY = {**SCENARIOS, **COMING}
+EVERY = {**SCENARIOS, **COMING, **ZONE_SCENARIOS}
 CALLS_OF_A_CALM_MINUTE = 10
 EVERY_READ = ("one_leaves", "nowhere_to_go_is_held", "one_zone_at_a_time")
 """Scenarios in which each read is a point too, which shows that leaving them out elsewhere leaves out nothing."""

@@ -99,34 +99,40 @@ class World:
         self.groups.oracle = self.oracle = Oracle(
             self.engine, one_zone=self.spec.zone_balance.nowhere_to_go == "one_zone_at_a_time"
         )
-        for kind, declared in self.spec.groups.items():
+        for kind in self.spec.groups:
             for zone in self.spec.zones:
-                self.groups.create(
-                    self.spec.group_name(kind, zone),
-                    cluster=self.spec.name,
-                    zone=zone,
-                    desired=declared.per_zone,
-                    roles=declared.roles,
-                    retains=self.retains,
-                    replaces=self.replaces,
-                    second_hook=self.second_hook,
-                    launch_hook=LAUNCH_HOOK if self.holds_launches else None,
-                )
+                self._group(kind, zone)
         self.clock.now += 60.0
         for name, group in self.groups.existing().items():
-            self.engine.start_node(name, group.zone, roles=group.roles)
+            self.engine.start_node(name, group.zone, roles=group.roles, forced=self.spec.zones)
         for name, group in self.groups.existing().items():
             self.groups.complete(group.name, LAUNCH_HOOK, name, "CONTINUE")
         self.groups.completed.clear()
         self.groups.events.clear()
-        self.engine.update_settings(
-            SettingsUpdate(
-                persistent={
-                    "cluster.routing.allocation.awareness.attributes": "zone",
-                    "cluster.routing.allocation.awareness.force.zone.values": ",".join(self.spec.zones),
-                }
-            )
+        aware = {"cluster.routing.allocation.awareness.attributes": "zone"}
+        self.engine.update_settings(SettingsUpdate(persistent=aware))
+
+    def _group(self, kind: str, zone: str, *, empty: bool = False) -> None:
+        declared = self.spec.groups[kind]
+        self.groups.create(
+            self.spec.group_name(kind, zone),
+            cluster=self.spec.name,
+            zone=zone,
+            desired=0 if empty else declared.per_zone,
+            roles=declared.roles,
+            retains=self.retains,
+            replaces=self.replaces,
+            second_hook=self.second_hook,
+            launch_hook=LAUNCH_HOOK if self.holds_launches else None,
         )
+
+    def deploy(self, changed: ClusterSpec) -> None:
+        """A deploy of a changed fleet file: groups of new zones begin empty, those of old ones are retained."""
+        before, self.spec = self.spec.zones, changed
+        known = {*before, *(group.zone for group in self.groups.describe())}
+        for kind in changed.groups:
+            for zone in (zone for zone in changed.zones if zone not in known):
+                self._group(kind, zone, empty=True)
 
     def known(self) -> "World":
         """As after Vagus' first minutes: identity and sizes are noted."""
@@ -177,7 +183,7 @@ class World:
         existing = self.groups.existing()
         for name, group in existing.items():
             if name not in self.engine.machines and name not in self.barren:
-                self.engine.start_node(name, group.zone, roles=group.roles)
+                self.engine.start_node(name, group.zone, roles=group.roles, forced=self.spec.zones)
                 self.stir()
         for name in [name for name in self.engine.machines if name not in existing]:
             self.engine.remove(name)
@@ -386,7 +392,7 @@ class World:
             "lease": "free" if not lease.holder or lease.expires <= self.clock.now else lease.holder,
             "open": sorted(intent.id for intent in seen.intents),
             # by instance: an end that is told before its beginning is judged for itself as well
-            "closed": sorted({name[name.index("i-") :] for name in seen.closed}),
+            "closed": sorted({name[name.find("i-") :] if "i-" in name else name for name in seen.closed}),
             "waiting": self.instances("Terminating:Wait"),
             "retained": self.instances("Terminating:Retained"),
             "coming": self.instances("Pending:Wait"),

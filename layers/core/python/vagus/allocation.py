@@ -5,6 +5,8 @@ from fnmatch import fnmatchcase
 
 from vagus.cluster import Cluster
 
+AWARENESS = "cluster.routing.allocation.awareness.attributes"
+FORCED = "cluster.routing.allocation.awareness.force.zone.values"
 EXCLUDE = "cluster.routing.allocation.exclude._name"
 LOW = "cluster.routing.allocation.disk.watermark.low"
 HIGH = "cluster.routing.allocation.disk.watermark.high"

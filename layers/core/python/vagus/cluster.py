@@ -10,7 +10,7 @@ CopyState = Literal["STARTED", "INITIALIZING", "RELOCATING", "UNASSIGNED"]
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A node that is in the cluster. On EC2 its name is its instance id. Sizes in bytes. `heap`: percent used; `None`
-    where the node did not tell in time."""
+    where the node did not tell in time. `forced`: the zones that its own configuration forces copies over."""
 
     name: str
     zone: str
@@ -21,6 +21,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     disk_total: int
     disk_free: int
     heap: int | None = None
+    forced: tuple[str, ...] = ()
 
     @property
     def holds_data(self) -> bool:

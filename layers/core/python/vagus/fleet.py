@@ -55,13 +55,14 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One declared cluster: a whole fleet file."""
+    """One declared cluster: a whole fleet file. `zones_leaving`: those of `zones` that are drained, node by node."""
 
     name: Name
     cell: Name
     engine: Engine
     placement: Literal["ec2"] = "ec2"
     zones: Annotated[tuple[ZoneName, ...], msgspec.Meta(min_length=1, max_length=6)]
+    zones_leaving: tuple[ZoneName, ...] = ()
     groups: Annotated[Mapping[Name, NodeGroup], msgspec.Meta(min_length=1)]
     network: Network = Network()
     settings: Mapping[str, str | int | bool] = {}
@@ -79,7 +80,8 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for name, group in self._managers_first():
             for zone in self.zones:
                 named = self.group_name(name, zone)
-                sizes[named] = sizes.get(named, 0) + group.per_zone  # an adopted group may span zones
+                size = 0 if zone in self.zones_leaving else group.per_zone
+                sizes[named] = sizes.get(named, 0) + size  # an adopted group may span zones
         return sizes
 
     def sized(self) -> dict[str, int]:

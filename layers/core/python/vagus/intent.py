@@ -35,13 +35,13 @@ class AwareZones(msgspec.Struct, frozen=True, tag=True):
 Demand = ExcludeNode | AllocationPrimaries | BalanceThreshold | AwareZones
 
 
-Kind = Literal["leave", "spot", "rebalance", "retire", "gone", "balance"]
+Kind = Literal["leave", "spot", "rebalance", "retire", "gone", "balance", "zones"]
 """What is wanted, or why an instance is of interest. `leave`: a terminate hook waits, or it was retained. `spot`: EC2
 takes it back within two minutes. `rebalance`: EC2 may take it back. `retire`: EC2 ends it at the deadline. `gone`: it
-went without us. `balance`: bytes lead where shards stand."""
+went without us. `balance`: bytes lead where shards stand. `zones`: a zone comes or goes."""
 
 
-STANDING: frozenset[Kind] = frozenset({"balance"})
+STANDING: frozenset[Kind] = frozenset({"balance", "zones"})
 """Kinds that may stay open for months: nothing is to be done about them at each look."""
 
 

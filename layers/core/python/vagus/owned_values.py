@@ -35,7 +35,8 @@ class Mark(msgspec.Struct, frozen=True):
 class Value(msgspec.Struct, frozen=True, kw_only=True):
     """One owned setting. `come_to`: what several demands come to. `enough`: whether a value that a person set (or the
     engine's `default`) does what is wanted already, so that nothing of ours is needed. `held_to`: a demand of what is
-    set now, and no more."""
+    set now, and no more. `told_by_nodes`: nodes' own configurations differ in it, so that what counts as in force is
+    only what is set: the elected manager's word may be another's tomorrow."""
 
     demand: type[Demand]
     setting: str
@@ -44,6 +45,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     come_to: Callable[[Sequence[Demand]], str]
     enough: Callable[[str, str], bool]
     held_to: Callable[[str], Demand]
+    told_by_nodes: bool = False
 
     @property
     def mark(self) -> str:
@@ -57,7 +59,8 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     def before(self, cluster: Cluster, mark: Mark | None) -> str:
         """What is in force without us."""
         theirs = (mark.transient or mark.persistent) if mark else self.in_force(cluster)
-        return theirs or cluster.defaults.get(self.setting) or self.default
+        told = None if self.told_by_nodes else cluster.defaults.get(self.setting)
+        return theirs or told or self.default
 
     def wanted(self, demands: Iterable[Demand]) -> str | None:
         """What the demands come to; `None` if nobody demands it."""
@@ -162,6 +165,7 @@ VALUES: tuple[Value, ...] = (
         default="",
         come_to=_all_zones,
         enough=lambda theirs, wanted: zones(theirs) == zones(wanted),
+        told_by_nodes=True,
         held_to=lambda text: AwareZones(values=zones(text)),
     ),
 )

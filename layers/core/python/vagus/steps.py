@@ -108,6 +108,24 @@ class PutSettingsRight(Step, frozen=True, kw_only=True):
         return ",".join(self.closes)
 
 
+class ForceZones(Step, frozen=True, kw_only=True):
+    """Note the zones' intent, then have the engine force copies over these zones, whatever a node's own file says."""
+
+    title = "Force copies over the zones that are declared"
+    search = ("cluster:admin/settings/update",)
+    intent: Intent
+    zones: tuple[str, ...]
+    update: SettingsUpdate
+
+    @property
+    def sentence(self) -> str:
+        return f"force copies over {', '.join(self.zones)}: some nodes still have other zones in their configuration"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.zones)
+
+
 # -- shards ----------------------------------------------------------------------------------------------------------
 
 
@@ -406,6 +424,7 @@ class EndRun(Step, frozen=True, kw_only=True):
 AnyStep = (
     ExcludeNodes
     | PutSettingsRight
+    | ForceZones
     | RaiseBalanceThreshold
     | MoveShards
     | LetEmptyInstanceGo

@@ -123,11 +123,20 @@ class Stats(msgspec.Struct, frozen=True):
     nodes: Mapping[str, NodeStats] = {}
 
 
+class _OwnSettings(
+    msgspec.Struct, frozen=True, rename={"forced": "cluster.routing.allocation.awareness.force.zone.values"}
+):
+    """Flat settings of a node's configuration file; a list stays a list."""
+
+    forced: str | tuple[str, ...] = ()
+
+
 class NodeInfo(msgspec.Struct, frozen=True):
     """What doesn't change while a node's process lives."""
 
     version: str
     roles: tuple[str, ...]
+    settings: _OwnSettings = _OwnSettings()
 
 
 class Info(msgspec.Struct, frozen=True):

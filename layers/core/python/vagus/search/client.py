@@ -190,9 +190,10 @@ class SearchClient:
         return self._get("/_shard_stores?status=red&expand_wildcards=all", ShardStores)
 
     def _known(self, state: State) -> dict[str, NodeInfo]:
-        """Roles and version by process; asked for only when a process is new."""
+        """Roles, version and own settings by process; asked for only when a process is new."""
         if looking.unknown_nodes(state, self._info):
-            path = "/_nodes/_all/http?timeout=2s&filter_path=nodes.*.version,nodes.*.roles"
+            fields = "nodes.*.version,nodes.*.roles,nodes.*.settings.cluster*awareness*force*zone*"
+            path = f"/_nodes/_all/settings?flat_settings=true&timeout=2s&filter_path={fields}"
             told = self._get(path, Info).nodes
             self._info = {node.ephemeral_id: told[key] for key, node in state.nodes.items() if key in told}
         return self._info

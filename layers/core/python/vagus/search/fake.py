@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from fnmatch import fnmatchcase
 
+from vagus.allocation import FORCED
 from vagus.cluster import Cluster, Node, Placement, ShardMove
 from vagus.errors import Denied, Refused, Unreachable
 from vagus.owned import SettingsUpdate
@@ -61,12 +62,15 @@ class FakeEngine:
         roles: Sequence[str] = ROLES,
         disk: int = 1_000_000,
         version: str = "3.4.0",
+        forced: Sequence[str] | None = None,
     ) -> None:
-        """A node starts: on its old disk if it had one, else on an empty disk of `disk` bytes."""
+        """A node starts: on its old disk if it had one, else on an empty disk of `disk` bytes. `forced`: the zones that
+        its configuration file forces copies over, as long as no setting says otherwise (`None`: those of before)."""
         self.settle()
         machine = self.machines.get(name) or Machine(name, zone, tuple(roles), disk, version)
         machine.up = True
         machine.starts += 1
+        machine.forced = machine.forced if forced is None else tuple(forced)
         self.machines[name] = machine
         self._form_and_elect()
         self._changed()
@@ -137,6 +141,7 @@ class FakeEngine:
             manager=next((name for name in self.voters if self._is_up(name)), ""),
             persistent=dict(self.persistent),
             transient=dict(self.transient),
+            defaults={FORCED: ",".join(self._configured())},
             visible_indices=len({copy.index for copy in copies} - self.hidden),
             counted_indices=len({copy.index for copy in copies}),
             stores=tuple(name for name in self.shards.stores_of_unassigned() if self._is_up(name)),
@@ -224,6 +229,7 @@ class FakeEngine:
             roles=machine.roles,
             version=machine.version,
             ephemeral_id=f"{machine.name}-{machine.starts}",
+            forced=machine.forced,
             disk_total=machine.disk,
             disk_free=machine.disk - self.shards.used(machine.name),
             heap=machine.heap,
@@ -242,12 +248,17 @@ class FakeEngine:
         grown = [*kept, *(name for name in live if name not in kept)]
         self.voters = tuple(grown[: len(grown) - (len(grown) % 2 == 0)])
 
+    def _configured(self) -> tuple[str, ...]:
+        """The zones of the elected manager's configuration file."""
+        elected = next((name for name in self.voters if self._is_up(name)), None)
+        return self.machines[elected].forced if elected else ()
+
     def _rules(self) -> Rules:
         settings = self.persistent | self.transient
         prefix = "cluster.routing.allocation"
         aware = "zone" in _items(settings.get(f"{prefix}.awareness.attributes"))
         zones = {one.zone for one in self.up() if one.data}
-        zones |= set(_items(settings.get(f"{prefix}.awareness.force.zone.values")))
+        zones |= set(_items(settings.get(FORCED) or ",".join(self._configured())))
         excluded = _items(settings.get(f"{prefix}.exclude._name"))
         return Rules(
             nodes={one.name: one for one in self.up() if one.data},

@@ -27,6 +27,7 @@ class Machine:
     up: bool = False
     starts: int = 0
     heap: int = 50
+    forced: tuple[str, ...] = ()
 
     @property
     def data(self) -> bool:

@@ -133,8 +133,15 @@ def _node(pieces: Pieces, key: str) -> Node:
         ephemeral_id=node.ephemeral_id,
         disk_total=disk.total_in_bytes if disk else 0,
         disk_free=disk.available_in_bytes if disk else 0,
+        forced=_forced(told),
         heap=stats.jvm.mem.heap_used_percent if stats else None,
     )
+
+
+def _forced(told: NodeInfo) -> tuple[str, ...]:
+    """The zones of its configuration file, as text or as a list."""
+    said = told.settings.forced
+    return tuple(zone.strip() for zone in said.split(",")) if isinstance(said, str) else said
 
 
 def _copies(pieces: Pieces, names: Mapping[str, str]) -> tuple[Copy, ...]:

@@ -13,6 +13,7 @@ from vagus.procedure.rows import Rows
 from vagus.steps import (
     EndRetainedInstance,
     ExcludeNodes,
+    ForceZones,
     HoldInstance,
     LetEmptyInstanceGo,
     LetLostInstanceGo,
@@ -22,7 +23,7 @@ from vagus.steps import (
     SetGroupSize,
     Step,
 )
-from vagus.zone_balance import rules
+from vagus.zone_balance import forced_zones, rules
 from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, red, says, waiting_afresh
 from vagus.zone_balance.looking import demands
 from vagus.zone_balance.placement import started_elsewhere
@@ -85,6 +86,22 @@ def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -
         writes.table.write(rows.partition(writes.spec.name), *closed)
     if step.update:
         writes.search.update_settings(owned.signed(step.update, token))
+
+
+def _may_force_zones(writes: Writes, seen: Rows, step: ForceZones, token: int) -> str | None:
+    cluster = writes.search.look()
+    if forced_zones.wanted(cluster, writes.spec, writes.groups.describe([writes.spec.name])) != step.zones:
+        return "other zones are wanted now"
+    others = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id != step.intent.id))
+    moved = _moved_on(cluster, step.update, owned.converge(cluster, [*others, *step.intent.demands]).update)
+    return foreign(cluster, seen, token) or red(cluster) or moved
+
+
+def _force_zones(writes: Writes, seen: Rows, step: ForceZones, token: int) -> None:
+    """The demand first: if the setting is never written, the next look finds it wanting."""
+    opened = seen.put(f"intent#{step.intent.id}", msgspec.structs.replace(step.intent, closed=None))
+    writes.table.write(rows.partition(writes.spec.name), opened)
+    writes.search.update_settings(owned.signed(step.update, token))
 
 
 def _moved_on(cluster: Cluster, decided: owned.SettingsUpdate, now: owned.SettingsUpdate) -> str | None:
@@ -227,6 +244,7 @@ def _note_identity(writes: Writes, seen: Rows, step: NoteIdentity, _token: int) 
 
 HANDLERS: Mapping[type[Step], Handler] = {
     ExcludeNodes: Handler(_may_exclude, _exclude),
+    ForceZones: Handler(_may_force_zones, _force_zones),
     PutSettingsRight: Handler(_may_put_right, _put_right),
     LetEmptyInstanceGo: Handler(_may_let_empty_go, _continue),
     LetLostInstanceGo: Handler(_may_let_lost_go, _continue),

@@ -24,7 +24,7 @@ from vagus.cluster import Unseen
 from vagus.fleet import ClusterSpec
 from vagus.plan import Done, Plan, Progress
 from vagus.reasons import Reason
-from vagus.zone_balance import balancing, draining, farewell, launching, sight, sizing, waiting
+from vagus.zone_balance import balancing, draining, farewell, launching, sight, sizing, waiting, zones
 from vagus.zone_balance.looking import Look, looked
 from vagus.zone_balance.observed import Observed
 
@@ -47,7 +47,10 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     waiting.refused,
     waiting.going,
     launching.awaited,
+    zones.force,
+    zones.cannot_leave,
     sizing.shrink,
+    zones.undeclared,
     balancing.disagreed,
     balancing.moving,
     balancing.later,

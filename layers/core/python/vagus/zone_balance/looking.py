@@ -11,6 +11,7 @@ from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
 from vagus.intent import BalanceThreshold, Demand, Intent
 from vagus.plan import Blocked, Plan, Progress, Wait
+from vagus.zone_balance import forced_zones
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 from vagus.zone_balance.rules import Violation
 
@@ -88,7 +89,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         if intent.kind == "balance":
             return _no_longer_allowed(intent, self.spec)
         if not intent.instance:
-            return False
+            return forced_zones.over(self.cluster, self.spec, self.observed.groups, intent)
         found = [one for group in self.observed.groups for one in group.instances if one.id == intent.instance]
         if found and found[0].launching:
             return self.cluster.node(intent.instance) is not None  # it was given up, and has joined after all

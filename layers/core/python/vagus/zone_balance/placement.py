@@ -10,12 +10,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from vagus.allocation import HIGH, LOW, THRESHOLD, reserve, shielded
+from vagus.allocation import AWARENESS, FORCED, HIGH, LOW, THRESHOLD, reserve, shielded
 from vagus.cluster import Cluster, Copy, Node
 from vagus.owned import excluded
-
-AWARENESS = "cluster.routing.allocation.awareness.attributes"
-FORCED = "cluster.routing.allocation.awareness.force.zone.values"
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,90 @@
+"""A zone comes, or goes, by the fleet file: what the deploys are, and what befalls them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from tests.unit.simulation.declared import ZONES, spec
+from tests.unit.simulation.scenarios import Scenario, always, paged
+from tests.unit.simulation.world import World
+
+from vagus.allocation import FORCED
+
+FOUR = (*ZONES, "eu-west-1d")
+LAST = FOUR[-1]
+SIZE = 5_000
+"""Bytes of a shard: five seconds at the world's speed."""
+
+
+def _world(zones: tuple[str, ...], replicas: int = 1, **options: Any) -> World:
+    """One node in each zone."""
+    world = World(spec=spec(per_zone=1, zones=zones), **options).known()
+    world.engine.create_index("notes", shards=2, replicas=replicas, size=SIZE)
+    return world
+
+
+def deploy(**changes: Any) -> Callable[[World], None]:
+    """The fleet file says something else."""
+    return lambda world: world.deploy(msgspec.structs.replace(world.spec, **changes))
+
+
+def forced(zones: tuple[str, ...]) -> Callable[[World], bool]:
+    """Copies are forced over these zones by a setting, and nothing is under way."""
+    return lambda world: world.engine.persistent.get(FORCED) == ",".join(zones) and whole(world)
+
+
+def whole(world: World) -> bool:
+    """Green, with nothing on its way, and no run under way."""
+    seen = world.engine.look() if world.engine.has_manager() else None
+    still = seen is not None and seen.status == "green" and all(copy.state == "STARTED" for copy in seen.copies)
+    return still and world.head().state == "idle"
+
+
+def _restarted(number: int) -> Callable[[World], None]:
+    """A node starts anew, on its disk, with what the fleet file says by now."""
+
+    def do(world: World) -> None:
+        name = sorted(world.engine.machines)[number]
+        machine = world.engine.machines[name]
+        world.engine.crash(name)
+        world.engine.start_node(name, machine.zone, roles=machine.roles, forced=world.spec.zones)
+
+    return do
+
+
+def _all_restarted(world: World, many: int) -> World:
+    for number in range(many):
+        world.when(f"restart {number}", whole, _restarted(number))
+    return world
+
+
+def a_zone_comes(**options: Any) -> World:
+    """Its node joins, the zone is forced; when every node was started anew, the setting is given back."""
+    world = _world(ZONES, **options).when("deploy", always, deploy(zones=FOUR))
+    return _all_restarted(world.when("forced", forced(FOUR), lambda _: None), 4)
+
+
+def a_zone_goes(**options: Any) -> World:
+    """In two deploys: it leaves, and when nothing of it is left it is taken out."""
+    world = _world(FOUR, **options).when("it leaves", always, deploy(zones_leaving=(LAST,)))
+    world.when("it is out", forced(ZONES), deploy(zones=ZONES, zones_leaving=()))
+    return _all_restarted(world, 3)
+
+
+def a_zone_is_taken_out_at_once(**options: Any) -> World:
+    """Nothing is deleted, a person is told, and puts it back to be drained."""
+    world = _world(FOUR, **options).when("it is out", always, deploy(zones=ZONES))
+    world.when("it is back", paged("ZONE_UNDECLARED"), deploy(zones=FOUR, zones_leaving=(LAST,)))
+    world.when("it is out in order", forced(ZONES), deploy(zones=ZONES, zones_leaving=()))
+    return _all_restarted(world, 3)
+
+
+def a_zone_can_not_go(**options: Any) -> World:
+    """As many copies as zones: nothing is begun, and a person thinks better of it."""
+    world = _world(FOUR, replicas=3, **options).when("it leaves", always, deploy(zones_leaving=(LAST,)))
+    return world.when("it stays", paged("ZONE_CANT_LEAVE"), deploy(zones_leaving=()))
+
+
+ZONE_SCENARIOS: Mapping[str, Scenario] = {
+    one.__name__: one for one in (a_zone_comes, a_zone_goes, a_zone_is_taken_out_at_once, a_zone_can_not_go)
+}
