@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -38,7 +39,7 @@ def handler(event, context):
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator that enforces policies, with the cell deployed by the caller's own credentials."""
     assembly = stack.synthesize(ROOT / "fleet", "local", tmp_path_factory.mktemp("assembly"), "synthesizer=cli")
-    idle = {"VAGUS_BOOT": "/bin/sleep 3600", "AUTH": "true"}
+    idle = {"VAGUS_BOOT": "/bin/sleep 3600", "AUTH": "true", "SFN_WAIT_SCALE": "0.05"}
     running = emulator_process.start(tmp_path_factory.mktemp("strict"), idle)
     stack.cdk(running, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
     stack.cdk(running, "deploy", "--all", "--app", str(assembly), "--require-approval", "never")
@@ -230,14 +231,42 @@ def test_denied(probe: Probe, foreign: str, case: tuple[str, str, str, dict[str,
     assert probe(*case) in REFUSALS
 
 
-def test_the_whole_way_works_with_exactly_these_rights(owner: Client, certificates: None) -> None:
-    """The sweep finds that groups have not their sizes, a run gives them: each function under its own role."""
+def test_a_missing_right_is_told_by_name_and_with_exactly_its_rights_the_whole_way_works(
+    owner: Client, certificates: None
+) -> None:
+    """The sweep finds that groups have not their sizes, a run gives them: each function under its own role. While apply
+    may write no record, it writes nothing at all, and the run waits, blocked, for the right that it names."""
     owner("dynamodb").delete_item(**delete("cluster#demo"))
-    reply = owner("lambda").invoke(FunctionName="vagus-local-sweep", Payload=b"{}")
-    assert "FunctionError" not in reply
+    with denied(owner, "zone_balance-apply", "dynamodb:PutItem", f"table/{RECORDS}"):
+        reply = owner("lambda").invoke(FunctionName="vagus-local-sweep", Payload=b"{}")
+        assert "FunctionError" not in reply
+        until(lambda: shown(owner)["reason"] == "DENIED", 120, "the run says what it lacks")
+        assert "dynamodb:PutItem" in shown(owner)["message"]
+        assert sizes(owner) == [0] * 6
+    until(lambda: sizes(owner) == [1] * 6, 120, "each group has its declared size")
 
-    def sizes() -> bool:
-        groups = owner("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-        return [one["DesiredCapacity"] for one in groups if one["AutoScalingGroupName"] != "foreign"] == [1] * 6
 
-    until(sizes, 60, "each group has its declared size")
+@contextmanager
+def denied(owner: Client, function: str, action: str, resource: str) -> Iterator[None]:
+    """A policy takes one permission from a function's role."""
+    role = owner("lambda").get_function_configuration(FunctionName=f"vagus-local-{function}")["Role"].rpartition("/")[2]
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:{resource}"
+    statement = {"Effect": "Deny", "Action": action, "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    owner("iam").put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=policy)
+    try:
+        yield
+    finally:
+        owner("iam").delete_role_policy(RoleName=role, PolicyName="denied")
+
+
+def shown(owner: Client) -> dict[str, Any]:
+    """The plan that the run noted last."""
+    key = {"pk": {"S": "plan#demo"}, "sk": {"S": "plan#zone_balance"}}
+    item = owner("dynamodb").get_item(TableName="vagus-local-state", Key=key).get("Item")
+    return json.loads(item["data"]["S"]) if item else {"reason": ""}
+
+
+def sizes(owner: Client) -> list[int]:
+    groups = owner("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    return [one["DesiredCapacity"] for one in groups if one["AutoScalingGroupName"] != "foreign"]

@@ -34,6 +34,7 @@ class FakeParts:
             kind, zone = name.removeprefix(f"{spec.name}-").split("-", 1)
             roles = spec.groups[kind].roles
             self.auto_scaling.create(name, cluster=spec.name, zone=zone, roles=roles, desired=size)
+            self.auto_scaling.hold_launches(name)
         for instance, group in self.auto_scaling.existing().items():
             self.engine.start_node(instance, group.zone, roles=group.roles)
         self.engine.create_index("patients", shards=3, replicas=1)

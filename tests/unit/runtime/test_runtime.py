@@ -184,6 +184,7 @@ def test_once_an_hour_the_groups_are_examined_and_an_alarm_can_count(
     parts: FakeParts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts.auto_scaling.create("demo-extra", cluster="demo", zone="us-east-1a", retains=False)
+    parts.auto_scaling.hold_launches("demo-extra")
     start = time.time()
     turn = next(start + 60 * minute for minute in range(60) if safety.due("demo", start + 60 * minute))
     for now in (turn, turn + 60):
