@@ -61,9 +61,30 @@ def _exchange(desk: Desk, rich: list[int], poor: list[int]) -> bool:
             there, back = _legs(desk, key[-1], partner[-1])
             if not desk.keeps_bytes(there, back):
                 continue
-            if desk.attempt("primaries", there, back) or desk.attempt("primaries", back, there):
+            if _taken(desk, there, back) or _taken(desk, back, there):
                 return True
     return False
+
+
+def _taken(desk: Desk, *legs: Leg) -> bool:
+    """Take an exchange, unless it crowds an index: what was spread for robustness' sake would be undone, and redone at
+    every look."""
+    crowding = [
+        index for copy, source, target in legs if _crowds(desk, index := desk.board.index[copy], source, target)
+    ]
+    if not desk.attempt("primaries", *legs):
+        return False
+    if all(desk.engine.spread(index) <= desk.engine.widest for index in crowding):
+        return True
+    desk.untake(legs)
+    desk.units.pop()
+    return False
+
+
+def _crowds(desk: Desk, index: int, source: int, target: int) -> bool:
+    """Whether a move would make the copies of an index less even between these two nodes."""
+    held = desk.board.holders[index]
+    return held.get(target, 0) >= held.get(source, 0)
 
 
 def _legs(desk: Desk, primary: int, replica: int) -> tuple[Leg, Leg]:
