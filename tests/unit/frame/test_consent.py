@@ -35,6 +35,18 @@ NOTE = NoteIdentity(uuid="uuid-1")
 HOLD = HoldInstance(instance="i-1", group="g", hook="h")
 GROW = SetGroupSize(group="g", desired=2, declared=3)
 GIB = 1 << 30
+IN_WORDS = {
+    "ExcludeNodes i-1": Act("ExcludeNodes", "i-1"),
+    "ExcludeNodes i-1 (at most 110,000 MB)": Act("ExcludeNodes", "i-1", bytes=100_000_000_000),
+    "Upgrade i-1 to 3.5.0": Act("Upgrade", "i-1", version="3.5.0"),
+}
+
+
+@pytest.mark.parametrize(("words", "act"), IN_WORDS.items())
+def test_an_act_in_words(words: str, act: Act) -> None:
+    assert str(act) == words
+
+
 HEAVY = ExcludeNodes(intents=(), nodes=("i-1",), update=SettingsUpdate(), moves={"i-1": 100 * GIB})
 LIGHT = ExcludeNodes(intents=(), nodes=("i-1",), update=SettingsUpdate(), moves={"i-1": GIB})
 

@@ -25,6 +25,13 @@ class Act(msgspec.Struct, frozen=True):
     version: str = ""
     bytes: int | None = None
 
+    def __str__(self) -> str:
+        """In few words, for a person."""
+        version = f" to {self.version}" if self.version else ""
+        return f"{self.kind} {self.on}{version}" + (
+            f" (at most {most(self.bytes) / 1e6:,.0f} MB)" if self.bytes else ""
+        )
+
     def allows(self, wanted: "Act") -> bool:
         """Whether a yes to this is one to `wanted`."""
         same = (self.kind, self.on, self.version) == (wanted.kind, wanted.on, wanted.version)

@@ -352,7 +352,7 @@ def _blocked(spec: ClusterSpec, seen: Rows, room: Room, noted: Mapping[str, Any]
 
 
 def _approval(one: Approval) -> str:
-    what = ", ".join(f"{act.kind} {act.on}" for act in one.acts)
+    what = ", ".join(str(act) for act in one.acts)
     return f"approved by {one.person} until {records.iso(one.expires)}: {what}"
 
 
