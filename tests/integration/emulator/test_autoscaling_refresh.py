@@ -58,6 +58,17 @@ def test_a_terminate_hook_holds_an_old_one_and_not_the_refresh(aws: Aws) -> None
     assert {aws.members()[one] for one in old} == {"Terminating:Wait"}
 
 
+def test_a_launch_that_is_abandoned_is_tried_again_and_costs_no_old_one(aws: Aws) -> None:
+    old = refreshing(aws, 1)
+    (new,) = until(lambda: coming(aws))
+    aws.complete(new, "ABANDON", hook="come")
+    (again,) = until(lambda: [one for one in coming(aws) if one != new])
+    assert aws.in_service() == old
+    aws.complete(again, hook="come")
+    until(lambda: shown(aws)["Status"] == "Successful")
+    until(lambda: list(aws.members()) == [again])
+
+
 def test_protected_ones_are_waited_for(aws: Aws) -> None:
     aws.group(DesiredCapacity=1)
     (old,) = aws.in_service()

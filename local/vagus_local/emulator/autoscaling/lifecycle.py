@@ -237,7 +237,7 @@ def _abandoned(group: Group, member: Member) -> None:
             _proceed(group, member)
         return
     # a launch that was abandoned ends without terminate hooks, and the group tries again
-    failed = member.activity
+    failed, member.replaces = member.activity, None
     failed.finish("Failed", "Lifecycle action completed with ABANDON result.")
     _instance_event("EC2 Instance Launch Unsuccessful", group, failed, member.instance, "EC2", "AutoScalingGroup")
     member.activity = _begin_termination(group, member, "a launch lifecycle hook was abandoned.")
