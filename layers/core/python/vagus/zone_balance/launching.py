@@ -36,7 +36,7 @@ LOOKED_BACK_SECONDS = SERVED_SECONDS + 3600
 FAILURES = 3
 """So many failed launches of a group in `FAILED_SECONDS` suspend its launching."""
 FAILED_SECONDS = 3600
-COMING_SECONDS = (2, 15)
+COMING_SECONDS = (2, 30)
 """Between two looks while an instance comes: at first, and at most."""
 
 
