@@ -46,7 +46,8 @@ def trio(stack: Stack) -> Scene:
 
 
 def made_whole(scene: Scene) -> Scene:
-    """Give every group its declared size again and wait until all nodes have joined."""
+    """Give every group its declared size again and wait until all nodes have joined and serve."""
     scene.restore_sizes()
     stacks.wait_green(scene.stack, scene.cluster)
+    scene.wait_until_serving()
     return scene

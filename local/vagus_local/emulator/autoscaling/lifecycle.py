@@ -52,12 +52,19 @@ def reconcile(group: Group) -> None:
             if launch(group, f"an instance was started to bring the group to {group.desired}.") is None:
                 try_later(group)
                 break
-    if missing < 0 and "Terminate" not in group.suspended:
-        for member in capacity.victims(group.members.values(), -missing, group.policies):
-            cause = f"an instance was taken out of service to shrink the capacity to {group.desired}."
-            terminate(group, member, cause)
+    _shrink(group)
     _rebalance(group)
     _told(group)
+
+
+def _shrink(group: Group) -> None:
+    """Terminate what is too many. Only what serves can be taken: one that comes is looked at when it serves."""
+    replacements = sum(1 for m in group.members.values() if m.replaces)
+    surplus = len(group.counted()) - replacements - group.desired
+    if surplus > 0 and "Terminate" not in group.suspended:
+        for member in capacity.victims(group.members.values(), surplus, group.policies):
+            cause = f"an instance was taken out of service to shrink the capacity to {group.desired}."
+            terminate(group, member, cause)
 
 
 def try_later(group: Group) -> None:
@@ -168,6 +175,7 @@ def _in_service(group: Group, member: Member) -> None:
     member.replaces = None
     if old and not old.leaving:
         terminate(group, old, "an instance was taken out of service because it was replaced.")
+    _shrink(group)
     _told(group)
 
 
