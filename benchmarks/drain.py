@@ -9,7 +9,7 @@ from benchmarks._stack import demo
 from benchmarks.event_to_first_write import epoch
 from benchmarks.figure import Figure, against
 from vagus_local.scene import Scene
-from vagus_local.stack import wait_green
+from vagus_local.stack import wait_green, wait_serving
 from vagus_local.waiting import until
 from vagus_local.workload import create_indices
 
@@ -25,6 +25,7 @@ def figures() -> list[Figure]:
     scene = demo()
     scene.restore_sizes()
     wait_green(scene.stack, scene.cluster, say=lambda _: None)
+    wait_serving(scene.stack, scene.cluster)
     create_indices(scene.stack.application(scene.cluster), {INDEX: (SHARDS, 1)}, DOCUMENTS, PADDING)
     scene.admin.call("POST", f"/{INDEX}/_flush")
     wait_green(scene.stack, scene.cluster, say=lambda _: None)

@@ -14,7 +14,7 @@ import msgspec
 from benchmarks._stack import demo
 from benchmarks.figure import Figure, percentile
 from vagus_local.scene import Scene
-from vagus_local.stack import wait_green
+from vagus_local.stack import wait_green, wait_serving
 from vagus_local.waiting import until
 
 ROUNDS = 6
@@ -76,6 +76,7 @@ def one_round(scene: Scene) -> list[Sample]:
     samples = [one(scene, group) for group in GROUPS]
     scene.restore_sizes()
     wait_green(scene.stack, scene.cluster, say=lambda _: None)
+    wait_serving(scene.stack, scene.cluster)
     return samples
 
 

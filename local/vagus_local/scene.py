@@ -263,14 +263,6 @@ class Scene:
 
         until(away, seconds, f"{', '.join(gone)} gone (now: {self.plan_in_words()})", 0.25)
 
-    def wait_until_serving(self, seconds: float = 180) -> None:
-        """Until no instance comes any more: Vagus lets each into service when the cluster is whole."""
-
-        def serving() -> bool:
-            return not any(state.startswith("Pending") for _, state in self.instances().values())
-
-        until(serving, seconds, f"every instance serves (now: {self.plan_in_words()})")
-
     def await_step(self, step: str, asked: float, seconds: float = 90) -> None:
         """Until such a step has been recorded since then."""
         until(lambda: step in [r.step for r in self.records_since(asked)], seconds, f"a step {step} is recorded")

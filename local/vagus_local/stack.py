@@ -148,6 +148,8 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     for cluster in stack.clusters:
         wait_green(stack, cluster, say)
     wait_known(stack)
+    for cluster in stack.clusters:
+        wait_serving(stack, cluster)
     (folder / "stack.json").write_bytes(msgspec.json.encode(stack))
     return stack
 
@@ -306,6 +308,18 @@ def wait_known(stack: Stack, seconds: float = 60) -> None:
         return len(ssm.get_parameters(Names=names)["Parameters"]) == len(names)
 
     until(known, seconds, "the identity of every cluster is noted")
+
+
+def wait_serving(stack: Stack, cluster: str, seconds: float = 180) -> None:
+    """Until no instance of the cluster comes any more: Vagus lets each into service when the cluster is whole."""
+    filters = [{"Name": "tag:vagus:cluster", "Values": [cluster]}]
+    pages = stack.client("autoscaling").get_paginator("describe_auto_scaling_groups")
+
+    def serving() -> bool:
+        groups = [group for page in pages.paginate(Filters=filters) for group in page["AutoScalingGroups"]]
+        return not any(one["LifecycleState"].startswith("Pending") for group in groups for one in group["Instances"])
+
+    until(serving, seconds, f"every instance of {cluster} serves", 0.5)
 
 
 def _failed_boot(run: Path) -> str | None:

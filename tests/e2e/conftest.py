@@ -49,5 +49,5 @@ def made_whole(scene: Scene) -> Scene:
     """Give every group its declared size again and wait until all nodes have joined and serve."""
     scene.restore_sizes()
     stacks.wait_green(scene.stack, scene.cluster)
-    scene.wait_until_serving()
+    stacks.wait_serving(scene.stack, scene.cluster)
     return scene
