@@ -30,12 +30,22 @@ WAYS_OUT: Mapping[Reason, str] = {
     "a day.",
     Reason.NO_ROOM: "Add data nodes, or free disk, in the zones that stay.",
     Reason.QUORUM: "Wait until the managers that are away are back, or start them; managers leave one at a time.",
+    Reason.VOTES_EXCLUDED: "Find out who excluded the nodes named (another tool, a decommission under way). When that "
+    "is over, clear it: `DELETE /_cluster/voting_config_exclusions`, which clears ours as well; a manager that still "
+    "waits has its vote taken again.",
+    Reason.DETACHED: "Attach the instance to its group again (`aws autoscaling attach-instances`), or exclude its node "
+    "from allocation, wait until it is empty, and end it. Until then it serves on, and nothing of ours touches it.",
+    Reason.RETIRING: "Where it pages: give the group its terminate hook and retention, return the instance from "
+    "standby, or bring the cluster to green; else drain the instance by hand before the date in the message.",
+    Reason.SIZE_OUT_OF_BOUNDS: "Somebody changed the group's MinSize or MaxSize: deploy its cluster's stack, which "
+    "gives them back, or declare a size that fits.",
     Reason.NOWHERE_TO_GO: "Add a node where the shards may legally go (same zone, not holding the same shard), or "
     "set `nowhere_to_go: one_zone_at_a_time` in the fleet file.",
     Reason.CLUSTER_RED: "Bring the primaries named back: start the node that holds them, or restore them from a "
     "snapshot. Nothing is let go until then.",
-    Reason.LOST_WITH_DATA: "Start the node again on its volume. Only if its data is given up, or restored from a "
-    "snapshot, let the instance go by hand.",
+    Reason.LOST_WITH_DATA: "Start the node again on its volume; where its instance is gone, the volume is among the "
+    "available ones with the tag that the message names. Only if its data is given up, or restored from a snapshot, "
+    "let the instance go by hand, or delete the indices.",
     Reason.ZONE_CANT_LEAVE: "Give the indices named in the message fewer replicas (one copy for each zone that stays, "
     "at most), or take the zone out of `zones_leaving`. Nothing of it has been let go.",
     Reason.ZONE_UNDECLARED: "Put the zone back into `zones`, and into `zones_leaving`, and deploy: it is then drained "

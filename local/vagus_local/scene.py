@@ -4,6 +4,7 @@ Everything is read anew at each call, from the emulated AWS and from the cluster
 own word but its rows and records.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -286,6 +287,19 @@ class Scene:
     def await_writes(self, work: Workload, count: int, seconds: float = 60) -> None:
         """Until the workload has so many documents acknowledged."""
         until(lambda: work.acknowledged >= count, seconds, f"{count} writes acknowledged")
+
+    def happens(self, detail_type: str, detail: Mapping[str, Any], source: str = "aws.ec2") -> float:
+        """AWS says so on the event bus, as only AWS may. Returns when (epoch seconds)."""
+        emulator = emulator_process.found(Path(self.stack.run))
+        if emulator is None:
+            raise StackError("no emulator runs for this stack")
+        asked = time.time()
+        emulator.admin("events", [{"Source": source, "DetailType": detail_type, "Detail": json.dumps(dict(detail))}])
+        return asked
+
+    def await_rest(self, seconds: float = 120) -> None:
+        """Until no intent of ours is open and no run is on."""
+        until(self._at_rest, seconds, f"nothing is open (now: {self.plan_in_words()})")
 
     def kill(self, instance: str) -> None:
         """End the node's processes behind its instance's back: a crash."""

@@ -54,6 +54,12 @@ class Watched:
         self.rerouted.append((tuple(moves), dry_run, refused))
         return refused
 
+    def take_vote(self, node: str) -> None:
+        self._port.take_vote(node)
+
+    def clear_votes_taken(self, *, gone: bool) -> None:
+        self._port.clear_votes_taken(gone=gone)
+
 
 class EndingGroups(FakeGroups):
     """Groups whose instances are the cluster's nodes: whose hook is let go, that node is stopped, as EC2 does.

@@ -42,7 +42,13 @@ def test_an_instance_leaves_when_its_shards_stand_elsewhere(ward: Ward) -> None:
 
     assert ward.groups.completed == [(leaver, "CONTINUE")]
     assert ward.groups.left_with == {leaver: ()}, "nothing stood on it when it was let go"
-    assert ward.steps()[noted:] == ["ExcludeNodes", "LetEmptyInstanceGo", "PutSettingsRight"]
+    assert ward.steps()[noted:] == [
+        "ExcludeNodes",
+        "TakeVote",
+        "LetEmptyInstanceGo",
+        "GiveVotesBack",
+        "PutSettingsRight",
+    ]
     marks_and_exclusions_went_together(ward, leaver)
 
     world.cluster.wait_green(2)

@@ -197,3 +197,19 @@ def test_a_move_that_can_not_be_is_refused_with_all_of_its_request(search: Searc
     with pytest.raises(Refused):
         search.port.reroute([good, bad], dry_run=False)
     assert copy_of(search.port.look(), "claims").node == copy.node, "nothing of it was done"
+
+
+def test_a_vote_is_taken_and_given_back(search: SearchWorld) -> None:
+    """The manager that is elected hands over at once: its own vote is taken."""
+    leaver = search.port.look().manager
+    search.port.take_vote(leaver)
+    taken = search.port.look()
+    assert taken.voting_exclusions == (leaver,)
+    assert leaver not in taken.voters
+    assert taken.manager not in ("", leaver)
+    search.port.take_vote(leaver)  # twice is once
+    assert search.port.look().voting_exclusions == (leaver,)
+    search.port.clear_votes_taken(gone=False)
+    assert search.port.look().voting_exclusions == ()
+    search.until(lambda: leaver in search.port.look().voters)
+    search.port.clear_votes_taken(gone=False)  # nothing to clear is as good as cleared

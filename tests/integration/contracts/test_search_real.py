@@ -146,6 +146,23 @@ def reached(port: Any, holds: Any) -> bool:
         return False
 
 
+def test_votes_are_given_back_only_when_the_nodes_have_left(real_search: RealSearch) -> None:
+    """As wanted, a node that is there still is waited for, in vain; a name that no node has is taken and cleared."""
+    cluster, port = real_search.cluster, real_search.port
+    name = next(node.name for node in port.look().nodes if node.name != port.look().manager)
+    port.take_vote(name)
+    cluster.kill(cluster.nodes[name])
+    try:
+        real_search.until(lambda: reached(port, lambda seen: seen.node(name) is None))
+        assert port.look().voting_exclusions == (name,), "by its name, although it is gone"
+        port.clear_votes_taken(gone=True)
+        assert port.look().voting_exclusions == ()
+    finally:
+        cluster.start(cluster.nodes[name])
+        cluster.wait_green(3)
+    real_search.until(lambda: len(port.look().voters) == 3)
+
+
 def test_a_frozen_node_counts_as_full_until_the_engine_finds_it_out(real_search: RealSearch) -> None:
     """The node that is asked first answers with silence: after a pause another is asked, and then first."""
     cluster = real_search.cluster

@@ -48,10 +48,10 @@ CHANGES: list[Request] = [
     ("POST", "/_flush", None),
     ("POST", "/_cluster/reroute?dry_run=true", {"commands": []}),
     ("POST", "/_cluster/reroute", {"commands": []}),
-]
-NEVER: list[Request] = [
     ("POST", "/_cluster/voting_config_exclusions?node_names=MANAGER&timeout=20s", None),
     ("DELETE", "/_cluster/voting_config_exclusions?wait_for_removal=false", None),
+]
+NEVER: list[Request] = [
     ("GET", "/.opendistro_security/_search", None),
     ("PUT", "/patients/_settings", {"index.number_of_replicas": 1}),
     ("POST", "/patients/_close", None),

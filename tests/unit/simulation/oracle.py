@@ -66,6 +66,8 @@ class Oracle:
 
     def _a_majority_stays(self, instance: str, staying: set[str]) -> None:
         voters = self._engine.voters
+        if instance in voters:
+            raise Unsafe(f"the vote of {instance} is counted still")
         if instance in voters and len(staying & set(voters)) * 2 <= len(voters):
             raise Unsafe(f"without {instance} only {staying & set(voters)} of the voters {voters} stay")
 

@@ -1,6 +1,7 @@
 """What may befall a cluster while its instances leave. Each makes a fresh world; `crashes` and the like are its own."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tests.unit.simulation.declared import spec
@@ -11,7 +12,7 @@ from vagus.owned import SettingsUpdate
 from vagus.plan import Ask
 from vagus.policy import Shards
 from vagus.ports import Put
-from vagus.procedure import rows
+from vagus.procedure import records, rows
 from vagus.procedure.rows import Lease
 from vagus.zone_balance.layout import skews
 
@@ -272,6 +273,162 @@ def a_cluster_that_nobody_noted_yet(**options: Any) -> World:
     return World(**options)
 
 
+# -- instances that go by themselves ---------------------------------------------------------------------------------
+
+
+def told_by_ec2(detail_type: str, node: str, source: str = "aws.ec2", **detail: Any) -> Callable[[World], None]:
+    """EC2, or AWS Health, says something of an instance."""
+
+    def do(world: World) -> None:
+        world.groups.events.append(
+            {
+                "source": source,
+                "detail-type": detail_type,
+                "time": world.iso(),
+                "detail": {"instance-id": node, **detail},
+            }
+        )
+
+    return do
+
+
+spot_warning = partial(told_by_ec2, "EC2 Spot Instance Interruption Warning")
+rebalance = partial(told_by_ec2, "EC2 Instance Rebalance Recommendation")
+
+
+def reclaimed(node: str) -> Callable[[World], None]:
+    return lambda world: world.groups.lose(node)
+
+
+def a_spot_instance_is_reclaimed(**options: Any) -> World:
+    """Each shard has another copy: nothing has to be saved, and nothing is lost."""
+    world = six(**options).when("warned", always, spot_warning(FIRST))
+    return world.when("reclaimed", later(120), reclaimed(FIRST))
+
+
+def a_spot_instance_holds_last_copies(**options: Any) -> World:
+    """They are moved first, and arrive in time: EC2 is late enough for a run that dies and is started again."""
+    world = World(**options).known()
+    world.engine.create_index("alone", shards=6, replicas=0, size=DRAIN)
+    world.engine.create_index("notes", shards=3, replicas=1, size=DRAIN)
+    world.when("warned", always, spot_warning(FIRST))
+    return world.when("reclaimed", later(400), reclaimed(FIRST))
+
+
+def a_spot_instance_is_reclaimed_before_its_last_copy_has_moved(**options: Any) -> World:
+    """What is lost is noted and told; a person gives the index up."""
+    world = World(**options).known()
+    world.engine.create_index("huge", shards=6, replicas=0, size=10 * DRAIN)
+    world.when("warned", always, spot_warning(FIRST))
+    world.when("reclaimed", later(120), reclaimed(FIRST))
+    return world.when("given up", later(300, paged("LOST_WITH_DATA")), lambda world: world.engine.delete_index("huge"))
+
+
+def a_spot_warning_comes_true_while_its_hook_waits(**options: Any) -> World:
+    world = one_leaves(**options).when("warned", excluded_is(FIRST), spot_warning(FIRST))
+    return world.when("reclaimed", later(20), reclaimed(FIRST))
+
+
+def a_spot_instance_is_spared(**options: Any) -> World:
+    """EC2 does not come: it is kept free for half an hour, and then serves again."""
+    return six(**options).when("warned", always, spot_warning(FIRST))
+
+
+def a_rebalance_recommendation_is_acted_on(**options: Any) -> World:
+    """Its group launches a replacement, and ends the instance by its hook."""
+    world = six(**options, replaces_early=True).when("recommended", always, rebalance(FIRST))
+    return world.when("ended by its group", later(60, excluded_is(FIRST)), leave(FIRST, decrement=False))
+
+
+def a_rebalance_recommendation_expires(**options: Any) -> World:
+    return six(**options, replaces_early=True).when("recommended", always, rebalance(FIRST))
+
+
+def a_rebalance_recommendation_means_nothing_to_its_group(**options: Any) -> World:
+    return six(**options).when("recommended", always, rebalance(FIRST))
+
+
+def ended_without_us(**options: Any) -> World:
+    """By force, with its group's hooks passed over: every shard has another copy."""
+    return six(**options).when("ended", always, reclaimed(FIRST))
+
+
+def ended_without_us_with_the_only_copy(**options: Any) -> World:
+    world = six(**options)
+    world.engine.create_index("alone", shards=6, replicas=0, size=DRAIN)
+    world.when("ended", always, reclaimed(FIRST))
+    return world.when("given up", later(300, paged("LOST_WITH_DATA")), lambda world: world.engine.delete_index("alone"))
+
+
+def detached_and_attached_again(**options: Any) -> World:
+    world = six(**options).when("detached", always, lambda world: world.groups.detach(FIRST))
+    return world.when("attached", later(300, paged("DETACHED")), lambda world: world.groups.attach(FIRST))
+
+
+def set_aside_while_a_recommendation_stands(**options: Any) -> World:
+    """What was kept off it for that is given back."""
+    world = a_rebalance_recommendation_expires(**options)
+    world.when("standby", excluded_is(FIRST), lambda world: world.groups.stand_by(FIRST))
+    return world.when("back", later(600), lambda world: world.groups.stand_by(FIRST, back=True))
+
+
+def retires(node: str, days: float = 14) -> Callable[[World], None]:
+    def do(world: World) -> None:
+        told_by_ec2(
+            "AWS Health Event",
+            node,
+            "aws.health",
+            service="EC2",
+            eventTypeCode="AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED",
+            communicationId=f"{node}-1",
+            startTime=records.iso(world.clock.now + days * 86_400),
+            affectedEntities=[{"entityValue": node}],
+        )(world)
+
+    return do
+
+
+def two_instances_retire(**options: Any) -> World:
+    """Replaced one after the other, each drained by its hook."""
+
+    def both(world: World) -> None:
+        retires(FIRST)(world)
+        retires(THIRD, days=7)(world)
+
+    return six(**options).when("scheduled", always, both)
+
+
+def an_instance_retires_and_a_person_approves(**options: Any) -> World:
+    world = World(spec=spec(mode="approve"), **options).known()
+    world.engine.create_index("notes", shards=3, replicas=1, size=DRAIN)
+    world.when("scheduled", always, retires(FIRST))
+    world.when("approved", noticed(), lambda world: world.approve(4 * 3600))
+    return world.when("its drain too", noticed(), lambda world: world.approve(4 * 3600))
+
+
+def its_hook_runs_out(**options: Any) -> World:
+    """The keeper is dead: the hook ends with ABANDON, the group retains it, and it is drained all the same."""
+
+    def unkept(world: World) -> None:
+        world.unkept = True
+        leave(FIRST)(world)
+
+    world = World(speed=1.0, **options).known()
+    world.engine.create_index("notes", shards=3, replicas=1, size=6000)
+    return world.when("scale in", always, unkept)
+
+
+def two_managers_leave_and_a_person_excludes_a_vote(**options: Any) -> World:
+    """Nobody goes until that exclusion is cleared: clearing ours would clear it."""
+    world = World(spec=spec(per_zone=1, managers=1), **options).known()
+    managers = [name for name, machine in world.engine.machines.items() if machine.manager]
+    world.engine.take_vote(managers[2])
+    world.when("refresh", always, leave(*managers[:2], decrement=False))
+    return world.when(
+        "cleared", later(300, paged("VOTES_EXCLUDED")), lambda world: world.engine.clear_votes_taken(gone=False)
+    )
+
+
 # -- people ----------------------------------------------------------------------------------------------------------
 
 
@@ -369,6 +526,17 @@ def one_leaves_while_bytes_are_evened(**options: Any) -> World:
     return _uneven(**options).when("scale in", moved, leave(FIRST))
 
 
+LONG: Mapping[str, Scenario] = {
+    make.__name__: make
+    for make in (
+        a_spot_instance_is_spared,
+        a_rebalance_recommendation_expires,
+        set_aside_while_a_recommendation_stands,
+        its_hook_runs_out,
+    )
+}
+"""Scenarios of half an hour and more: not interrupted at each of their thousands of calls."""
+
 SCENARIOS: Mapping[str, Scenario] = {
     make.__name__: make
     for make in (
@@ -398,6 +566,18 @@ SCENARIOS: Mapping[str, Scenario] = {
         an_event_of_an_instance_that_nobody_knows,
         stale_exclusions_of_an_earlier_life,
         a_cluster_that_nobody_noted_yet,
+        a_spot_instance_is_reclaimed,
+        a_spot_instance_holds_last_copies,
+        a_spot_instance_is_reclaimed_before_its_last_copy_has_moved,
+        a_spot_warning_comes_true_while_its_hook_waits,
+        a_rebalance_recommendation_is_acted_on,
+        a_rebalance_recommendation_means_nothing_to_its_group,
+        ended_without_us,
+        ended_without_us_with_the_only_copy,
+        detached_and_attached_again,
+        two_instances_retire,
+        an_instance_retires_and_a_person_approves,
+        two_managers_leave_and_a_person_excludes_a_vote,
         a_person_approves,
         an_approval_expires_before_the_instance_is_let_go,
         another_leaves_than_was_approved,

@@ -4,7 +4,7 @@ needed was let go (the oracle of the world asserts that at each letting go)."""
 import pytest
 from tests.unit.simulation.coming import COMING
 from tests.unit.simulation.ports import Meter, When, reads
-from tests.unit.simulation.scenarios import SCENARIOS, Scenario
+from tests.unit.simulation.scenarios import LONG, SCENARIOS, Scenario
 from tests.unit.simulation.world import World
 from tests.unit.simulation.zone_scenarios import ZONE_SCENARIOS
 
@@ -46,7 +46,7 @@ def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(make: Scenario) -> N
         assert world.summary() == expected, where
 
 
-@pytest.mark.parametrize("make", EVERY.values(), ids=EVERY.keys())
+@pytest.mark.parametrize("make", [*EVERY.values(), *LONG.values()], ids=[*EVERY, *LONG])
 def test_undisturbed_it_ends_with_nothing_of_ours_left(make: Scenario) -> None:
     world = make().run()
     end = world.summary()

@@ -66,6 +66,7 @@ class World:
     second_hook: float = 0.0
     holds_launches: bool = True
     barren: set[str] = field(default_factory=set)
+    replaces_early: bool = False
     lag: float = 0.0
     speed: float = 1000.0
     round_limit: int = loop.ROUNDS
@@ -124,6 +125,7 @@ class World:
             replaces=self.replaces,
             second_hook=self.second_hook,
             launch_hook=LAUNCH_HOOK if self.holds_launches else None,
+            replaces_early=self.replaces_early,
         )
 
     def deploy(self, changed: ClusterSpec) -> None:
@@ -386,6 +388,7 @@ class World:
         lease = seen.lease("topology")
         return {
             "persistent": self.engine.persistent,
+            "votes taken": self.engine.votes_taken,
             "transient": self.engine.transient,
             "status": self.engine.look().status if self.engine.has_manager() else "no manager",
             "head": (seen.head("zone_balance").state, seen.head("zone_balance").reason),

@@ -161,14 +161,23 @@ TWO_ZONES = [group(1, {"n3": SERVING, "n4": SERVING}), group(2, {"n5": SERVING, 
 LAYOUT = "a:n1,n3 b:n2,n5"
 
 
+OF_THE_CLUSTER = (
+    "persistent",
+    "transient",
+    "status",
+    "stores",
+    "voters",
+    "voting_exclusions",
+    "uuid",
+    "counted_indices",
+    "size",
+)
+
+
 def six(first: Mapping[str, str], layout: str = LAYOUT, *, nodes: list[Any] = SIX, **fields: Any) -> Observed:
     """Six nodes, two in a zone; `first`: the members of the first zone's group. Other fields go where they belong."""
-    of_the_cluster = {
-        name: fields.pop(name)
-        for name in ("persistent", "transient", "status", "stores", "voters", "uuid", "counted_indices", "size")
-        if name in fields
-    }
-    of_the_group = {name: fields.pop(name) for name in ("retains", "hook", "desired") if name in fields}
+    of_the_cluster = {name: fields.pop(name) for name in OF_THE_CLUSTER if name in fields}
+    of_the_group = {name: fields.pop(name) for name in ("retains", "hook", "desired", "most") if name in fields}
     of_the_cluster["persistent"] = FORCED | of_the_cluster.get("persistent", {})
     seen = cluster(nodes, layout, **of_the_cluster)
     return observed(seen, [group(0, first, **of_the_group), *TWO_ZONES], **fields)
@@ -178,7 +187,8 @@ def three(*states: str, layout: str = "a:n1,n2,n3", nodes: list[Any] = THREE, **
     """Three nodes, one in a zone, a copy in each."""
     of_the_group = {name: fields.pop(name) for name in ("retains", "hook") if name in fields}
     groups = [group(zone, {f"n{zone + 1}": state}, desired=1, **of_the_group) for zone, state in enumerate(states)]
-    seen = cluster(nodes, layout, persistent=FORCED | fields.pop("persistent", {}))
+    votes = {name: fields.pop(name) for name in ("voters", "voting_exclusions") if name in fields}
+    seen = cluster(nodes, layout, persistent=FORCED | fields.pop("persistent", {}), **votes)
     return observed(seen, groups, declared=spec(per_zone=1), **fields)
 
 
@@ -186,6 +196,8 @@ BOTH_SERVE = {"n1": SERVING, "n2": SERVING}
 FIRST_WAITS = {"n1": WAITING, "n2": SERVING}
 FIRST_GOES = {"n1": GOING, "n2": SERVING}
 FIRST_RETAINED = {"n1": RETAINED, "n2": SERVING}
+VOTELESS: dict[str, Any] = {"voters": ("n2", "n3", "n4"), "voting_exclusions": ("n1",)}
+"""The vote of n1 has been taken."""
 EMPTY = "a:n2,n3 b:n2,n5"
 UNREACHABLE = Unseen(reason="UNREACHABLE", message="nobody answered")
 JUST_NOW, LONG_AGO = "2025-12-31T23:59:50Z", "2025-12-31T23:54:59Z"

@@ -17,19 +17,22 @@ from vagus.procedure.room import Writes
 from vagus.steps import (
     EndRetainedInstance,
     ExcludeNodes,
+    GiveVotesBack,
     HoldInstance,
     LetEmptyInstanceGo,
     LetLostInstanceGo,
     LetReplaceableInstanceGo,
+    NoteDeparture,
     NoteIdentity,
     PutSettingsRight,
     SetGroupSize,
     Step,
+    TakeVote,
 )
-from vagus.zone_balance import farewell
-from vagus.zone_balance.apply import HANDLERS
+from vagus.zone_balance import farewell, voting
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observed import Observed
+from vagus.zone_balance.room import HANDLERS
 
 GROUP, HOOK = "claims-data-eu-west-1a", "vagus-terminate"
 TOKEN = 5
@@ -47,10 +50,16 @@ def _leaving() -> World:
     return world
 
 
-def _drained() -> World:
+def _emptied() -> World:
     world = _leaving()
     _do(world, _decided(world))
     world.clock.now += 120
+    return world
+
+
+def _drained() -> World:
+    world = _emptied()
+    _do(world, _decided(world))
     return world
 
 
@@ -71,6 +80,15 @@ def _one_zone() -> World:
     world = World(spec=spec(per_zone=1, nowhere="one_zone_at_a_time"), replaces="when_gone").known()
     world.engine.create_index("notes", shards=1, replicas=2, size=DRAIN)
     world.groups.scale_in(FIRST, decrement=False)
+    _do(world, _decided(world))
+    return world
+
+
+def _voted_out() -> World:
+    """Its vote was taken, and its node is gone."""
+    world = _drained()
+    world.groups.lose(FIRST)
+    world.sync()
     return world
 
 
@@ -82,6 +100,25 @@ def _stuck() -> World:
 
 
 def _over() -> World:
+    world = _leaving()
+    _do(world, _decided(world))
+    _let_go(world, FIRST)
+    return world
+
+
+def _let_go(world: World, *instances: str) -> None:
+    """They were let go, and are gone."""
+    for instance in instances:
+        seen = world.seen()
+        intent = next(one for one in seen.intents if one.instance == instance)
+        noted = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, let_go=world.iso()))
+        world.table.write(rows.partition("claims"), noted)
+        world.groups.lose(instance)
+    world.sync()
+
+
+def _departed() -> World:
+    """Somebody ended it while it was drained."""
     world = _leaving()
     _do(world, _decided(world))
     world.groups.lose(FIRST)
@@ -131,11 +168,14 @@ def _do(world: World, step: Step) -> None:
 
 DECIDED: dict[str, tuple[Callable[[], World], type[Step]]] = {
     "exclude": (_leaving, ExcludeNodes),
+    "take the vote": (_emptied, TakeVote),
+    "give the vote back": (_voted_out, GiveVotesBack),
     "let the empty one go": (_drained, LetEmptyInstanceGo),
     "end the retained one": (_retained, EndRetainedInstance),
     "let the lost one go": (_lost, LetLostInstanceGo),
     "let one zone go": (_one_zone, LetReplaceableInstanceGo),
     "hold": (_stuck, HoldInstance),
+    "note that it is gone": (_departed, NoteDeparture),
     "put right": (_over, PutSettingsRight),
     "note the identity": (_new, NoteIdentity),
 }
@@ -235,6 +275,19 @@ SUPERSEDED: dict[str, tuple[Callable[[], World], Callable[[World], None], str]] 
     "exclude: an index is hidden from us": (_leaving, _blind, "visible"),
     "exclude: a younger writer was here": (_leaving, _settings({owned.TOKEN: "6"}), "younger"),
     "exclude: the token is no number": (_leaving, _settings({owned.TOKEN: "mine"}), "younger"),
+    "vote: it no longer leaves": (_emptied, _back_in_service, "no longer leaves"),
+    "vote: a person took another's": (_emptied, lambda world: world.engine.take_vote(THIRD), "somebody else"),
+    "vote: it is taken": (_emptied, lambda world: world.engine.take_vote(FIRST), "no vote"),
+    "vote: another's is to be given back": (_emptied, _settings({voting.MARK: THIRD}), "one at a time"),
+    "vote: the cluster turned red": (_emptied, _red, "red"),
+    "vote: a younger writer was here": (_emptied, _settings({owned.TOKEN: "6"}), "younger"),
+    "clear: a person took another's": (_voted_out, lambda world: world.engine.take_vote(THIRD), "somebody else"),
+    "clear: the mark is not ours any more": (_voted_out, _settings({voting.MARK: THIRD}), "somebody else"),
+    "let go: its vote was given back": (
+        _drained,
+        lambda world: world.engine.clear_votes_taken(gone=False),
+        "counts still",
+    ),
     "let go: somebody ended it": (_drained, _back_in_service, "no hook waits"),
     "let go: a person gave it shards again": (_drained, _settings({owned.EXCLUDE: None}), "not proven empty"),
     "let go: a shard came back": (_drained, _shard_comes_back, "not proven empty"),
@@ -248,7 +301,7 @@ SUPERSEDED: dict[str, tuple[Callable[[], World], Callable[[World], None], str]] 
     "lost: it is back": (_lost, lambda world: world.engine.start_node(FIRST, "eu-west-1a"), "in the cluster again"),
     "lost: the cluster turned red": (_lost, _red, "red"),
     "one zone: another was let go": (_one_zone, _another_goes, "one zone goes at a time"),
-    "one zone: the cluster turned yellow": (_one_zone, lambda world: world.engine.crash(SECOND), "yellow"),
+    "one zone: the cluster turned yellow": (_one_zone, lambda world: world.engine.crash(THIRD), "yellow"),
     "one zone: its node is lost": (_one_zone, lambda world: world.engine.crash(FIRST), "not in the cluster"),
     "hold: its group no longer retains": (_stuck, _no_longer_retains, "would not retain"),
     "hold: somebody ended it": (_stuck, _back_in_service, "no hook waits"),
@@ -271,9 +324,7 @@ def test_a_step_that_closes_a_part_of_what_is_over_fits(monkeypatch: pytest.Monk
     world.groups.scale_in(FIRST)
     world.groups.scale_in(THIRD)
     _do(world, _decided(world))
-    for instance in (FIRST, THIRD):
-        world.groups.lose(instance)
-    world.sync()
+    _let_go(world, FIRST, THIRD)
     monkeypatch.setattr(farewell, "MOST_INTENTS", 1)
     for left in ({FIRST, THIRD}, {THIRD}):
         assert world.excluded() == left
@@ -340,8 +391,7 @@ def test_what_a_person_excluded_is_theirs_after_all_is_over() -> None:
     world.engine.update_settings(by_hand(THIRD))
     world.groups.scale_in(FIRST)
     _do(world, _decided(world))
-    world.groups.lose(FIRST)
-    world.sync()
+    _let_go(world, FIRST)
     _do(world, _decided(world))
     assert world.excluded() == {THIRD}
 

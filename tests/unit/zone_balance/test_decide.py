@@ -22,6 +22,7 @@ from tests.unit.zone_balance.building import (
     SIX,
     TWO_ZONES,
     UNREACHABLE,
+    VOTELESS,
     WAITING,
     cluster,
     demanding,
@@ -38,10 +39,14 @@ from vagus.cluster import Unseen
 from vagus.plan import Blocked, Done, Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import kind
+from vagus.zone_balance import voting
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observed import Observed
 
 # sentence -> (observed, policy, kinds of the plan's own steps, or of the plan; reason)
+OTHERS_SIZED = {"claims-data-eu-west-1b": 2, "claims-data-eu-west-1c": 2}
+DEMANDED: dict[str, Any] = {"intents": (demanding("n1"),)}
+
 CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
     # sight
     "nothing leaves": (six(BOTH_SERVE), {}, "Done", Reason.NOTHING_LEAVES),
@@ -126,14 +131,20 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         Reason.REMOVED_BY_HAND,
     ),
     "a person removed our exclusion, and the instance has gone since": (
-        six({"n2": SERVING}, EMPTY, nodes=SIX[1:], intents=(demanding("n1"),), persistent={owned.MARK: "n1"}),
+        six(
+            {"n2": SERVING},
+            EMPTY,
+            nodes=SIX[1:],
+            intents=(demanding("n1", let_go=JUST_NOW),),
+            persistent={owned.MARK: "n1"},
+        ),
         {},
         "PutSettingsRight",
         Reason.TIDYING,
     ),
     # letting go
     "proven empty": (
-        six(FIRST_WAITS, EMPTY, persistent=ours("n1"), intents=(demanding("n1"),)),
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1"), intents=(demanding("n1"),), **VOTELESS),
         {},
         "LetEmptyInstanceGo",
         Reason.LETTING_GO,
@@ -144,8 +155,86 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "Wait",
         Reason.INSTANCE_GOING,
     ),
+    "proven empty, and its vote still counts": (
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1"), intents=(demanding("n1"),)),
+        {},
+        "TakeVote",
+        Reason.LETTING_GO,
+    ),
+    "its vote was taken, and is counted still": (
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1") | {voting.MARK: "n1"}, voting_exclusions=("n1",), **DEMANDED),
+        {},
+        "Wait",
+        Reason.VOTE_LEAVING,
+    ),
+    "empty, and somebody else's voting exclusion stands": (
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1"), voting_exclusions=("n4",), **DEMANDED),
+        {},
+        "Blocked",
+        Reason.VOTES_EXCLUDED,
+    ),
+    "empty, while another's vote is still to be given back": (
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1") | {voting.MARK: "n3"}, nodes=[*SIX[:2], *SIX[3:]]),
+        {},
+        "GiveVotesBack",
+        Reason.TIDYING,
+    ),
+    "empty, and no vote may be taken at all": (
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1") | {voting.MOST: "0"}, **DEMANDED),
+        {},
+        "Blocked",
+        Reason.VOTES_EXCLUDED,
+    ),
+    "empty, marked, and the exclusion never came to be": (
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1") | {voting.MARK: "n1"}),
+        {},
+        "TakeVote",
+        Reason.LETTING_GO,
+    ),
+    "let go, and still in the cluster: its vote stays taken": (
+        six(
+            FIRST_GOES,
+            EMPTY,
+            persistent=ours("n1") | {voting.MARK: "n1"},
+            intents=(demanding("n1", let_go=JUST_NOW),),
+            **VOTELESS,
+        ),
+        {},
+        "Wait",
+        Reason.INSTANCE_GOING,
+    ),
+    "its node has gone: the exclusion is cleared": (
+        six({"n2": SERVING}, EMPTY, nodes=SIX[1:], persistent={voting.MARK: "n1"}, voting_exclusions=("n1",)),
+        {},
+        "GiveVotesBack",
+        Reason.TIDYING,
+    ),
+    "it is back in service: the exclusion is cleared": (
+        six(BOTH_SERVE, persistent={voting.MARK: "n1"}, **VOTELESS),
+        {},
+        "GiveVotesBack",
+        Reason.TIDYING,
+    ),
+    "nobody leaves, and a person excluded a vote: theirs": (
+        six(BOTH_SERVE, voting_exclusions=("n4",)),
+        {},
+        "Done",
+        Reason.NOTHING_LEAVES,
+    ),
+    "ours is over, and somebody else's stands beside it": (
+        six({"n2": SERVING}, EMPTY, nodes=SIX[1:], persistent={voting.MARK: "n1"}, voting_exclusions=("n1", "n4")),
+        {},
+        "Blocked",
+        Reason.VOTES_EXCLUDED,
+    ),
+    "one zone at a time: its vote is taken first": (
+        three(WAITING, SERVING, SERVING),
+        ONE_ZONE,
+        "TakeVote",
+        Reason.LETTING_GO,
+    ),
     "let go five minutes ago, and AWS still shows it as waiting: once more": (
-        six(FIRST_WAITS, EMPTY, persistent=ours("n1"), intents=(demanding("n1", let_go=LONG_AGO),)),
+        six(FIRST_WAITS, EMPTY, persistent=ours("n1"), intents=(demanding("n1", let_go=LONG_AGO),), **VOTELESS),
         {},
         "LetEmptyInstanceGo",
         Reason.LETTING_GO,
@@ -157,7 +246,7 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         Reason.INSTANCE_GOING,
     ),
     "proven empty, and held": (
-        six(FIRST_RETAINED, EMPTY, persistent=ours("n1"), intents=(demanding("n1"),)),
+        six(FIRST_RETAINED, EMPTY, persistent=ours("n1"), intents=(demanding("n1"),), **VOTELESS),
         {},
         "EndRetainedInstance",
         Reason.LETTING_GO,
@@ -251,7 +340,7 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         Reason.NOWHERE_TO_GO,
     ),
     "nowhere to go, and the policy lets one zone go": (
-        three(WAITING, SERVING, SERVING),
+        three(WAITING, SERVING, SERVING, voters=("n2",), voting_exclusions=("n1",)),
         ONE_ZONE,
         "LetReplaceableInstanceGo",
         Reason.LETTING_GO,
@@ -275,7 +364,7 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         Reason.REPLACEMENT_AWAITED,
     ),
     "let go by the policy long ago and still there: it is answered once more, never drained": (
-        three(WAITING, SERVING, SERVING, intents=(demanding("n1", let_go=LONG_AGO),)),
+        three(WAITING, SERVING, SERVING, intents=(demanding("n1", let_go=LONG_AGO),), **VOTELESS),
         ONE_ZONE,
         "LetReplaceableInstanceGo",
         Reason.LETTING_GO,
@@ -324,7 +413,7 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
     ),
     # tidying
     "it is gone: its intent is closed and its exclusion given back": (
-        six({"n2": SERVING}, EMPTY, nodes=SIX[1:], persistent=ours("n1"), intents=(demanding("n1"),)),
+        six({"n2": SERVING}, EMPTY, nodes=SIX[1:], persistent=ours("n1"), intents=(demanding("n1", let_go=JUST_NOW),)),
         {},
         "PutSettingsRight",
         Reason.TIDYING,
@@ -366,6 +455,18 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         Reason.TIDYING,
     ),
     # sizes
+    "a size that the group's bounds do not allow is not asked for": (
+        six(BOTH_SERVE, sizes=OTHERS_SIZED, desired=1, most=1),
+        {},
+        "Blocked",
+        Reason.SIZE_OUT_OF_BOUNDS,
+    ),
+    "and holds nothing back": (
+        six(FIRST_WAITS, sizes={}, desired=1, most=1),
+        {},
+        "ExcludeNodes",
+        Reason.DRAINING,
+    ),
     "a group is given its declared size": (six(BOTH_SERVE, sizes={}, desired=1), {}, "SetGroupSize", Reason.SIZING),
     "a group that people made larger keeps its size": (
         observed(cluster(SIX, LAYOUT), [group(0, {**BOTH_SERVE, "n7": SERVING}), *TWO_ZONES]),

@@ -74,8 +74,23 @@ def test_one_whose_shards_are_on_their_way_is_not() -> None:
     world.engine.update_settings(by_hand(FIRST))
     world.engine.settle()
     assert any(copy.target for copy in world.engine.look().on(FIRST))
+    first = next(copy for copy in world.engine.look().on(FIRST) if copy.target)
+    alone = msgspec.structs.replace(world.engine.look(), copies=(first,))
+    world.engine.look = lambda: alone  # type: ignore[method-assign]  # the others have left
     assert _observed(world, silent=7199).explanation == ""
-    assert _observed(world, silent=7200).explanation
+
+
+def test_one_of_whose_shards_one_stands_while_others_move_is() -> None:
+    world = World().known()
+    world.engine.create_index("notes", shards=6, replicas=1, size=DRAIN)
+    world.groups.scale_in(FIRST)
+    world.engine.update_settings(by_hand(FIRST))
+    world.engine.settle()
+    found = world.engine.look().on(FIRST)
+    assert any(copy.target for copy in found)
+    assert any(not copy.target for copy in found)
+    assert _observed(world, silent=119).explanation == ""
+    assert _observed(world, silent=120).explanation
 
 
 def test_one_that_does_not_asks_for_nothing() -> None:

@@ -54,9 +54,23 @@ def test_a_look_that_can_not_be_decided_on_is_repeated_three_times_before_a_pers
     assert [type(plan).__name__ for plan in plans] == ["Wait"] * 3 + ["Blocked"] * 2
     assert {plan.reason for plan in plans} == {reason}
     assert not any(pages(plan) for plan in plans[:3])
-    assert seen.progress == Progress(bytes_left=7, at=NOW - 90, changed_at=NOW - 90, unseen=5)
+    assert seen.progress == Progress(bytes_left=7, at=NOW, changed_at=NOW, unseen=5)
     good = decide(six(FIRST_WAITS, progress=seen.progress), spec(), NOW)
-    assert good.progress == Progress(bytes_left=7, at=NOW - 90, changed_at=NOW - 90)
+    assert good.progress == Progress(bytes_left=7, at=NOW, changed_at=NOW)
+
+
+def test_time_in_which_nothing_was_seen_is_no_stall() -> None:
+    """Ten seconds without a move, two minutes without an answer: no more than ten seconds of a stall."""
+    busy = six(FIRST_WAITS, persistent=ours("n1"), intents=(demanding("n1"),))
+    before = decide(busy, spec(), NOW - 130).progress
+    before = decide(msgspec.structs.replace(busy, progress=before), spec(), NOW - 120).progress
+    for at in range(-110, 1, 10):
+        away = observed(UNREACHABLE, [group(0, FIRST_WAITS)], progress=before)
+        before = decide(away, spec(), NOW + at).progress
+    plan = decide(msgspec.structs.replace(busy, progress=before), spec(), NOW + 1)
+    assert plan.reason is Reason.SHARDS_MOVING
+    assert plan.progress is not None
+    assert plan.progress.at - plan.progress.changed_at == 11
 
 
 def test_in_mode_observe_and_outside_of_a_run_it_is_told_at_once() -> None:
@@ -110,6 +124,31 @@ def test_what_lasts_is_waited_for_in_silence_and_then_told(
 def test_one_that_is_held_is_told_at_once() -> None:
     plan = decide(three(RETAINED, SERVING, SERVING), spec(**ONE_EACH), NOW)
     assert (plan.reason, pages(plan)) == (Reason.REPLACEMENT_AWAITED, True)
+
+
+MIXED = "a:n1>n2,n3 b:n1,n5"
+SAID = {
+    "every node objects": ("n2: full\nn3: full\nn4: full\nn5: twin\nn6: full", Reason.STALLED),
+    "one node is only busy": (
+        "n2: reached the limit of incoming shard recoveries [2]\nn3: full\nn4: full\nn5: twin\nn6: full",
+        Reason.SHARDS_MOVING,
+    ),
+    "one is busy, and objects as well": (
+        "n2: reached the limit of incoming shard recoveries [2]; full\nn3: full\nn4: full\nn5: twin\nn6: full",
+        Reason.STALLED,
+    ),
+    "one node does not object": ("n3: full\nn4: full\nn5: twin\nn6: full", Reason.SHARDS_MOVING),
+    "nobody could say": ("no explanation: Unreachable: no node answered", Reason.SHARDS_MOVING),
+}
+
+
+@pytest.mark.parametrize(("said", "reason"), SAID.values(), ids=SAID.keys())
+def test_a_copy_that_is_on_its_way_hides_none_that_is_stuck(said: str, reason: Reason) -> None:
+    first = decide(mine(MIXED), spec(), NOW).progress
+    later = msgspec.structs.replace(mine(MIXED), progress=first, explanation=f"b[0]: {said}")
+    assert decide(later, spec(), NOW + 119).reason is Reason.SHARDS_MOVING
+    assert decide(later, spec(), NOW + 120).reason is reason
+    assert decide(later, spec(), NOW + 7200).reason is Reason.STALLED
 
 
 CHANGES: dict[str, tuple[Observed, bool]] = {

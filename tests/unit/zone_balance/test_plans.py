@@ -6,6 +6,7 @@ from tests.unit.zone_balance.building import (
     BOTH_SERVE,
     FIRST_WAITS,
     GOING,
+    JUST_NOW,
     LAYOUT,
     NOW,
     SERVING,
@@ -62,7 +63,12 @@ def test_a_shrink_is_one_node_at_a_time_and_waits_until_the_last_is_gone() -> No
 def test_a_plan_foresees_what_follows() -> None:
     plan = decide(six(FIRST_WAITS), spec(), NOW)
     assert isinstance(plan, Steps)
-    assert [kind(step) for step in plan.steps] == ["ExcludeNodes", "LetEmptyInstanceGo", "PutSettingsRight"]
+    assert [kind(step) for step in plan.steps] == [
+        "ExcludeNodes",
+        "TakeVote",
+        "LetEmptyInstanceGo",
+        "PutSettingsRight",
+    ]
     waiting = decide(six(FIRST_WAITS, "a:n1>n2,n3", persistent=ours("n1"), intents=(demanding("n1"),)), spec(), NOW)
     assert isinstance(waiting, Wait)
     assert [kind(step) for step in waiting.foreseen] == ["PutSettingsRight"]
@@ -85,7 +91,7 @@ def test_a_step_writes_no_more_rows_than_a_transaction_holds() -> None:
     assert isinstance(taking, Steps)
     assert len(taking.steps[0].intents) == 90  # type: ignore[union-attr]  # more than one kind has them
 
-    intents = tuple(demanding(name) for name in names)
+    intents = tuple(demanding(name, let_go=JUST_NOW) for name in names)
     over = cluster(SIX, LAYOUT, persistent=ours(*names))
     closing = decide(observed(over, [group(0, BOTH_SERVE), *TWO_ZONES], intents=intents), spec(), NOW)
     assert isinstance(closing, Steps)

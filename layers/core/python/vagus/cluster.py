@@ -63,7 +63,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     few that rules read. `visible_indices` is how many indices we may see, `counted_indices` how many the engine
     counts: fewer visible than counted means that we are blind to some. `stores` names the nodes whose disk holds a
     store of a shard that is unassigned. `auto_expanding` are the indices whose replicas the engine adds and takes away
-    with the nodes (`index.auto_expand_replicas`). `pending_tasks` counts the manager's queue.
+    with the nodes (`index.auto_expand_replicas`). `pending_tasks` counts the manager's queue. `voters` are the nodes
+    whose votes count, `voting_exclusions` those whose vote was taken.
     """
 
     uuid: str
@@ -79,6 +80,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     stores: tuple[str, ...] = ()
     pending_tasks: int = 0
     voters: tuple[str, ...] = ()
+    voting_exclusions: tuple[str, ...] = ()
     auto_expanding: frozenset[str] = frozenset()
 
     def setting(self, name: str, default: str = "") -> str:

@@ -47,6 +47,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         return self.lifecycle == "Pending:Wait"
 
     @property
+    def stays(self) -> bool:
+        """It serves, or a person has set it aside: nothing takes it away."""
+        return self.lifecycle in ("InService", "Standby", "EnteringStandby")
+
+    @property
     def let_go(self) -> bool:
         """Nothing holds it any more: its node may vanish at any moment, and nothing may lean on it."""
         return self.lifecycle.startswith(("Terminat", "Detach")) and not self.leaving
@@ -103,6 +108,10 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     least: int = 0
     most: int = 10_000
     replaces_early: bool = False
+
+    def allows(self, size: int) -> bool:
+        """Whether Auto Scaling takes that as its desired size."""
+        return self.least <= size <= self.most
 
     @property
     def short(self) -> bool:

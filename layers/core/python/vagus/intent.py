@@ -4,6 +4,7 @@ An intent carries *demands*: what the cluster's settings must say while it is op
 demands of all open intents into settings, so that two capabilities never overwrite each other.
 """
 
+from collections.abc import Container, Iterable
 from typing import Literal
 
 import msgspec
@@ -104,6 +105,12 @@ def balance(opened: str, demand: BalanceThreshold) -> Intent:
     )
 
 
-def needless_beside(intent: Intent) -> tuple[str, ...]:
-    """The ids of intents that make this one needless: itself, and for one that is gone, that it was to leave."""
-    return (intent.id, f"leave-{intent.instance}") if intent.kind == "gone" else (intent.id,)
+def needless(intent: Intent, known: Container[str], still_open: Iterable[Intent]) -> bool:
+    """Whether an intent need not be opened: it was before, or, for one that is gone, it was to leave (`leave`, whatever
+    became of that), or goes by a Spot warning that is open. `known`: the ids of all that there are."""
+    if intent.id in known:
+        return True
+    if intent.kind != "gone":
+        return False
+    warned = any(other.kind == "spot" and other.instance == intent.instance for other in still_open)
+    return warned or f"leave-{intent.instance}" in known

@@ -48,6 +48,16 @@ class SearchWrite(SearchRead, Protocol):
         """
         ...
 
+    def take_vote(self, node: str) -> None:
+        """Exclude this node from voting. Raises `Unreachable` where its vote is not gone within 10 s: the exclusion may
+        stand all the same."""
+        ...
+
+    def clear_votes_taken(self, *, gone: bool) -> None:
+        """Clear every voting exclusion, whoever set it. `gone`: the nodes have left the cluster; where one has not,
+        `Unreachable` is raised and none is cleared."""
+        ...
+
     def flush(self, indices: Sequence[str]) -> None:
         """Flush these indices and wait for ongoing flushes."""
         ...
@@ -96,6 +106,10 @@ class GroupsWrite(GroupsRead, Protocol):
 
     def resume_launching(self, group: str) -> None:
         """Resume it; harmless where it is not suspended."""
+        ...
+
+    def replace(self, instance: str) -> None:
+        """End an instance through its group, which launches another; one that is in no group is as good as done."""
         ...
 
     def terminate(self, instance: str) -> None:

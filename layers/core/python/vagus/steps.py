@@ -180,6 +180,114 @@ class MoveShards(Step, frozen=True, kw_only=True):
         return coming
 
 
+# -- votes -----------------------------------------------------------------------------------------------------------
+
+
+class TakeVote(Step, frozen=True, kw_only=True):
+    """Mark, then exclude a leaving manager from voting: what is elected and decided no longer waits for it."""
+
+    title = "Take the leaving manager's vote"
+    search = ("cluster:admin/settings/update", "cluster:admin/voting_config/add_exclusions")
+    node: str
+
+    @property
+    def sentence(self) -> str:
+        return f"take the vote of {self.node}, so that the others decide without it"
+
+    @property
+    def subject(self) -> str:
+        return self.node
+
+
+class GiveVotesBack(Step, frozen=True, kw_only=True):
+    """Clear the voting exclusion that is ours, then its mark."""
+
+    title = "Clear the voting exclusion that is over"
+    search = ("cluster:admin/settings/update", "cluster:admin/voting_config/clear_exclusions")
+    protective = True
+    in_every_mode = True
+    nodes: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        return f"clear the voting exclusion of {', '.join(self.nodes)}: it is no longer needed"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
+# -- instances that EC2 takes away by itself ---------------------------------------------------------------------------
+
+
+class SaveLastCopies(Step, frozen=True, kw_only=True):
+    """Flush what an instance holds that EC2 takes back within minutes, and move what has no other started copy.
+
+    Protective: nobody can approve within two minutes, and it can only keep data.
+    """
+
+    title = "Save what only a reclaimed instance holds"
+    search = ("indices:admin/flush*", "cluster:admin/reroute")
+    protective = True
+    intent: str
+    instance: str
+    indices: tuple[str, ...]
+    copies: tuple[ShardMove, ...]
+
+    @property
+    def sentence(self) -> str:
+        moved = ", ".join(f"{one.index}[{one.shard}] to {one.target}" for one in self.copies)
+        first = f"move what has no other started copy: {moved}" if moved else "nothing on it is without another copy"
+        return f"flush the shards of {self.instance}, which EC2 takes back; {first}"
+
+    @property
+    def subject(self) -> str:
+        return self.instance
+
+
+class ReplaceInstance(Step, frozen=True, kw_only=True):
+    """Have its group end an instance and launch another: its terminate hook waits until it has been drained."""
+
+    title = "Replace an instance that retires"
+    aws = (Grant("autoscaling:TerminateInstanceInAutoScalingGroup", "group"),)
+    intent: str
+    instance: str
+    group: str
+    deadline: str
+
+    @property
+    def sentence(self) -> str:
+        return f"have {self.group} replace instance {self.instance}, which EC2 ends at {self.deadline}"
+
+    @property
+    def subject(self) -> str:
+        return self.instance
+
+
+class NoteDeparture(Step, frozen=True, kw_only=True):
+    """Note what an instance that went without us took along. What is safe closes its intent. `before`: what was noted
+    as lost at first."""
+
+    title = "Note what a departed instance took along"
+    protective = True
+    in_every_mode = True
+    intent: str
+    instance: str
+    lost: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        if self.lost:
+            return f"note that {self.instance} is gone, and no started copy is left of {', '.join(self.lost)}"
+        again = f", {', '.join(self.before)} again or no more there" if self.before else ""
+        return f"note that {self.instance} is gone, and every shard has a started copy elsewhere{again}"
+
+    @property
+    def subject(self) -> str:
+        return self.instance
+
+
 # -- instances -------------------------------------------------------------------------------------------------------
 
 
@@ -427,6 +535,11 @@ AnyStep = (
     | ForceZones
     | RaiseBalanceThreshold
     | MoveShards
+    | TakeVote
+    | GiveVotesBack
+    | SaveLastCopies
+    | ReplaceInstance
+    | NoteDeparture
     | LetEmptyInstanceGo
     | LetLostInstanceGo
     | LetReplaceableInstanceGo

@@ -120,6 +120,7 @@ class FakeGroups:
         self._end_seconds = end_seconds
         self._lag = lag
         self._groups: dict[str, _Group] = {}
+        self._loose: dict[str, _Group] = {}
         self._launched = 0
         self.events: list[dict[str, Any]] = []
         self.completed: list[tuple[str, str]] = []
@@ -164,6 +165,7 @@ class FakeGroups:
     def lose(self, instance: str) -> None:
         """The instance is gone at once, without any hook: hardware."""
         self.settle()
+        self._loose.pop(instance, None)
         group = next((one for one in self._groups.values() if instance in one.members), None)
         if group is not None:
             self._gone(group, group.members[instance], self._clock())
@@ -178,6 +180,31 @@ class FakeGroups:
         """From now on EC2 can't launch in this group; "": it can again."""
         self._groups[group].refusal = why
 
+    def detach(self, instance: str) -> None:
+        """A person takes an instance out of its group: it runs on, and no hook is asked."""
+        self.settle()
+        group, member = self._member(instance)
+        del group.members[instance]
+        self._loose[instance] = group
+        self._reconcile(group, self._clock())
+        self.settle()
+        del member
+
+    def attach(self, instance: str) -> None:
+        """A person puts it back; the group grows by it."""
+        self.settle()
+        group = self._loose.pop(instance)
+        group.members[instance] = _Member(instance, launched=self._clock(), lifecycle="InService")
+        group.desired += 1
+        self.settle()
+
+    def stand_by(self, instance: str, *, back: bool = False) -> None:
+        """A person sets an instance aside, or has it serve again: no hook is asked, and nobody replaces it."""
+        self.settle()
+        group, member = self._member(instance)
+        member.turn("InService" if back else "Standby", self._clock())
+        group.desired += 1 if back else -1
+
     def settle(self) -> None:
         """Let happen what is due by now, in the order of time."""
         while (found := self._next_due(self._clock())) is not None:
@@ -191,7 +218,8 @@ class FakeGroups:
     def existing(self) -> dict[str, Group]:
         """Every instance that runs (retained ones too) with its group."""
         self.settle()
-        return {one.id: _seen(group, self._clock(), 0.0) for group, one in self._all() if one.lifecycle != "Pending"}
+        found = {one.id: group for group, one in self._all() if one.lifecycle != "Pending"} | self._loose
+        return {name: _seen(group, self._clock(), 0.0) for name, group in found.items()}
 
     def expires(self, instance: str) -> float:
         """When its hook runs out. AWS tells nobody; a test may know."""
@@ -273,6 +301,11 @@ class FakeGroups:
         found.suspended, found.retry_at = False, None
         self._reconcile(found, self._clock())
         self.settle()
+
+    def replace(self, instance: str) -> None:
+        """End an instance through its group, which launches another."""
+        if instance in self.groups_of([instance]):
+            self.scale_in(instance, decrement=False)
 
     def terminate(self, instance: str) -> None:
         """End an instance, whatever hook waits. It takes a while; one that is gone is as good as done."""

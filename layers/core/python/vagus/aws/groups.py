@@ -207,6 +207,17 @@ class AutoScalingGroups:
         with translated("autoscaling"):
             self._clients.autoscaling.resume_processes(AutoScalingGroupName=group, ScalingProcesses=["Launch"])
 
+    def replace(self, instance: str) -> None:
+        """`TerminateInstanceInAutoScalingGroup` without decrement; one that is in no group is as good as done."""
+        try:
+            with translated("autoscaling"):
+                self._clients.autoscaling.terminate_instance_in_auto_scaling_group(
+                    InstanceId=instance, ShouldDecrementDesiredCapacity=False
+                )
+        except Refused as error:
+            if "not found" not in str(error).lower():
+                raise
+
     def terminate(self, instance: str) -> None:
         """`ec2:TerminateInstances`; an instance that is gone is as good as done."""
         try:

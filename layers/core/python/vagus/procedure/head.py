@@ -8,7 +8,7 @@ healed by whoever comes next, since a taken name is as good as started.
 import msgspec
 
 from vagus.errors import Conflict
-from vagus.intent import Intent, needless_beside
+from vagus.intent import Intent, needless
 from vagus.ports import Executions, Table
 from vagus.procedure import rows
 from vagus.procedure.rows import Head, Rows
@@ -25,7 +25,8 @@ def open_intent(table: Table, cluster: str, intent: Intent) -> bool:
     """Write an intent and the head's next `seq`, both or neither. `False` if it was opened before, or is needless."""
     for _ in range(ATTEMPTS):
         seen = rows.read(table, cluster)
-        if any(f"intent#{known}" in seen.versions for known in needless_beside(intent)):
+        known = {key.removeprefix("intent#") for key in seen.versions if key.startswith("intent#")}
+        if needless(intent, known, seen.intents):
             return False
         head = seen.head(intent.capability)
         raised = msgspec.structs.replace(head, seq=head.seq + 1)

@@ -50,8 +50,16 @@ class State(msgspec.Struct, frozen=True):
     master_node: str | None = None
 
 
+class _VoteTaken(msgspec.Struct, frozen=True):
+    node_name: str = ""
+    node_id: str = ""
+
+
 class _Coordination(msgspec.Struct, frozen=True):
+    """A node that is excluded before it was ever seen has no name but the one it was excluded by."""
+
     last_committed_config: tuple[str, ...]
+    voting_config_exclusions: tuple[_VoteTaken, ...] = ()
 
 
 class _Metadata(msgspec.Struct, frozen=True):

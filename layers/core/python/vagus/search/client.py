@@ -176,7 +176,7 @@ class SearchClient:
 
     def _voting(self) -> Voting:
         """Index metadata can be huge: a pattern that no index has leaves it out."""
-        fields = "metadata.cluster_coordination.last_committed_config"
+        fields = "metadata.cluster_coordination"
         asked = f"{self._bounded}&ignore_unavailable=true&allow_no_indices=true&filter_path={fields}"
         return self._get(f"/_cluster/state/metadata/vagus-no-such-index-*?{asked}", Voting)
 
@@ -229,6 +229,18 @@ class SearchClient:
         )
         return explaining.refusals(answer)
 
+    def take_vote(self, node: str) -> None:
+        """Exclude a node from voting. `Unreachable`: it may have happened; its vote may be counted still."""
+        self._transport.write(
+            "POST", f"/_cluster/voting_config_exclusions?node_names={quote(node, safe='')}&timeout=10s"
+        )
+
+    def clear_votes_taken(self, *, gone: bool) -> None:
+        """Clear every voting exclusion, whoever set it. `gone`: only once the excluded nodes have left."""
+        self._transport.write(
+            "DELETE", f"/_cluster/voting_config_exclusions?wait_for_removal={'true' if gone else 'false'}"
+        )
+
     def flush(self, indices: Sequence[str]) -> None:
         """Flush these indices and wait for ongoing flushes; closed ones have nothing to flush, gone ones neither."""
         for names in _batches(indices):
@@ -276,6 +288,12 @@ class Renewing:
 
     def reroute(self, moves: Sequence[ShardMove], *, dry_run: bool) -> tuple[str, ...]:
         return self._opened().reroute(moves, dry_run=dry_run)
+
+    def take_vote(self, node: str) -> None:
+        self._opened().take_vote(node)
+
+    def clear_votes_taken(self, *, gone: bool) -> None:
+        self._opened().clear_votes_taken(gone=gone)
 
     def flush(self, indices: Sequence[str]) -> None:
         self._opened().flush(indices)

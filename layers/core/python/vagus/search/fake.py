@@ -50,6 +50,7 @@ class FakeEngine:
         self.queries = 0
         self.query_ms = 0
         self.voters: tuple[str, ...] = ()
+        self.votes_taken: list[str] = []
         self._settled_at: float | None = None
 
     # -- the world's side ----------------------------------------------------------------------------------------
@@ -101,6 +102,12 @@ class FakeEngine:
             self.shards.create(name, number, replicas=replicas, size=size, expands=expands)
         self._changed()
 
+    def delete_index(self, name: str) -> None:
+        """A person gives an index up."""
+        self.settle()
+        self.shards.delete(name)
+        self._changed()
+
     def exhaust(self, index: str, shard: int, node: str) -> None:
         """A copy fails on its node and its retries are used up: unassigned, while its store stays on the disk."""
         self.settle()
@@ -146,6 +153,7 @@ class FakeEngine:
             counted_indices=len({copy.index for copy in copies}),
             stores=tuple(name for name in self.shards.stores_of_unassigned() if self._is_up(name)),
             voters=self.voters,
+            voting_exclusions=tuple(sorted(self.votes_taken)),
             auto_expanding=self.shards.expanding(),
         )
 
@@ -202,6 +210,23 @@ class FakeEngine:
         self.updates.append(update)
         self._changed()
 
+    def take_vote(self, node: str) -> None:
+        """Exclude a node from voting: the others' votes decide from then on, if they are a majority by themselves."""
+        self._answers("cluster:admin/voting_config/add_exclusions")
+        if node not in self.votes_taken:
+            self.votes_taken.append(node)
+        self._form_and_elect()
+        if node in self.voters:
+            raise Unreachable(f"timed out waiting for voting config exclusions {{{node}}} to take effect")
+
+    def clear_votes_taken(self, *, gone: bool) -> None:
+        """Clear every voting exclusion."""
+        self._answers("cluster:admin/voting_config/clear_exclusions")
+        if gone and (there := [name for name in self.votes_taken if self._is_up(name)]):
+            raise Unreachable(f"timed out waiting for removal of nodes; {there} is still there")
+        self.votes_taken.clear()
+        self._form_and_elect()
+
     def flush(self, indices: Sequence[str]) -> None:
         """Flush these indices; one that is gone meanwhile has nothing to flush."""
         self._answers("indices:admin/flush")
@@ -236,17 +261,27 @@ class FakeEngine:
         )
 
     def _form_and_elect(self) -> None:
-        """Form once; then voters are the managers that are up, an odd number of them, as long as a majority lives."""
-        live = tuple(one.name for one in self.up() if one.manager)
+        """Form once; then the voters follow the managers that are there, as the engine's `Reconfigurator` has it."""
+        eligible = [one.name for one in self.up() if one.manager]
         if self.uuid == "_na_":
-            if len(live) * 2 <= self._managers:
+            if len(eligible) * 2 <= self._managers:
                 return
-            self.uuid, self.voters = self._form_as, live
-        if not self.has_manager() or len(live) < min(3, len(self.voters)):
-            return  # the configuration never shrinks below three by itself
+            self.uuid, self.voters = self._form_as, tuple(eligible)
+        while self.has_manager() and self._reconfigured([name for name in eligible if name not in self.votes_taken]):
+            pass  # each change of the voters is looked at again
+
+    def _reconfigured(self, live: list[str]) -> bool:
+        """An odd number of live ones, those that vote already first; three at least where three voted, dead ones among
+        them if need be. A vote that was taken never counts. Nothing changes that would leave no majority."""
         kept = [name for name in self.voters if name in live]
-        grown = [*kept, *(name for name in live if name not in kept)]
-        self.voters = tuple(grown[: len(grown) - (len(grown) % 2 == 0)])
+        dead = [name for name in self.voters if name not in live and name not in self.votes_taken]
+        candidates = [*kept, *(name for name in live if name not in kept), *dead]
+        least = 1 if len(self.voters) < 3 else 3
+        chosen = candidates[: max(len(live) - (len(live) % 2 == 0), least)]
+        if set(chosen) == set(self.voters) or len(set(chosen) & set(live)) * 2 <= len(chosen):
+            return False
+        self.voters = tuple(chosen)
+        return True
 
     def _configured(self) -> tuple[str, ...]:
         """The zones of the elected manager's configuration file."""

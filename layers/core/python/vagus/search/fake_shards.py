@@ -315,6 +315,10 @@ class Shards:
         copy.state, copy.target, copy.ready_at = "RELOCATING", move.target, now + shard.size / self.speed
         return ""
 
+    def delete(self, index: str) -> None:
+        """An index is gone, its stores too."""
+        self._shards = {key: shard for key, shard in self._shards.items() if key[0] != index}
+
     def why_not(self, rules: Rules, index: str, number: int, leaves: str | None, node: Machine) -> str:
         """Why a copy (that would leave a node, or is unassigned) may not go there, in the deciders' words."""
         shard = self._shards[(index, number)]

@@ -48,7 +48,7 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
 
 def cluster(pieces: Pieces) -> Cluster:
     """What was seen. Raises `Unreachable` where a needed answer is missing: an error is never "empty"."""
-    state = pieces.state
+    state, coordination = pieces.state, pieces.voting.metadata.cluster_coordination
     names = {key: node.name for key, node in state.nodes.items()}
     routed = state.routing_table.indices
     return Cluster(
@@ -64,9 +64,8 @@ def cluster(pieces: Pieces) -> Cluster:
         counted_indices=max(len(pieces.health.indices), len(routed)),
         stores=_stores(pieces, names),
         pending_tasks=pieces.health.number_of_pending_tasks,
-        voters=tuple(
-            sorted(names.get(key, key) for key in pieces.voting.metadata.cluster_coordination.last_committed_config)
-        ),
+        voters=tuple(sorted(names.get(key, key) for key in coordination.last_committed_config)),
+        voting_exclusions=tuple(sorted(one.node_name or one.node_id for one in coordination.voting_config_exclusions)),
         auto_expanding=frozenset(index for index, told in pieces.visible.items() if told.auto_expands),
     )
 

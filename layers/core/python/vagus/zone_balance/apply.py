@@ -23,8 +23,8 @@ from vagus.steps import (
     SetGroupSize,
     Step,
 )
-from vagus.zone_balance import forced_zones, rules
-from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, red, says, waiting_afresh
+from vagus.zone_balance import forced_zones, rules, voting
+from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, look_afresh, red, says, waiting_afresh
 from vagus.zone_balance.looking import demands
 from vagus.zone_balance.placement import started_elsewhere
 from vagus.zone_balance.sizing import settled
@@ -39,7 +39,7 @@ NODE_PARAMETERS = "/vagus/{cluster}/node/{name}"
 
 def _may_exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> str | None:
     cluster = writes.search.look()
-    still_leaving = _to_be_free(writes)
+    still_leaving = leaving(writes, seen) | _coming(writes)
     if staying := [name for name in step.nodes if name not in still_leaving]:
         return f"{', '.join(staying)} no longer leaves"
     opened = {intent.id for intent in step.intents}
@@ -48,10 +48,10 @@ def _may_exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> 
     return foreign(cluster, seen, token) or red(cluster) or moved
 
 
-def _to_be_free(writes: Writes) -> frozenset[str]:
-    """Instances that leave, or whose launch may be given up."""
+def _coming(writes: Writes) -> frozenset[str]:
+    """Instances whose launch may be given up."""
     groups = writes.groups.describe([writes.spec.name])
-    return frozenset(one.id for group in groups for one in group.instances if one.leaving or one.waits_to_serve)
+    return frozenset(one.id for group in groups for one in group.instances if one.waits_to_serve)
 
 
 def _exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> None:
@@ -62,14 +62,13 @@ def _exclude(writes: Writes, seen: Rows, step: ExcludeNodes, token: int) -> None
 
 
 def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> str | None:
-    still_leaving = leaving(writes)
-    if back := [
-        intent.instance for intent in seen.intents if intent.id in step.closes and intent.instance in still_leaving
-    ]:
+    look = look_afresh(writes, seen)
+    closing = [intent for intent in seen.intents if intent.id in step.closes and intent.instance]
+    if back := [intent.instance for intent in closing if not look.over(intent)]:
         return f"{', '.join(back)} leaves again"
     if not step.update:
         return None
-    cluster = writes.search.look()
+    cluster = look.cluster
     still = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id not in step.closes))
     return foreign(cluster, seen, token) or _moved_on(cluster, step.update, owned.converge(cluster, still).update)
 
@@ -122,7 +121,7 @@ def _not_empty(fresh: Fresh) -> str | None:
     one = fresh.one
     if not one.empty:
         return f"{one.id} is not proven empty: {len(one.copies)} shards, store left: {one.has_store}"
-    return says(rules.manager_may_not_go(fresh.cluster, fresh.rest, one))
+    return says(rules.manager_may_not_go(fresh.cluster, fresh.rest, one)) or _still_votes(fresh)
 
 
 def _may_let_lost_go(writes: Writes, seen: Rows, step: LetLostInstanceGo, token: int) -> str | None:
@@ -156,7 +155,11 @@ def _not_replaceable(fresh: Fresh) -> str | None:
         return f"the cluster is {fresh.cluster.status}, and one zone goes at a time"
     if not started_elsewhere(fresh.rest, fresh.one.copies, fresh.one.id):
         return f"a shard of {fresh.one.id} has no other started copy"
-    return says(rules.manager_may_not_go(fresh.cluster, fresh.rest, fresh.one))
+    return says(rules.manager_may_not_go(fresh.cluster, fresh.rest, fresh.one)) or _still_votes(fresh)
+
+
+def _still_votes(fresh: Fresh) -> str | None:
+    return f"the vote of {fresh.one.id} counts still" if voting.votes(fresh.cluster, fresh.one.id) else None
 
 
 def _may_hold(writes: Writes, _seen: Rows, step: HoldInstance, _token: int) -> str | None:

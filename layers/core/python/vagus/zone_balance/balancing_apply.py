@@ -37,7 +37,7 @@ def _may_move(writes: Writes, seen: Rows, step: MoveShards, token: int) -> str |
     """The cluster still whole and at rest, each copy where it was, and the engine's own deciders asked by a dry run."""
     if writes.spec.zone_balance.shards.mode == "off":
         return "the fleet file moves no shard any more"
-    if gone := leaving(writes):
+    if gone := leaving(writes, seen):
         return f"{', '.join(sorted(gone))} leaves: what is not empty goes first"
     cluster = writes.search.look()
     if why := foreign(cluster, seen, token) or _unrest(cluster) or _not_there(cluster, step.legs):

@@ -3,12 +3,12 @@
 import msgspec
 
 from vagus import owned
-from vagus.allocation import shielded
 from vagus.cluster import Cluster
 from vagus.procedure.room import Writes
 from vagus.procedure.rows import Rows
-from vagus.zone_balance import rules
-from vagus.zone_balance.observed import Leaver, Observed, leavers
+from vagus.zone_balance import observed, rules
+from vagus.zone_balance.looking import Look, looked
+from vagus.zone_balance.observed import Leaver, Observed
 
 
 def foreign(cluster: Cluster, seen: Rows, token: int) -> str | None:
@@ -23,10 +23,10 @@ def foreign(cluster: Cluster, seen: Rows, token: int) -> str | None:
     return None
 
 
-def leaving(writes: Writes) -> frozenset[str]:
-    """The instances that AWS shows as leaving now."""
-    groups = writes.groups.describe([writes.spec.name])
-    return frozenset(one.id for group in groups for one in group.instances if one.leaving)
+def leaving(writes: Writes, seen: Rows) -> frozenset[str]:
+    """The instances that leave now, by a hook or by EC2's warning."""
+    found = observed.leaving(writes.groups.describe([writes.spec.name]), seen.intents)
+    return frozenset(one.id for _, one in found)
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -37,18 +37,23 @@ class Fresh(msgspec.Struct, frozen=True):
     one: Leaver
 
 
-def afresh(writes: Writes, seen: Rows, instance: str) -> Fresh | None:
-    """A fresh look at an instance; `None` if it does not leave."""
+def look_afresh(writes: Writes, seen: Rows) -> Look:
+    """A whole fresh look, as a decision has it. Raises what a look raises."""
     cluster = writes.search.look()
-    observed = Observed(
+    made = Observed(
         cluster=cluster,
         groups=writes.groups.describe([writes.spec.name]),
         intents=seen.intents_of("zone_balance"),
         identity=seen.identity,
     )
-    found = leavers(observed, cluster, shielded(cluster))
-    one = next((one for one in found if one.id == instance), None)
-    return None if one is None else Fresh(cluster, cluster.without(observed.unreliable(cluster)), one)
+    return looked(made, cluster, writes.spec, writes.now)
+
+
+def afresh(writes: Writes, seen: Rows, instance: str) -> Fresh | None:
+    """A fresh look at an instance; `None` if it does not leave."""
+    look = look_afresh(writes, seen)
+    one = next((one for one in look.leavers if one.id == instance), None)
+    return None if one is None else Fresh(look.cluster, look.rest, one)
 
 
 def waiting_afresh(writes: Writes, seen: Rows, instance: str) -> Fresh | None:

@@ -24,14 +24,29 @@ from vagus.cluster import Unseen
 from vagus.fleet import ClusterSpec
 from vagus.plan import Done, Plan, Progress
 from vagus.reasons import Reason
-from vagus.zone_balance import balancing, draining, farewell, launching, sight, sizing, waiting, zones
+from vagus.zone_balance import (
+    balancing,
+    departed,
+    draining,
+    farewell,
+    launching,
+    sight,
+    sizing,
+    voting,
+    waiting,
+    warned,
+    zones,
+)
 from vagus.zone_balance.looking import Look, looked
 from vagus.zone_balance.observed import Observed
 
 STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     sight.identity,
     sight.blind,
+    warned.save,
     farewell.let_go,
+    voting.give_back,
+    departed.judge,
     farewell.tidy,
     draining.take,
     draining.release,
@@ -43,14 +58,22 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     draining.paused,
     launching.tell,
     draining.nowhere,
+    warned.saving,
     waiting.moving,
+    waiting.voting_still,
     waiting.refused,
     waiting.going,
+    departed.missing,
+    warned.waits,
     launching.awaited,
+    warned.retire,
     zones.force,
     zones.cannot_leave,
     sizing.shrink,
+    sizing.out_of_bounds,
+    voting.entangled,
     zones.undeclared,
+    departed.detached,
     balancing.disagreed,
     balancing.moving,
     balancing.later,
@@ -61,7 +84,7 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
 def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
     """The next act, and what is foreseen after it. `now`: epoch seconds."""
     if isinstance(observed.cluster, Unseen):
-        return launching.suspension(observed, now) or sight.unseen(observed, observed.cluster, spec)
+        return launching.suspension(observed, now) or sight.unseen(observed, observed.cluster, spec, now)
     look = looked(observed, observed.cluster, spec, now)
     plan = next((plan for stage in STAGES if (plan := stage(look))), _nothing_leaves(look))
     return _carrying(plan, observed.progress)
@@ -79,4 +102,4 @@ def _nothing_leaves(look: Look) -> Plan:
     left = "no setting of ours is left"
     if marks := owned.marked(look.cluster):
         left = f"of ours is left what is still wanted ({', '.join(marks)})"
-    return Done(reason=Reason.NOTHING_LEAVES, message=f"no instance leaves, and {left}")
+    return Done(reason=Reason.NOTHING_LEAVES, message=f"no instance leaves, and {left}{departed.set_aside(look)}")

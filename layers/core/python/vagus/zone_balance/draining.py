@@ -1,6 +1,6 @@
 """Stages that keep shards off leaving nodes, and what follows where that can't be."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -15,8 +15,9 @@ from vagus.steps import (
     HoldInstance,
     LetEmptyInstanceGo,
     LetReplaceableInstanceGo,
+    TakeVote,
 )
-from vagus.zone_balance import rules
+from vagus.zone_balance import rules, voting
 from vagus.zone_balance.farewell import tidying
 from vagus.zone_balance.looking import MOST_INTENTS, Look, blocked, demands, ids, iso, undone_by_hand
 from vagus.zone_balance.observed import Leaver
@@ -62,20 +63,26 @@ def take(look: Look) -> Plan | None:
     if not step.update:
         return None
     message = f"{ids(admitted)} must be drained: {sum(len(one.copies) for one in admitted)} shards have to move"
-    farewells = tuple(_farewell(one) for one in admitted)
+    farewells = tuple(step for one in admitted for step in _farewell(one))
     return Steps(steps=(step, *farewells, *tidying(look)), reason=Reason.DRAINING, message=message)
 
 
-def _farewell(one: Leaver) -> AnyStep:
+def _farewell(one: Leaver) -> Iterator[AnyStep]:
     """What is foreseen, and so asked for in mode `approve`: a retained instance has no hook to let it go."""
+    if not one.instance.leaving:
+        return  # EC2 ends it, not we
+    if one.node and one.node.may_be_manager:
+        yield TakeVote(node=one.id)
     if one.instance.retained:
-        return EndRetainedInstance(instance=one.id, group=one.group.name, node=one.id)
-    return LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
+        yield EndRetainedInstance(instance=one.id, group=one.group.name, node=one.id)
+    else:
+        yield LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
 
 
 def exclusion(look: Look, nodes: Mapping[str, str], moves: Mapping[str, int]) -> ExcludeNodes:
     """Keep shards off these nodes (instance: its group), from which so many bytes have to move."""
-    known = {intent.instance: intent for intent in look.observed.intents if intent.kind == "leave"}
+    warned = {intent.instance: intent for intent in look.observed.intents if intent.kind in ("spot", "rebalance")}
+    known = warned | {intent.instance: intent for intent in look.observed.intents if intent.kind == "leave"}
     opened = iso(look.now)
     intents = tuple(
         msgspec.structs.replace(
@@ -102,7 +109,8 @@ def nowhere(look: Look) -> Plan | None:
     """Nothing may take a waiting node's shards: by policy let one zone go, else hold it until its replacement is in."""
     if any(not look.just_let_go(one) for one in look.taken):
         return None
-    stuck = [one for one in look.waiting if look.let_go_before(one) or rules.nowhere_to_go(look.rest, (), one)]
+    stuck = [one for one in look.waiting if one.instance.leaving]
+    stuck = [one for one in stuck if look.let_go_before(one) or rules.nowhere_to_go(look.rest, (), one)]
     if not stuck:
         return None
     by_policy = look.spec.zone_balance.nowhere_to_go == "one_zone_at_a_time"
@@ -129,13 +137,15 @@ def _one_zone(look: Look, stuck: list[Leaver]) -> Plan:
     one = next((one for one in asked if started_elsewhere(look.rest, one.copies, one.id)), None)
     if one is None:
         return _hold(look, stuck)
-    if violation := rules.manager_may_not_go(look.cluster, look.rest, one):
+    if violation := rules.manager_may_not_go(look.cluster, look.rest, one) or voting.stands(look.cluster, one.id):
         return blocked(violation)
     indices = tuple(sorted({copy.index for copy in one.copies}))
     step = LetReplaceableInstanceGo(
         instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id, indices=indices
     )
-    return Steps(steps=(step, *tidying(look)), reason=Reason.LETTING_GO, message=step.sentence)
+    vote = voting.to_take(look.cluster, one.id)
+    steps = (vote, step) if vote else (step,)
+    return Steps(steps=(*steps, *tidying(look)), reason=Reason.LETTING_GO, message=step.sentence)
 
 
 def _hold(look: Look, stuck: list[Leaver]) -> Plan:

@@ -6,7 +6,7 @@ from vagus import owned
 from vagus.plan import Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import AnyStep, EndRetainedInstance, LetEmptyInstanceGo, LetLostInstanceGo, PutSettingsRight
-from vagus.zone_balance import rules
+from vagus.zone_balance import rules, voting
 from vagus.zone_balance.looking import MOST_INTENTS, Look, demands
 from vagus.zone_balance.observed import Leaver
 
@@ -25,16 +25,22 @@ def let_go(look: Look) -> Plan | None:
 
 
 def _goodbye(look: Look, one: Leaver) -> Iterable[AnyStep]:
+    if not one.instance.leaving or (not one.instance.retained and not one.group.hook):
+        return
     if one.empty and not rules.manager_may_not_go(look.cluster, look.rest, one):
+        if vote := voting.to_take(look.cluster, one.id):
+            yield vote
+        elif voting.votes(look.cluster, one.id):
+            return
         if one.instance.retained:
             yield EndRetainedInstance(instance=one.id, group=one.group.name, node=one.id)
-        elif one.group.hook:
-            yield LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook, node=one.id)
+        else:
+            yield LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
     elif one.lost and not rules.some_shard_has_no_active_copy(look.rest):
         if one.instance.retained:
             yield EndRetainedInstance(instance=one.id, group=one.group.name)
-        elif one.group.hook:
-            yield LetLostInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook)
+        else:
+            yield LetLostInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "")
 
 
 def tidy(look: Look) -> Plan | None:

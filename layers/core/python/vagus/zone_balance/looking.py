@@ -22,6 +22,10 @@ FORGIVEN_LOOKS = 3
 """How many looks in a row may fail, or show less than all, before a person is told."""
 MOST_INTENTS = 90
 """How many intents one step may write: a transaction holds a hundred rows."""
+SPARED_SECONDS = 30 * 60
+"""After which an instance that a Spot warning came for, and that still serves, was spared."""
+RECOMMENDED_SECONDS = 2 * 3600
+"""After which a rebalance recommendation has expired: its group has not ended the instance."""
 UNSURE_SECONDS = 10
 """Until the next look after such a one."""
 
@@ -84,18 +88,45 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return any(at and self.now - datetime.fromisoformat(at).timestamp() < ANSWERED_SECONDS for at in times)
 
     def over(self, intent: Intent) -> bool:
-        """Its instance no longer leaves: it is gone with its node, or it is back in service. Of an intent
-        about no instance its own stage, or capability, says when it is over."""
+        """The truth agrees with it: its instance is gone with its node, or back in service, or no longer warned of.
+
+        One that went without us is not over before what it held was judged (`departed`). Of an intent about no instance
+        its own stage, or capability, says when it is over.
+        """
         if intent.kind == "balance":
             return _no_longer_allowed(intent, self.spec)
         if not intent.instance:
             return forced_zones.over(self.cluster, self.spec, self.observed.groups, intent)
-        found = [one for group in self.observed.groups for one in group.instances if one.id == intent.instance]
-        if found and found[0].launching:
-            return self.cluster.node(intent.instance) is not None  # it was given up, and has joined after all
-        if found:
-            return found[0].lifecycle in ("InService", "Standby")
+        found = [(group, one) for group in self.observed.groups for one in group.instances if one.id == intent.instance]
+        stays = any(one.stays for _, one in found)
+        match intent.kind:
+            case "leave":
+                if found and found[0][1].launching:
+                    return not self._left(intent)  # it was given up, and has joined after all
+                return stays or (not found and self._left(intent) and not self.departed(intent))
+            case "spot":
+                return stays and self._since(intent.opened) > SPARED_SECONDS
+            case "rebalance":
+                early = any(group.replaces_early for group, one in found if one.lifecycle == "InService")
+                return not early or self._since(intent.opened) > RECOMMENDED_SECONDS
+            case "retire":
+                return not stays
+            case "gone":
+                return stays
+            case _:
+                return False
+
+    def departed(self, intent: Intent) -> bool:
+        """Its instance is gone with its node, and nothing of ours had let it go."""
+        listed = any(one.id == intent.instance for group in self.observed.groups for one in group.instances)
+        judged = intent.kind in ("spot", "gone") or (intent.kind == "leave" and not intent.let_go)
+        return judged and not listed and self._left(intent)
+
+    def _left(self, intent: Intent) -> bool:
         return self.cluster.node(intent.instance) is None
+
+    def _since(self, when: str) -> float:
+        return self.now - datetime.fromisoformat(when).timestamp()
 
     def open(self) -> tuple[Intent, ...]:
         """Intents that the truth does not agree with yet."""
@@ -147,13 +178,16 @@ def blocked(violation: Violation, progress: Progress | None = None) -> Plan:
     return Blocked(reason=violation.reason, message=violation.message, open_deadline=True, progress=progress)
 
 
-def unsure(observed: Observed, spec: ClusterSpec, violation: Violation, *, open_deadline: bool) -> Plan:
+def unsure(observed: Observed, spec: ClusterSpec, violation: Violation, now: float, *, open_deadline: bool) -> Plan:
     """A look that can't be decided on. A run looks again soon, three times, before a person is told.
 
-    In mode `observe` nobody would hear of a wait, so that there it is told at once.
+    In mode `observe` nobody would hear of a wait, so that there it is told at once. Time in which nothing was seen is
+    none in which nothing moved: the clock of a stall stands meanwhile.
     """
     before = observed.progress
-    after = before and msgspec.structs.replace(before, unseen=before.unseen + 1)
+    after = before and msgspec.structs.replace(
+        before, unseen=before.unseen + 1, at=now, changed_at=before.changed_at + now - before.at
+    )
     if after is not None and after.unseen <= FORGIVEN_LOOKS and spec.zone_balance.mode != "observe":
         return Wait(seconds=UNSURE_SECONDS, reason=violation.reason, message=violation.message, progress=after)
     return Blocked(reason=violation.reason, message=violation.message, open_deadline=open_deadline, progress=after)

@@ -15,7 +15,7 @@ from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
 from vagus.zone_balance import balancing, launching
 from vagus.zone_balance.looking import looked
-from vagus.zone_balance.observed import Leaver, Moved, Observed, leavers, patience
+from vagus.zone_balance.observed import Leaver, Moved, Observed, explained_after, leavers
 
 
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
@@ -44,7 +44,7 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
     if isinstance(cluster, Unseen) or progress is None:
         return observed
     taken = [one for one in leavers(observed, cluster, shielded(cluster)) if one.shielded]
-    if now - progress.changed_at < patience(taken, spec.zone_balance.stall_seconds):
+    if now - progress.changed_at < explained_after(taken, spec.zone_balance.stall_seconds):
         return observed
     return _explained(observed, taken, search)
 

@@ -51,28 +51,35 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     moved: Moved = Moved()
 
     def leaving(self) -> tuple[tuple[Group, Instance], ...]:
-        """Each instance that leaves, with its group, in a stable order."""
-        found = ((group, one) for group in self.groups for one in group.instances if one.leaving)
-        return tuple(sorted(found, key=lambda pair: pair[1].id))
+        """Each instance that leaves, or that EC2 has warned of, with its group, in a stable order."""
+        return leaving(self.groups, self.intents)
 
     def unreliable(self, cluster: Cluster) -> frozenset[str]:
         """Nodes of the cluster on which nothing may lean: let go already, or members of no group that we know.
 
         An instance that was let go serves on for seconds, or minutes: its copies and its vote still show. So it does
-        where AWS still shows it as waiting.
+        where AWS still shows it as waiting, and where a Spot warning has come.
         """
         known = {one.id for group in self.groups for one in group.instances} - self.let_go()
         return frozenset(node.name for node in cluster.nodes) - known
 
     def let_go(self) -> frozenset[str]:
-        """Instances that were let go, by our own notes or by what AWS shows of their groups."""
-        released = {intent.instance for intent in self.intents if intent.let_go}
+        """Instances that were let go, by our own notes or by what AWS shows of their groups, or that EC2 takes back."""
+        released = {intent.instance for intent in self.intents if intent.let_go or intent.kind == "spot"}
         shown = {one.id for group in self.groups for one in group.instances if one.let_go}
         return frozenset(released | shown)
 
     def deadline(self) -> bool:
         """Whether a hook waits, so that giving up is not an end."""
         return any(instance.waits_to_leave for _, instance in self.leaving())
+
+
+def leaving(groups: Iterable[Group], intents: Iterable[Intent]) -> tuple[tuple[Group, Instance], ...]:
+    """Each instance that leaves, or that EC2 has warned of, with its group, in a stable order."""
+    warned = {intent.instance for intent in intents if intent.kind in ("spot", "rebalance")}
+    every = [(group, one) for group in groups for one in group.instances]
+    found = [pair for pair in every if pair[1].leaving or (pair[1].id in warned and pair[1].lifecycle == "InService")]
+    return tuple(sorted(found, key=lambda pair: pair[1].id))
 
 
 class Leaver(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +122,13 @@ def patience(taken: Iterable[Leaver], stall_seconds: int) -> int:
     are on their way, of which nothing shows until they have arrived."""
     moves = any(copy.target for one in taken for copy in one.copies)
     return MOVE_SECONDS if moves else stall_seconds
+
+
+def explained_after(taken: Iterable[Leaver], stall_seconds: int) -> int:
+    """For how many seconds nothing may change before the engine is asked why: at once where one copy stands, however
+    many others are on their way."""
+    copies = [copy for one in taken for copy in one.copies if copy.node == one.id]
+    return MOVE_SECONDS if copies and all(copy.target for copy in copies) else stall_seconds
 
 
 def leavers(observed: Observed, cluster: Cluster, excluded: frozenset[str]) -> tuple[Leaver, ...]:

@@ -38,6 +38,18 @@ def fit(cluster: Cluster, going: frozenset[str]) -> Fit:
     return Fit(nowhere=tuple(nowhere), no_room=tuple(no_room))
 
 
+def places(cluster: Cluster, going: frozenset[str], copies: Iterable[Copy]) -> list[tuple[Copy, str]]:
+    """A legal node with room for each of these copies that has one, smallest first."""
+    closed = going | shielded(cluster) | excluded(cluster)
+    board = _Board(cluster, [node for node in cluster.nodes if node.holds_data and node.name not in closed])
+    found: list[tuple[Copy, str]] = []
+    for copy in sorted(copies, key=lambda copy: (copy.bytes, copy.index, copy.shard)):
+        legal = board.legal(copy)
+        if legal and (target := board.place(copy, legal)):
+            found.append((copy, target))
+    return found
+
+
 def _shrinks_away(cluster: Cluster, copy: Copy, going: frozenset[str]) -> bool:
     """A replica that the engine itself takes away when its node is excluded, as `auto_expand_replicas` says.
 
@@ -73,15 +85,15 @@ class _Board:
         in_zone = sum(self._zone_of.get(name) == node.zone for name in others) + 1
         return in_zone <= math.ceil((len(others) + 1) / len(self._zones))
 
-    def place(self, copy: Copy, legal: list[Node]) -> bool:
-        """Put it on the legal node with most room; `False` if it fits on none."""
+    def place(self, copy: Copy, legal: list[Node]) -> str:
+        """Put it on the legal node with most room, and tell which; empty if it fits on none."""
         best = max(legal, key=lambda node: (self._room[node.name], node.name))
         if self._room[best.name] < copy.bytes:
-            return False
+            return ""
         self._room[best.name] -= copy.bytes
         self._where[copy.id].remove(_ends_on(copy))
         self._where[copy.id].append(best.name)
-        return True
+        return best.name
 
 
 def _ends_on(copy: Copy) -> str:

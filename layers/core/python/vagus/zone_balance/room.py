@@ -2,11 +2,17 @@
 
 from vagus.procedure.room import Room
 from vagus.steps import FRAME
-from vagus.zone_balance import apply, balancing, balancing_apply, launched
+from vagus.zone_balance import apply, apply_voting, apply_warned, balancing, balancing_apply, launched
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observe import observe
 
-HANDLERS = {**apply.HANDLERS, **launched.HANDLERS, **balancing_apply.HANDLERS}
+HANDLERS = {
+    **apply.HANDLERS,
+    **apply_voting.HANDLERS,
+    **apply_warned.HANDLERS,
+    **launched.HANDLERS,
+    **balancing_apply.HANDLERS,
+}
 
 ZONE_BALANCE = Room(
     name="zone_balance",

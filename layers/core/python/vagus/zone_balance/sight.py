@@ -12,7 +12,7 @@ from vagus.zone_balance.rules import Violation
 from vagus.zone_balance.sizing import sizes
 
 
-def unseen(observed: Observed, why: Unseen, spec: ClusterSpec) -> Plan:
+def unseen(observed: Observed, why: Unseen, spec: ClusterSpec, now: float) -> Plan:
     """The cluster does not answer. A cluster that never formed is given its nodes; any other is a case for a person.
 
     That its identity was not noted does not prove that it never formed: an instance that waits may hold data.
@@ -22,7 +22,7 @@ def unseen(observed: Observed, why: Unseen, spec: ClusterSpec) -> Plan:
     if observed.identity is None and not observed.deadline():
         return _forming(observed, spec, f"the cluster has not formed yet: {why.message}")
     violation = Violation(Reason.UNREACHABLE, why.message)
-    return unsure(observed, spec, violation, open_deadline=observed.deadline())
+    return unsure(observed, spec, violation, now, open_deadline=observed.deadline())
 
 
 def _forming(observed: Observed, spec: ClusterSpec, why: str) -> Plan:
@@ -47,7 +47,7 @@ def identity(look: Look) -> Plan | None:
             few = Violation(
                 Reason.UNREACHABLE, "an instance waits, and fewer than half of the declared managers are seen"
             )
-            return unsure(look.observed, look.spec, few, open_deadline=True)
+            return unsure(look.observed, look.spec, few, look.now, open_deadline=True)
         why = "fewer than half of the declared managers have joined"
         return launching.heed(look) or _forming(look.observed, look.spec, why)
     step = NoteIdentity(uuid=uuid)
@@ -71,4 +71,4 @@ def blind(look: Look) -> Plan | None:
         Reason.CANNOT_SEE_ALL,
         f"{visible} of {counted} indices are visible: give the read role `indices:monitor/*` on all of them",
     )
-    return unsure(look.observed, look.spec, violation, open_deadline=look.observed.deadline())
+    return unsure(look.observed, look.spec, violation, look.now, open_deadline=look.observed.deadline())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
-from vagus.plan import Plan, Steps
+from vagus.plan import Blocked, Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import SetGroupSize
 from vagus.zone_balance.looking import Look
@@ -34,12 +34,30 @@ def _due(observed: Observed, spec: ClusterSpec, *, green: bool) -> Iterator[SetG
     groups = {group.name: group for group in observed.groups}
     still = green and all(settled(group) for group in observed.groups)
     for name, declared in spec.sized().items():
-        if name not in groups or observed.sizes.get(name) == declared:
+        if name not in groups or observed.sizes.get(name) == declared or not groups[name].allows(declared):
             continue
         if declared >= groups[name].desired:
             yield SetGroupSize(group=name, desired=declared, declared=declared)
         elif still:
             yield SetGroupSize(group=name, desired=groups[name].desired - 1, declared=declared)
+
+
+def out_of_bounds(look: Look) -> Plan | None:
+    """A size that Auto Scaling would refuse is not asked for: somebody has narrowed the group by hand."""
+    sizes = look.spec.sized()
+    wrong = [one for one in look.observed.groups if one.name in sizes and not one.allows(sizes[one.name])]
+    wrong = [one for one in wrong if look.observed.sizes.get(one.name) != sizes[one.name]]
+    if not wrong:
+        return None
+    said = "; ".join(
+        f"{one.name} is declared with {sizes[one.name]}, and its group allows {one.least} to {one.most}"
+        for one in wrong
+    )
+    return Blocked(
+        reason=Reason.SIZE_OUT_OF_BOUNDS,
+        message=f"{said}: give the group its bounds back (a deploy does), or declare another `per_zone` or "
+        "`most_per_zone` in the fleet file",
+    )
 
 
 def settled(group: Group) -> bool:

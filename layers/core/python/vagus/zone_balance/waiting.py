@@ -5,9 +5,11 @@ from hashlib import sha256
 
 import msgspec
 
+from vagus.allocation import shielded
+from vagus.cluster import Cluster
 from vagus.plan import Plan, Progress, Wait
 from vagus.reasons import Reason
-from vagus.zone_balance import rules
+from vagus.zone_balance import rules, voting
 from vagus.zone_balance.farewell import tidying
 from vagus.zone_balance.looking import Look, blocked, ids, unsure
 from vagus.zone_balance.observed import Leaver, patience
@@ -15,12 +17,16 @@ from vagus.zone_balance.rules import Violation
 
 GOING_SECONDS = (2, 15)
 """Between two looks while an instance that was let go has still to leave the cluster: at first, and at most."""
+VOTE_SECONDS, VOTE_LATE_SECONDS = 3, 120
+"""Between two looks while a vote that was taken is counted still, and how long until a person is told."""
 QUORUM_SECONDS = 10
 """Between two looks while one manager waits for another to be gone."""
 AWAITED_SECONDS = 10
 """Between two looks while a replacement has still to join."""
 GONE_SECONDS = 15 * 60
 """How long an instance that was let go may be listed before a person is told."""
+BUSY = "reached the limit of"
+"""How the engine's throttling decider begins what it says: the node's hands are full for now."""
 REPLACED_SECONDS = 25 * 60
 """How long a replacement may take to be launched, boot and join before a person is told."""
 
@@ -33,7 +39,9 @@ def moving(look: Look) -> Plan | None:
     left = sum(one.bytes_left for one in busy)
     copies = sum(len(one.copies) for one in busy)
     progress = advanced(look.observed.progress, _layout(busy), look.now, bytes_left=left, copies_left=copies)
-    if overdue(progress, patience(busy, look.spec.zone_balance.stall_seconds)):
+    stall = look.spec.zone_balance.stall_seconds
+    stuck = overdue(progress, stall) and hopeless(look.observed.explanation, look.cluster)
+    if stuck or overdue(progress, patience(busy, stall)):
         return _says_why(
             look,
             progress,
@@ -47,6 +55,18 @@ def moving(look: Look) -> Plan | None:
         foreseen=tidying(look),
         progress=progress,
     )
+
+
+def hopeless(explanation: str, cluster: Cluster) -> bool:
+    """Whether no node would take the copy that was asked about, not even once those that are on their way have arrived.
+
+    `explanation`: `index[shard]: ` and a line per node that objects, `node: objection; objection`.
+    """
+    lines = (line.partition(": ") for line in explanation.partition("]: ")[2].splitlines())
+    objections = {name: said.split("; ") for name, _, said in lines}
+    away = shielded(cluster)
+    others = [node.name for node in cluster.nodes if node.holds_data and node.name not in away]
+    return bool(others) and all(any(BUSY not in one for one in objections.get(name, [BUSY])) for name in others)
 
 
 def _layout(busy: Iterable[Leaver]) -> str:
@@ -97,13 +117,29 @@ def wait_seconds(progress: Progress, cap: int) -> int:
     return int(max(1, min(cap, progress.bytes_left / progress.speed / 4)))
 
 
+def voting_still(look: Look) -> Plan | None:
+    """A vote that was taken is counted still: the engine changes its voters within a second or two."""
+    voters = set(look.cluster.voters) & set(look.cluster.voting_exclusions)
+    late = [one.id for one in look.leavers if one.empty and one.id in voters]
+    if not late:
+        return None
+    progress = advanced(look.observed.progress, f"{Reason.VOTE_LEAVING} {', '.join(late)}", look.now)
+    return Wait(
+        seconds=VOTE_SECONDS,
+        page=overdue(progress, VOTE_LATE_SECONDS),
+        reason=Reason.VOTE_LEAVING,
+        message=f"the vote of {', '.join(late)} was taken, and is counted still: too few other managers may be there",
+        progress=progress,
+    )
+
+
 def refused(look: Look) -> Plan | None:
     """Nobody can be taken, and nobody is on the way: say which rule stands against the first."""
     violation = _first_violation(look)
     if violation is None:
         return None
     if violation.reason is Reason.NO_ROOM and _some_disk_is_unknown(look):
-        return unsure(look.observed, look.spec, violation, open_deadline=True)
+        return unsure(look.observed, look.spec, violation, look.now, open_deadline=True)
     if violation.reason not in (Reason.QUORUM, Reason.NO_ROOM) or not look.in_transit:
         return blocked(violation)
     progress = advanced(look.observed.progress, f"{violation.reason} {ids(look.leavers)}", look.now)
@@ -131,12 +167,16 @@ def awaited(look: Look, names: str, message: str, *, at_once: bool = False) -> P
 
 def _first_violation(look: Look) -> Violation | None:
     for one in look.waiting:
+        if not one.instance.leaving:
+            continue  # EC2's warning asks for no more than what can be done
         if violation := rules.admission(look.rest, look.taken, one):
             return violation
     for one in look.leavers:
         if one.lost and (violation := rules.some_shard_has_no_active_copy(look.rest)):
             return violation
         if one.empty and (violation := rules.manager_may_not_go(look.cluster, look.rest, one)):
+            return violation
+        if one.empty and (violation := voting.stands(look.cluster, one.id)):
             return violation
         if one.instance.waits_to_leave and not one.group.hook:
             return Violation(Reason.NOWHERE_TO_GO, f"{one.group.name} has no terminate hook that we know")
@@ -145,7 +185,8 @@ def _first_violation(look: Look) -> Violation | None:
 
 def going(look: Look) -> Plan | None:
     """Let go, and not away yet; that takes minutes, so that much longer is told."""
-    names = ", ".join(sorted(intent.instance for intent in look.observed.intents if intent.instance))
+    left = (one for one in look.observed.intents if one.kind == "leave" and not look.departed(one))
+    names = ", ".join(sorted(intent.instance for intent in left))
     if not names:
         return None
     progress = advanced(look.observed.progress, f"{Reason.INSTANCE_GOING} {names}", look.now)
