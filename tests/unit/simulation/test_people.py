@@ -120,7 +120,7 @@ def test_a_size_that_aws_refuses_is_told_and_keeps_no_leaver() -> None:
     while not gone(FIRST)(world) and world.clock.now < end:
         world.step()
     assert world.oracle.let_go == [FIRST]
-    assert "claims: TOO_MANY_FAILURES" in world.pages
+    assert "claims: SIZE_OUT_OF_BOUNDS" in world.pages
 
 
 def test_a_deploy_of_observe_in_mid_drain_tells_once_what_stays_and_keeps_the_instance() -> None:
