@@ -1,0 +1,230 @@
+"""What Vagus costs, from counts and prices. Pure: `cost.py` counts, `cost_prices.json` has the prices.
+
+python -m benchmarks cost         counts anew on the local stack, writes cost_counts.json
+python -m benchmarks._cost        writes docs/cost.md from both files
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+HERE = Path(__file__).parent
+COUNTS, PRICES = HERE / "cost_counts.json", HERE / "cost_prices.json"
+PAGE = HERE.parent / "docs" / "cost.md"
+HOURS = 730
+MINUTES = HOURS * 60
+BUSY_DRAINS = 100
+"""Instances that leave in a busy month, in each cluster."""
+FLEETS = (1, 50)
+CELL_TAKES = 30
+"""Clusters of a cell: roles name them, and IAM takes 10,240 characters of a role (a synth refuses more)."""
+Number = Callable[[int], float]
+"""How many of something a cell with so many clusters has, or uses in a month."""
+
+
+class Price(msgspec.Struct, frozen=True):
+    """`dollars` for one of what `per` says."""
+
+    dollars: float
+    per: str
+    source: str
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """List prices as they were at a date."""
+
+    date: str
+    region: str
+    prices: Mapping[str, Price]
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted: calls of AWS by operation, units of tables, calls and GB seconds of functions, state
+    transitions, bytes of log."""
+
+    calls: Mapping[str, float] = {}
+    read_units: float = 0
+    write_units: float = 0
+    function_calls: float = 0
+    gb_seconds: float = 0
+    transitions: float = 0
+    log_bytes: float = 0
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """`how`: on the local stack, or in the simulation (`_cost_simulated`). `minute`: one idle minute of a cell with one
+    cluster, of which `shared` does not grow with clusters. `drain`: one instance that leaves. `cell`, `cluster`: what
+    their stacks have, by what it is priced by. `quiet_figures`: told of a cluster that is well."""
+
+    counted: str
+    how: Literal["stack", "simulation"]
+    minute: Use
+    shared: Use
+    drain: Use
+    cell: Mapping[str, int]
+    cluster: Mapping[str, int]
+    quiet_figures: int
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of a bill: dollars a month, by number of clusters."""
+
+    what: str
+    dollars: tuple[float, ...]
+
+
+def cells(clusters: int) -> int:
+    """How many cells so many clusters need."""
+    return -(-clusters // CELL_TAKES)
+
+
+def bill(counts: Counts, prices: Prices, *, drains: int) -> list[Line]:
+    """Dollars a month for each of FLEETS, with so many drains a month and cluster."""
+
+    def priced(what: str, name: str, number: Number) -> Line:
+        return Line(what, tuple(prices.prices[name].dollars * number(clusters) for clusters in FLEETS))
+
+    def used(of: str) -> Number:
+        def number(clusters: int) -> float:
+            minute, shared, drain = (getattr(one, of) for one in (counts.minute, counts.shared, counts.drain))
+            return float(
+                MINUTES * (shared * cells(clusters) + (minute - shared) * clusters) + drain * drains * clusters
+            )
+
+        return number
+
+    def held(name: str, times: float = 1) -> Number:
+        return lambda clusters: (
+            times * (counts.cell.get(name, 0) * cells(clusters) + counts.cluster.get(name, 0) * clusters)
+        )
+
+    return [
+        priced("interface endpoints", "interface endpoint", held("interface endpoint", HOURS)),
+        priced("customer keys", "key", held("key")),
+        priced("secrets", "secret", held("secret")),
+        priced("alarms", "alarm", held("alarm")),
+        priced("figures of clusters", "custom metric", lambda clusters: counts.quiet_figures * clusters),
+        priced("dashboard", "dashboard", held("dashboard")),
+        priced("functions: calls", "lambda call", used("function_calls")),
+        priced("functions: time", "lambda GB second", used("gb_seconds")),
+        priced("state transitions", "state transition", used("transitions")),
+        priced("tables: reads", "table read unit", used("read_units")),
+        priced("tables: writes", "table write unit", used("write_units")),
+        priced("logs of functions", "log GB", lambda clusters: used("log_bytes")(clusters) / 1e9),
+        priced("queue: the poller's requests", "queue request", lambda clusters: 15.0 * MINUTES * cells(clusters)),
+    ]
+
+
+def page(counts: Counts, prices: Prices) -> str:
+    """docs/cost.md."""
+    idle, busy = bill(counts, prices, drains=0), bill(counts, prices, drains=BUSY_DRAINS)
+    rows = [
+        f"| {one.what} | {_money(one.dollars[0])} | {_money(other.dollars[0])} | {_money(one.dollars[1])} "
+        f"| {_money(other.dollars[1])} |"
+        for one, other in zip(idle, busy, strict=True)
+    ]
+    sums = [sum(line.dollars[at] for line in lines) for at in (0, 1) for lines in (idle, busy)]
+    total = "| **together** | " + " | ".join(f"**{_money(one)}**" for one in sums) + " |"
+    listed = "\n".join(
+        f"| {name} | {_exact(price.dollars)} | {price.per} | {price.source} |" for name, price in prices.prices.items()
+    )
+    return TEXT.format(
+        counted=counts.counted,
+        how=HOW[counts.how],
+        date=prices.date,
+        region=prices.region,
+        drains=BUSY_DRAINS,
+        rows="\n".join([*rows, total]),
+        prices=listed,
+        minute=_use(counts.minute),
+        drain=_use(counts.drain),
+        calls="\n".join(f"| `{name}` | {number:.0f} |" for name, number in sorted(counts.drain.calls.items())),
+        cell=_held(counts.cell),
+        cluster=_held(counts.cluster),
+    )
+
+
+def _money(dollars: float) -> str:
+    return f"{dollars:,.2f}"
+
+
+def _exact(dollars: float) -> str:
+    return f"{dollars:.10f}".rstrip("0").rstrip(".")
+
+
+def _held(held: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} x {name}" for name, number in held.items())
+
+
+def _use(use: Use) -> str:
+    return (
+        f"{sum(use.calls.values()):.0f} calls of AWS, {use.read_units:.1f} read and {use.write_units:.1f} write units, "
+        f"{use.function_calls:.1f} calls of functions ({use.gb_seconds:.2f} GB s), {use.transitions:.0f} state "
+        f"transitions, {use.log_bytes / 1000:.1f} kB of logs"
+    )
+
+
+HOW = {
+    "stack": "Counted on the local stack; functions took the time that they took there, warm.",
+    "simulation": "Counted in the simulation: Vagus's own code against the fakes of its ports.\nThe time of functions "
+    "is assumed there: half a second for a sweep or a watch, 0.3 s for a look or a step.",
+}
+TEXT = """\
+# What it costs
+
+{how}
+
+Counted on {counted}, and priced with **list prices of {region} as we knew them on {date}**: they were written down, not
+fetched; prices change, and yours are others. Check them (`benchmarks/cost_prices.json`), then
+`python -m benchmarks._cost` writes this page anew; `make bench NAME=cost` counts anew, on the local stack.
+
+Dollars a month. *Busy*: {drains} instances leave each cluster in the month.
+
+| | 1 cluster, idle | 1 cluster, busy | 50 clusters (2 cells), idle | 50 clusters, busy |
+| --- | ---: | ---: | ---: | ---: |
+{rows}
+
+Read it so: what Vagus *does* costs little; what stands there to do it without a way to the internet (endpoints),
+and under keys of your own, is most of a small cell's bill, and is paid once for the cell. With many clusters it is
+alarms and figures, which are what wakes you. A VPC of your own that has the endpoints already takes their line
+away.
+
+Not in it: the clusters' own instances, volumes and traffic; data through endpoints (0.01 a GB), requests of keys,
+storage of logs, tables and buckets, messages to people; VPC flow logs and Step Functions' logs of executions, which
+grow with your traffic (0.50 a GB); events that the cluster watch puts (1.00 a million); retained instances, billed
+while they wait; free tiers.
+
+## What was counted
+
+- **One idle minute**, one cluster: {minute}.
+- **One drain**, from the instance's wait to the end of its run: {drain}.
+- **A cell has** {cell}. **A cluster adds** {cluster}.
+
+Units of tables are counted from bytes as JSON, which are a little more than what AWS bills. For 50 clusters everything
+but the calls of functions and the keeper's time is taken 50 times: too much for what is described once for all. A cell
+takes about 30 clusters, for roles name them and IAM takes 10,240 characters of a role; a synth refuses more.
+
+| calls of one drain | |
+| --- | ---: |
+{calls}
+
+## Prices
+
+| | dollars | per | |
+| --- | ---: | --- | --- |
+{prices}
+"""
+
+
+def read() -> tuple[Counts, Prices]:
+    """The two files."""
+    return (
+        msgspec.json.decode(COUNTS.read_bytes(), type=Counts),
+        msgspec.json.decode(PRICES.read_bytes(), type=Prices),
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(*read()))
