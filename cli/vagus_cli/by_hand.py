@@ -15,7 +15,10 @@ from vagus.fleet import ClusterSpec
 from vagus.instances import Group
 from vagus.owned import SettingsUpdate
 from vagus.rooms import ROOMS
+from vagus.zone_balance import voting
 from vagus_cdk import names
+
+VOTES = "/_cluster/voting_config_exclusions"
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +37,11 @@ def every(aws: str, spec: ClusterSpec, groups: Iterable[Group], cluster: Cluster
         *_keeping(aws, groups),
         *_reaching(aws, spec),
         *_draining(spec, leaving, cluster),
+        *_votes(spec, leaving, cluster),
         *_letting_go(aws, groups),
         *_launching(aws, groups),
         *_giving_back(spec, cluster),
+        *_votes_back(spec, cluster),
     )
 
 
@@ -93,6 +98,30 @@ def _draining(spec: ClusterSpec, leaving: tuple[str, ...], cluster: Cluster | No
     yield Command(
         what="what is still on them: nothing, if nothing is printed", command=f"{shards} | grep -E '{pattern}'"
     )
+
+
+def _votes(spec: ClusterSpec, leaving: tuple[str, ...], cluster: Cluster | None) -> Iterable[Command]:
+    for name in leaving if cluster else ():
+        if cluster and voting.votes(cluster, name):
+            yield Command(
+                what=f"take the vote of {name}, a manager: once it is empty, just before it goes, one at a time",
+                command=f'{_curl(spec)} -X POST "{_url(spec)}{VOTES}?node_names={name}"',
+            )
+
+
+def _votes_back(spec: ClusterSpec, cluster: Cluster | None) -> Iterable[Command]:
+    """Clearing clears everybody's."""
+    if cluster is None or not (cluster.voting_exclusions or voting.marked(cluster)):
+        return
+    others = voting.others(cluster)
+    theirs = f", and those who excluded {', '.join(others)} agree" if others else ""
+    yield Command(
+        what=f"clear all voting exclusions: ONLY once the managers that leave are gone{theirs}",
+        command=f'{_curl(spec)} -X DELETE "{_url(spec)}{VOTES}?wait_for_removal=false"',
+    )
+    if voting.marked(cluster):
+        body: Mapping[str, Mapping[str, str | None]] = {"persistent": {voting.MARK: None}}
+        yield Command(what="then take Vagus' mark of it away", command=_put(spec, body))
 
 
 def _letting_go(aws: str, groups: Iterable[Group]) -> Iterable[Command]:

@@ -16,6 +16,7 @@ from vagus.procedure import records, rows
 from vagus.procedure.head import ensure_running
 from vagus.procedure.rows import Head
 from vagus.steps import Heartbeat
+from vagus.zone_balance import voting
 from vagus_cli import people_commands
 from vagus_cli.world import UsageFault
 
@@ -235,6 +236,18 @@ def test_giving_back_by_hand_leaves_nothing_of_ours(scene: Scene) -> None:
     body = _body(scene.json("takeover", "demo")["commands"], "give back")
     scene.engine.update_settings(SettingsUpdate(persistent=body["persistent"]))
     assert scene.engine.persistent == {owned.EXCLUDE: "i-theirs"}
+
+
+def test_a_vote_that_was_taken_is_cleared_by_hand_and_then_its_mark(scene: Scene) -> None:
+    manager = scene.engine.voters[0]
+    scene.engine.update_settings(SettingsUpdate(persistent={voting.MARK: manager}))
+    scene.engine.take_vote(manager)
+    commands = scene.json("takeover", "demo")["commands"]
+    (clears,) = [one for one in commands if one["what"].startswith("clear all voting exclusions")]
+    assert clears["command"].endswith(
+        '-X DELETE "https://$NODE:9200/_cluster/voting_config_exclusions?wait_for_removal=false"'
+    )
+    assert _body(commands, "then take Vagus' mark")["persistent"] == {voting.MARK: None}
 
 
 def test_where_people_exclude_transiently_a_drain_by_hand_does_too(scene: Scene) -> None:
