@@ -65,17 +65,13 @@ CLEARED = (
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One layout: what the model said (`rests`: nothing would move), and whether the engine moved something."""
+    """One layout: what the model said (`rests`: nothing would move), whether the engine moved something, and what the
+    model says of the layout in which the engine came to rest."""
 
     case: str
     rests: bool
     moved: bool
     resting_layout_rests: bool
-
-    @property
-    def agrees(self) -> bool:
-        """Whether model and engine say the same, of this layout and of the one that the engine came to rest in."""
-        return self.rests != self.moved and self.resting_layout_rests
 
 
 class Look(msgspec.Struct, frozen=True):
