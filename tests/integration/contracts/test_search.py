@@ -37,7 +37,6 @@ def test_a_look_tells_the_nodes_with_zone_roles_version_heap_and_disk(search: Se
         assert 0 < node.disk_free <= node.disk_total
         assert node.heap is not None
         assert 0 < node.heap <= 100
-        assert node.forced == ZONES
     assert len({node.ephemeral_id for node in seen.nodes}) == 3
 
 
