@@ -78,6 +78,8 @@ read_parameters() { # one call; a value may have several lines
   PARAMETER[heap]="${PARAMETER[heap-$GROUP]:-${PARAMETER[heap]:-}}" # groups of one cluster may differ in size
   # a step writes `formed` once; until then the template's word holds (a deploy must not set `formed` back)
   PARAMETER[formed]="${PARAMETER[formed]:-${PARAMETER[formed-at-first]:-}}"
+  # so is `version`: a new one in the fleet file is brought when its upgrade was approved, not by whoever boots next
+  PARAMETER[version]="${PARAMETER[version]:-${PARAMETER[version-at-first]:-}}"
   for name in engine version heap zones formed initial-managers; do
     [[ -n ${PARAMETER[$name]:-} ]] || refuse parameters "$prefix$name is not set"
   done

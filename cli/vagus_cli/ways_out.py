@@ -59,4 +59,15 @@ WAYS_OUT: Mapping[Reason, str] = {
     Reason.PAUSED: "`vagus resume CLUSTER`, once the cause of the stop is gone. Until then the keeper goes on, and "
     "what is set on the cluster stays.",
     Reason.APPROVAL_NEEDED: "Read the steps, then `vagus approve CLUSTER`, or do nothing: the instance is kept.",
+    Reason.RECOVERING: "See in `_cluster/allocation/explain` what keeps the shards named.",
+    Reason.ONLY_COPY: "Give the index named a replica; or, if it may be away for a minute, abort and ask again with "
+    "`--unavailable INDEX`.",
+    Reason.NODE_NOT_BACK: "Read the message, then the node's log. Start its service, or have its instance replaced: "
+    "the rest goes on by itself. `vagus abort CLUSTER` leaves the rest as it is.",
+    Reason.NOT_RESTARTED: "See whether the SSM agent of the instance answers (`vagus doctor`), and what the command "
+    "said.",
+    Reason.VERSION_PATH: "Set a version in the fleet file that can be reached, and deploy.",
+    Reason.INDEX_TOO_OLD: "Reindex what the message names into new indices, or delete it.",
+    Reason.ARCHIVED_SETTINGS: "Set them to null, as the message says.",
+    Reason.NO_FRESH_SNAPSHOT: "Take a snapshot; or abort, and ask again with `--without-snapshot`.",
 }

@@ -6,7 +6,7 @@ those tagged with this cell, whatever their names.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,8 +16,9 @@ from vagus_cdk import names
 
 Statement = dict[str, Any]
 
-STEP_PARAMETERS = ("formed",)
-"""Node parameters that steps write. No template has them: CloudFormation would put its value back with any change."""
+STEP_PARAMETERS: Mapping[str, tuple[str, ...]] = {"node_parameters": ("formed",), "node_version": ("version",)}
+"""Node parameters that steps write, by what a grant calls them. No template has them: CloudFormation would put its
+value back with any change."""
 
 LOOKS = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -110,13 +111,13 @@ def _of_one(resource: Resource, actions: Sequence[str], scope: Scope, ours: Stat
             )
         case "instance":
             return allow("Instances", actions, [scope.arn("ec2", "instance/*")], ours)
-        case "node_parameters":
+        case "node_parameters" | "node_version":
             parameters = [
                 scope.arn("ssm", f"parameter{names.node_parameter(cluster, name)}")
                 for cluster in scope.clusters
-                for name in STEP_PARAMETERS
+                for name in STEP_PARAMETERS[resource]
             ]
-            return allow("NodeParameters", actions, parameters)
+            return allow("NodeVersion" if resource == "node_version" else "NodeParameters", actions, parameters)
         case "state_machine":
             return allow("StateMachines", actions, [scope.machine(one) for one in scope.capabilities])
         case _:

@@ -89,7 +89,7 @@ class Parameters(Construct):
         managers = [group for group in spec.groups.values() if "cluster_manager" in group.roles]
         return {
             "engine": spec.engine.name,
-            "version": spec.engine.version,
+            "version-at-first": spec.engine.version,
             **({} if spec.engine.tls else {"tls": "false"}),
             "settings": json.dumps(dict(spec.settings), sort_keys=True),
             "zones": ",".join(spec.zones),

@@ -15,8 +15,11 @@ from typing import Any
 import msgspec
 
 from vagus.aws.clients import Clients
+from vagus.aws.executions import Machine
 from vagus.aws.tables import DynamoTable
 from vagus.fleet import ClusterSpec
+from vagus.intent import Intent
+from vagus.procedure import head as heads
 from vagus.procedure import records as record_book
 from vagus.procedure import rows
 from vagus.procedure.records import Record
@@ -240,6 +243,28 @@ class Scene:
 
     def _table(self, kind: str) -> DynamoTable:
         return DynamoTable(Clients(self.stack.session), f"vagus-{self.stack.cell}-{kind}")
+
+    def ask(self, intent: Intent) -> None:
+        """Open an intent as `vagus restart` and `vagus upgrade` do, and start its run."""
+        table, now = self._table("state"), time.time()
+        heads.open_intent(table, self.cluster, intent)
+        machine = f"arn:aws:states:{self.stack.region}:{self.stack.account}:stateMachine:vagus-{self.stack.cell}"
+        executions = Machine(Clients(self.stack.session), f"{machine}-{intent.capability}")
+        heads.ensure_running(table, executions, self.cluster, intent.capability, now, record_book.iso(now))
+
+    def processes(self) -> dict[str, str]:
+        """Ephemeral id by node: another one is another process."""
+        nodes = self.admin.call("GET", "/_cluster/state/nodes")["nodes"]
+        return {node["name"]: node["ephemeral_id"] for node in nodes.values()}
+
+    def wait_until_closed(self, intent: Intent, seconds: float = 600) -> None:
+        """Until an intent is closed, and the run that worked on it has ended."""
+
+        def closed() -> bool:
+            seen = self.rows()
+            return intent.id in seen.closed and seen.head(intent.capability).state == "idle"
+
+        until(closed, seconds, f"{intent.id} closed (now: {self.rows().plans.get(intent.capability, {})})", 0.5)
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 

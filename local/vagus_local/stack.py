@@ -298,16 +298,18 @@ def wait_green(stack: Stack, cluster: str, say: Say = print, seconds: float = 30
         raise StackError(f"{error}\n{logs(Path(stack.run))}") from error
 
 
-def wait_known(stack: Stack, seconds: float = 60) -> None:
-    """Until Vagus has noted which cluster each is: from then on no node forms another."""
-    sweep(stack)
+def wait_known(stack: Stack, seconds: float = 120) -> None:
+    """Until Vagus has noted which cluster each is, and which version its nodes bring: from then on no node forms
+    another, and none brings what the fleet file says next. Each is what a sweep finds due."""
     ssm = stack.client("ssm")
-    names = [f"/vagus/{cluster}/node/formed" for cluster in stack.clusters]
+    for name in ("formed", "version"):
+        sweep(stack)
+        names = [f"/vagus/{cluster}/node/{name}" for cluster in stack.clusters]
 
-    def known() -> bool:
-        return len(ssm.get_parameters(Names=names)["Parameters"]) == len(names)
+        def noted(names: list[str] = names) -> bool:
+            return len(ssm.get_parameters(Names=names)["Parameters"]) == len(names)
 
-    until(known, seconds, "the identity of every cluster is noted")
+        until(noted, seconds, f"every cluster's {name} is noted")
 
 
 def wait_serving(stack: Stack, cluster: str, seconds: float = 180) -> None:

@@ -224,6 +224,8 @@ def test_every_function_that_reaches_nodes_lies_in_the_subnets_and_the_keeper_de
         "vagus-prod-cluster-watch": 3,
         "vagus-prod-zone_balance-decide": 3,
         "vagus-prod-zone_balance-apply": 3,
+        "vagus-prod-rolling_upgrade-decide": 3,
+        "vagus-prod-rolling_upgrade-apply": 3,
         "vagus-prod-keeper": 0,
     }
 

@@ -135,10 +135,11 @@ def test_a_stop_and_a_resume_reach_rows_and_the_cells_state_machine(folder: Path
     stack.client("stepfunctions").create_state_machine(
         name="vagus-local-zone_balance", definition=json.dumps(machine), roleArn=role
     )
-    (stopped,) = json.loads(_run(folder, "stop", "demo", "--why", "a test", "--json").stdout)
+    alone = ("--capability", "zone_balance", "--json")
+    (stopped,) = json.loads(_run(folder, "stop", "demo", "--why", "a test", *alone).stdout)
     assert f"stopped by arn:aws:iam::{stack.account}:" in stopped["message"]
     assert "(a test)" in stopped["message"]
-    (goes_on,) = json.loads(_run(folder, "resume", "demo", "--json").stdout)
+    (goes_on,) = json.loads(_run(folder, "resume", "demo", *alone).stdout)
     assert goes_on["state"] == "running"
     world = open_world(Choice(target="local"), folder)
     found = world.executions(world.cluster("demo"))["zone_balance"].status("demo-zone_balance-1")

@@ -18,7 +18,6 @@ from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
 from vagus.procedure.sweep import Sweep
-from vagus.rooms import ROOMS
 from vagus.steps import AnyStep
 from vagus.zone_balance.room import ZONE_BALANCE
 
@@ -111,7 +110,7 @@ class Ward:
             reads=self._reads(),
             table=self.table,
             fleet={"ward": self.spec},
-            rooms=ROOMS,
+            rooms={"zone_balance": ZONE_BALANCE},
             executions={"zone_balance": self.machines},
         ).run(now, records.iso(now))
         self._run()

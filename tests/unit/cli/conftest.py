@@ -50,6 +50,7 @@ class Scene:
         self.engine.create_index("patients", shards=3, replicas=1)
         partition = rows.partition("demo")
         self.table.write(partition, Put(key="identity", data={"uuid": self.engine.uuid}, expected=0))
+        self.table.write(partition, Put(key="version", data={"version": spec.engine.version}, expected=0))
         self.table.write(partition, Put(key="sizes", data=spec.sizes(), expected=0))
 
     def open(self, choice: Choice) -> World:
@@ -61,7 +62,7 @@ class Scene:
             reads=Reads(groups=self.groups, search=lambda _: self.engine, commands=lambda _: FakeCommands()),
             state=lambda _: self.table,
             records=lambda _: self.book,
-            executions=lambda _: {"zone_balance": self.machine},
+            executions=lambda _: {"zone_balance": self.machine, "rolling_upgrade": self.machine},
             send=lambda cell, event: self.sent.append((cell, event)),
             dead_letters=lambda _: self.dead,
             now=lambda: self.now,

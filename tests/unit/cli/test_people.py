@@ -15,6 +15,7 @@ from vagus.ports import Put, Row
 from vagus.procedure import records, rows
 from vagus.procedure.head import ensure_running
 from vagus.procedure.rows import Head
+from vagus.rooms import ROOMS
 from vagus.steps import Heartbeat
 from vagus.zone_balance import voting
 from vagus_cli import people_commands
@@ -122,7 +123,7 @@ def test_a_stop_says_which_hooks_end_when(scene: Scene) -> None:
     began = scene.now
     _kept_at(scene, leaver, began + 1800)
     scene.now += HOUR / 2 + 60
-    (told,) = scene.json("stop", "demo", "--why", "an audit")
+    (told,) = scene.json("stop", "demo", "--capability", "zone_balance", "--why", "an audit")
     assert told["message"] == f"zone_balance is stopped by {ANNA} at {records.iso(scene.now)} (an audit)"
     (hook,) = told["hooks"]
     assert (hook["instance"], hook["since"]) == (leaver, records.iso(began))
@@ -141,9 +142,9 @@ def test_a_stop_of_what_runs_says_that_it_ends_by_itself(scene: Scene) -> None:
 
 
 def test_a_stop_and_a_resume_are_recorded_and_a_run_starts_at_once(scene: Scene) -> None:
-    scene.run("stop", "demo")
+    scene.run("stop", "demo", "--capability", "zone_balance")
     scene.now += 1
-    said = scene.run("resume", "demo")
+    said = scene.run("resume", "demo", "--capability", "zone_balance")
     assert "zone_balance goes on: demo-zone_balance-1" in said.stdout
     assert list(scene.machine.started) == ["demo-zone_balance-1"]
     assert not _head(scene).paused
@@ -167,7 +168,7 @@ def test_a_resume_just_after_a_stop_in_the_console_starts_the_next_run(scene: Sc
 def test_a_capability_that_there_is_not(scene: Scene) -> None:
     said = scene.run("stop", "demo", "--capability", "zone_ballance")
     assert said.exit_code == 2
-    assert "there is no capability zone_ballance (there are: zone_balance)" in said.stderr
+    assert "there is no capability zone_ballance (there are: zone_balance, rolling_upgrade)" in said.stderr
 
 
 # -- status ----------------------------------------------------------------------------------------------------------
@@ -213,7 +214,9 @@ def test_a_takeover_stops_and_shows_the_way_to_go_on_by_hand(scene: Scene) -> No
     marked = {owned.EXCLUDE: f"i-old,{leaver},i-theirs", owned.MARK: f"i-old,{leaver}", owned.TOKEN: "3"}
     scene.engine.update_settings(SettingsUpdate(persistent=marked))
     taken = scene.json("takeover", "demo")
-    assert taken["stopped"] == [f"zone_balance is stopped by {ANNA} at {records.iso(scene.now)} (taken over)"]
+    assert taken["stopped"] == [
+        f"{room} is stopped by {ANNA} at {records.iso(scene.now)} (taken over)" for room in ROOMS
+    ]
     assert (taken["ours"], taken["by_hand"], taken["unseen"]) == (sorted(["i-old", leaver]), ["i-theirs"], [])
     assert [hook["instance"] for hook in taken["hooks"]] == [leaver]
     assert _body(taken["commands"], "drain") == {

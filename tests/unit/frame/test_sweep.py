@@ -29,6 +29,7 @@ from vagus.search.fake import FakeEngine
 from vagus.status import Status
 from vagus.steps import NoteIdentity
 
+ALONE = {"zone_balance": ROOMS["zone_balance"]}
 RAN = Head(state="running", generation=3, execution="claims-zone_balance-3")
 
 ENDED: dict[str, tuple[str, int, str, float, int]] = {
@@ -84,7 +85,7 @@ def _sweep(world: World) -> Sweep:
         reads=Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands),
         table=world.table,
         fleet={world.spec.name: world.spec},
-        rooms=ROOMS,
+        rooms=ALONE,
         executions={"zone_balance": world.machines},
     )
 
@@ -168,7 +169,7 @@ def test_a_cluster_that_fails_keeps_no_other_from_being_looked_at() -> None:
         reads=Reads(groups=world.groups, search=search, commands=lambda _: world.commands),
         table=world.table,
         fleet={"broken": broken, "claims": world.spec},
-        rooms=ROOMS,
+        rooms=ALONE,
         executions={"zone_balance": world.machines},
     )
     swept = both.run(world.clock.now, world.iso())
@@ -182,7 +183,7 @@ def test_each_minute_another_cluster_is_the_first() -> None:
         reads=Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands),
         table=world.table,
         fleet=fleet,
-        rooms=ROOMS,
+        rooms=ALONE,
         executions={"zone_balance": world.machines},
     )
     firsts = [sweep.run(minute * 60.0, world.iso())[0].cluster for minute in range(4)]
@@ -300,7 +301,7 @@ def _many(world: World, hanging: set[str], let_go: Event, **more: Any) -> tuple[
         ),
         table=world.table,
         fleet=fleet,
-        rooms=ROOMS,
+        rooms=ALONE,
         executions={"zone_balance": world.machines},
         tell=told.append,
         **more,

@@ -40,6 +40,7 @@ class FakeParts:
         self.engine.create_index("patients", shards=3, replicas=1)
         known = [Put(key="identity", data={"uuid": self.engine.uuid}, expected=0)]
         known.append(Put(key="sizes", data=spec.sizes(), expected=0))
+        known.append(Put(key="version", data={"version": spec.engine.version}, expected=0))
         self.rows.write(rows.partition(spec.name), *known)
 
     def first(self, group: str) -> str:
@@ -53,7 +54,7 @@ class FakeParts:
         return Book(table=self.records, clock=time.time, new_id=iter(map(str, range(1000))).__next__)
 
     def executions(self) -> Mapping[str, Executions]:
-        return {"zone_balance": self.machine}
+        return {"zone_balance": self.machine, "rolling_upgrade": self.machine}
 
     def groups(self) -> GroupsWrite:
         return self.auto_scaling

@@ -7,7 +7,7 @@
 Nothing here is random, and nothing sleeps: the clock jumps to when something happens next.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,9 +29,8 @@ from vagus.procedure import head as heads
 from vagus.procedure import intake, keeper, loop, people, records, rows
 from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
-from vagus.procedure.room import Reads, Writes
+from vagus.procedure.room import Reads, Room, Writes
 from vagus.procedure.sweep import Sweep
-from vagus.rooms import ROOMS
 from vagus.search.fake import FakeEngine
 from vagus.steps import AnyStep
 from vagus.zone_balance.room import ZONE_BALANCE
@@ -74,6 +73,7 @@ class World:
     calm: float = CALM
     table: FakeTable = field(default_factory=FakeTable)
     machines: FakeExecutions = field(default_factory=FakeExecutions)
+    rooms: Mapping[str, Room] = field(default_factory=lambda: {"zone_balance": ZONE_BALANCE})
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -164,8 +164,8 @@ class World:
     def at_rest(self) -> bool:
         """Nothing runs, nothing is queued, nobody has anything planned, and nothing stirred for a while."""
         running = any(not one.ended for one in self.executions.values())
-        head = self.head()
-        starts = head.state == "running" or head.not_before + self.calm > self.clock.now
+        heads_now = [self.seen().head(name) for name in self.rooms]
+        starts = any(one.state == "running" or one.not_before + self.calm > self.clock.now for one in heads_now)
         busy = running or starts or self.queue or self.happenings
         return not busy and self.clock.now - self.last_stir >= self.calm
 
@@ -199,9 +199,13 @@ class World:
     def _jump(self) -> None:
         wakes = [one.wakes for one in self.executions.values() if not one.ended]
         shows = [at for at, _ in self.queue]
-        coming = [at for at in (self.next_minute, *wakes, *shows) if at > self.clock.now]
+        coming = [at for at in (self.next_minute, *wakes, *shows, *self.wakes()) if at > self.clock.now]
         if all(at > self.clock.now for at in (*wakes, *shows)):
             self.clock.now = min(coming)
+
+    def wakes(self) -> list[float]:
+        """When else something happens by itself."""
+        return []
 
     # -- the world's acts ----------------------------------------------------------------------------------------
 
@@ -230,7 +234,7 @@ class World:
                 event,
                 {self.spec.name: self.spec},
                 table,
-                {"zone_balance": machines},
+                dict.fromkeys(self.rooms, machines),
                 self.clock.now,
                 self.iso(),
                 wired(self.groups, "intake.groups", self.meter).groups_of,
@@ -257,8 +261,8 @@ class World:
             reads=self._reads("sweep"),
             table=wired(self.table, "sweep.table", self.meter),
             fleet={self.spec.name: self.spec},
-            rooms=ROOMS,
-            executions={"zone_balance": wired(self.machines, "sweep.executions", self.meter)},
+            rooms=self.rooms,
+            executions=dict.fromkeys(self.rooms, wired(self.machines, "sweep.executions", self.meter)),
         )
         swept = sweep.run(self.clock.now, self.iso())
         if any(one.result in ("started", "failed") for one in swept):
@@ -300,32 +304,33 @@ class World:
 
     # -- people --------------------------------------------------------------------------------------------------
 
-    def shown(self) -> Plan:
+    def shown(self, capability: str = "zone_balance") -> Plan:
         """What a person who asks for a dry run is shown."""
         reads = Reads(groups=self.groups, search=lambda _: self.engine, commands=lambda _: self.commands)
-        return loop.plan_for(ZONE_BALANCE, reads, self.spec, self.seen(), None, self.clock.now)
+        return loop.plan_for(self.rooms[capability], reads, self.spec, self.seen(), None, self.clock.now)
 
-    def approve(self, seconds: float) -> None:
+    def approve(self, seconds: float, capability: str = "zone_balance") -> None:
         """A person approves what is asked for."""
-        plan = self.shown()
+        plan = self.shown(capability)
         assert isinstance(plan, Ask)
         steps = (*plan.steps, *plan.foreseen)
-        given = people.approved("zone_balance", steps, person="ada", now=self.clock.now, seconds=seconds)
+        given = people.approved(capability, steps, person="ada", now=self.clock.now, seconds=seconds)
         people.approve(self.table, self.spec.name, given)
 
-    def halt(self) -> None:
+    def halt(self, capability: str = "zone_balance") -> None:
         """`vagus stop`."""
-        people.stop(self.table, self.spec.name, "zone_balance", person="ada", why="an audit", now=self.clock.now)
+        people.stop(self.table, self.spec.name, capability, person="ada", why="an audit", now=self.clock.now)
 
-    def resume(self) -> None:
+    def resume(self, capability: str = "zone_balance") -> None:
         """`vagus resume`."""
-        people.resume(self.table, self.spec.name, "zone_balance", now=self.clock.now)
-        heads.ensure_running(self.table, self.machines, self.spec.name, "zone_balance", self.clock.now, self.iso())
+        people.resume(self.table, self.spec.name, capability, now=self.clock.now)
+        heads.ensure_running(self.table, self.machines, self.spec.name, capability, self.clock.now, self.iso())
 
     def decide(self, call: Call) -> Answer:
         """The function that decides."""
         table = wired(self.table, "decide.table", self.meter)
-        return loop.look_and_note(ZONE_BALANCE, self._reads("decide"), self.spec, table, call, self.clock.now)
+        room = self.rooms[call.capability]
+        return loop.look_and_note(room, self._reads("decide"), self.spec, table, call, self.clock.now)
 
     def apply(self, call: Call, step: AnyStep) -> Outcome:
         """The function that writes."""
@@ -342,7 +347,7 @@ class World:
         )
         machines = wired(self.machines, "apply.executions", self.meter)
         book = Book(table=wired(self.records, "apply.records", self.meter), clock=self.clock, new_id=self._new_id)
-        return loop.act(ZONE_BALANCE, writes, machines, book, call, step)
+        return loop.act(self.rooms[call.capability], writes, machines, book, call, step)
 
     def _reads(self, actor: str) -> Reads:
         search = wired(self.engine, f"{actor}.search", self.meter)

@@ -9,8 +9,9 @@ CopyState = Literal["STARTED", "INITIALIZING", "RELOCATING", "UNASSIGNED"]
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A node that is in the cluster. On EC2 its name is its instance id. Sizes in bytes. `heap`: percent used; `None`
-    where the node did not tell in time. `forced`: the zones that its own configuration forces copies over."""
+    """A node that is in the cluster. On EC2 its name is its instance id. Its process is known by `ephemeral_id`, and
+    started at `started` (epoch milliseconds). Sizes in bytes. `heap`: percent used; `None` where the node did not tell
+    in time. `forced`: the zones that its own configuration forces copies over."""
 
     name: str
     zone: str
@@ -18,6 +19,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     version: str
     ephemeral_id: str
+    started: int = 0
     disk_total: int
     disk_free: int
     heap: int | None = None
@@ -64,7 +66,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     counts: fewer visible than counted means that we are blind to some. `stores` names the nodes whose disk holds a
     store of a shard that is unassigned. `auto_expanding` are the indices whose replicas the engine adds and takes away
     with the nodes (`index.auto_expand_replicas`). `pending_tasks` counts the manager's queue. `voters` are the nodes
-    whose votes count, `voting_exclusions` those whose vote was taken.
+    whose votes count, `voting_exclusions` those whose vote was taken. `created`: the version that made each index, as
+    the engine numbers it.
     """
 
     uuid: str
@@ -82,6 +85,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     voters: tuple[str, ...] = ()
     voting_exclusions: tuple[str, ...] = ()
     auto_expanding: frozenset[str] = frozenset()
+    created: Mapping[str, int] = {}
 
     def setting(self, name: str, default: str = "") -> str:
         """The value in force: transient wins over persistent, that over the engine's default."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from vagus.policy import ClusterWatch, Waiver, ZoneBalance
+from vagus.policy import ClusterWatch, RollingUpgrade, Waiver, ZoneBalance
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$", description="lower case, 3 to 32 long")]
 ZoneName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="such as eu-west-1a")]
@@ -68,6 +68,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     settings: Mapping[str, str | int | bool] = {}
     zone_balance: ZoneBalance = ZoneBalance()
     cluster_watch: ClusterWatch = ClusterWatch()
+    rolling_upgrade: RollingUpgrade = RollingUpgrade()
     waived: tuple[Waiver, ...] = ()
 
     def group_name(self, group: str, zone: str) -> str:

@@ -4,7 +4,7 @@ An intent carries *demands*: what the cluster's settings must say while it is op
 demands of all open intents into settings, so that two capabilities never overwrite each other.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -36,10 +36,31 @@ class AwareZones(msgspec.Struct, frozen=True, tag=True):
 Demand = ExcludeNode | AllocationPrimaries | BalanceThreshold | AwareZones
 
 
-Kind = Literal["leave", "spot", "rebalance", "retire", "gone", "balance", "zones"]
+Kind = Literal["leave", "spot", "rebalance", "retire", "gone", "balance", "zones", "restart", "upgrade"]
 """What is wanted, or why an instance is of interest. `leave`: a terminate hook waits, or it was retained. `spot`: EC2
 takes it back within two minutes. `rebalance`: EC2 may take it back. `retire`: EC2 ends it at the deadline. `gone`: it
-went without us. `balance`: bytes lead where shards stand. `zones`: a zone comes or goes."""
+went without us. `balance`: bytes lead where shards stand. `zones`: a zone comes or goes. `restart`, `upgrade`: a person
+wants nodes restarted, or of another version."""
+
+
+class Rolling(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restart or an upgrade is about, and how far it is.
+
+    `version` is what every node is to run; without one, `processes` says which process of which node (its ephemeral id)
+    is to be gone. `taken`: the nodes in hand, since `taken_at`; `sent_at`: when they were last told to restart.
+    `unavailable`: indices that a person lets be away meanwhile; `without_snapshot`: a person waived it. `aborted`: who
+    wants no further node taken. Times are ISO 8601.
+    """
+
+    version: str = ""
+    processes: Mapping[str, str] = {}
+    taken: tuple[str, ...] = ()
+    taken_at: str = ""
+    sent_at: str = ""
+    unavailable: tuple[str, ...] = ()
+    without_snapshot: bool = False
+    person: str = ""
+    aborted: str = ""
 
 
 STANDING: frozenset[Kind] = frozenset({"balance", "zones"})
@@ -69,6 +90,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     deadline: str | None = None
     acted: str | None = None
     lost: tuple[str, ...] = ()
+    rolling: Rolling | None = None
     closed: str | None = None
 
 
@@ -114,3 +136,24 @@ def needless(intent: Intent, known: Container[str], still_open: Iterable[Intent]
         return False
     warned = any(other.kind == "spot" and other.instance == intent.instance for other in still_open)
     return warned or f"leave-{intent.instance}" in known
+
+
+def restart(processes: Mapping[str, str], opened: str, person: str, unavailable: tuple[str, ...] = ()) -> Intent:
+    """The intent that these processes are to be gone, each for a new one of its node."""
+    return _rolling("restart", opened, Rolling(processes=processes, person=person, unavailable=unavailable))
+
+
+def upgrade(
+    version: str, opened: str, person: str, unavailable: tuple[str, ...] = (), *, without_snapshot: bool = False
+) -> Intent:
+    """The intent that every node is to run a version."""
+    wanted = Rolling(version=version, person=person, unavailable=unavailable, without_snapshot=without_snapshot)
+    return _rolling("upgrade", opened, wanted)
+
+
+def _rolling(kind: Literal["restart", "upgrade"], opened: str, wanted: Rolling) -> Intent:
+    """Its id is short: with a node and a process it names a command, of which AWS keeps a hundred characters."""
+    stamp = "".join(character for character in opened if character.isalnum())[:15]
+    return Intent(
+        id=f"{kind}-{stamp}", capability="rolling_upgrade", kind=kind, opened=opened, source="person", rolling=wanted
+    )

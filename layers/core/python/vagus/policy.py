@@ -71,3 +71,20 @@ class ZoneBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     wait_cap_seconds: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
     failures_in_a_row: Annotated[int, msgspec.Meta(ge=2, le=20)] = 5
     shards: Shards = Shards()
+
+
+class RollingUpgrade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Policy of rolling_upgrade: restarts follow the mode; an upgrade is always asked for.
+
+    `batch`: the most nodes of one zone that are restarted together where awareness makes it safe. `rejoin_seconds`:
+    when a node is away for longer, a person is called. `recovery_seconds`: when nothing has recovered for so long, too.
+    `snapshot_hours`: how old the newest successful snapshot may be when an upgrade begins. `failures_in_a_row`: after
+    so many a person is called.
+    """
+
+    mode: Mode = "observe"
+    batch: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
+    rejoin_seconds: Annotated[int, msgspec.Meta(ge=60, le=7200)] = 900
+    recovery_seconds: Annotated[int, msgspec.Meta(ge=60, le=86400)] = 1800
+    snapshot_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] = 24
+    failures_in_a_row: Annotated[int, msgspec.Meta(ge=2, le=20)] = 5

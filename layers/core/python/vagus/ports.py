@@ -16,6 +16,7 @@ from vagus.command import Command
 from vagus.group_safety import GroupFacts
 from vagus.instances import Group, Launch
 from vagus.owned import SettingsUpdate
+from vagus.snapshots import Snapshots
 
 
 class SearchRead(Protocol):
@@ -31,6 +32,10 @@ class SearchRead(Protocol):
 
     def placement(self) -> Placement:
         """What decides where shards may stand: five calls more than a look."""
+        ...
+
+    def snapshots(self, *, newest: bool) -> Snapshots:
+        """The snapshots that run; and, if asked for, when the newest that succeeded ended: a call per repository."""
         ...
 
 

@@ -38,6 +38,11 @@ class Reason(StrEnum):
     NOTING = "NOTING"
     """The cluster's identity is noted, once."""
 
+    UPGRADING = "UPGRADING"
+    """Nodes are restarted one after another, each with the new version."""
+    RESTARTING = "RESTARTING"
+    """Nodes are restarted one after another."""
+
     # wait
     SHARDS_MOVING = "SHARDS_MOVING"
     """Shards are on their way."""
@@ -65,6 +70,12 @@ class Reason(StrEnum):
 
     SEARCH_SLOW = "SEARCH_SLOW"
     """Searches are slower than the policy allows: no shard is moved for the bytes' sake meanwhile."""
+    NODE_AWAY = "NODE_AWAY"
+    """A node was told to restart, and has not joined again yet."""
+    RECOVERING = "RECOVERING"
+    """A node is back, and shards still recover: no further node is taken before that."""
+    SNAPSHOT_RUNNING = "SNAPSHOT_RUNNING"
+    """A snapshot runs: no node is stopped before it has ended."""
 
     # end
     NOTHING_LEAVES = "NOTHING_LEAVES"
@@ -73,6 +84,13 @@ class Reason(StrEnum):
     """As many shards were moved within the hour as the policy allows."""
     OBSERVING = "OBSERVING"
     """The mode is `observe`: shown, not done. A page tells of it once where something that Vagus had set stays set."""
+
+    YIELDING = "YIELDING"
+    """An instance leaves, and its hook has a deadline: no further node is restarted before it has left."""
+    UPGRADE_AVAILABLE = "UPGRADE_AVAILABLE"
+    """The fleet file says another version than the nodes run: `vagus upgrade` asks for it."""
+    UP_TO_DATE = "UP_TO_DATE"
+    """Every node runs what is wanted, and no restart is asked for."""
 
     # blocked: a person is needed
     CANNOT_SEE_ALL = "CANNOT_SEE_ALL"
@@ -107,6 +125,20 @@ class Reason(StrEnum):
     """Instances stand in a zone that the fleet file no longer has: nobody drains them."""
     ZONES_BY_HAND = "ZONES_BY_HAND"
     """The zones of forced awareness are set by hand, and the fleet file means others."""
+    ONLY_COPY = "ONLY_COPY"
+    """A node holds the only active copy of a shard: it is not stopped."""
+    NODE_NOT_BACK = "NODE_NOT_BACK"
+    """A node was restarted and did not join again; the rest of the cluster serves."""
+    NOT_RESTARTED = "NOT_RESTARTED"
+    """A node was told several times to restart, and runs as before."""
+    VERSION_PATH = "VERSION_PATH"
+    """The wanted version can't be reached from one that runs."""
+    INDEX_TOO_OLD = "INDEX_TOO_OLD"
+    """An index was made by a version whose indices the wanted one can't read."""
+    ARCHIVED_SETTINGS = "ARCHIVED_SETTINGS"
+    """Settings that no version knows any more would block every later write of settings."""
+    NO_FRESH_SNAPSHOT = "NO_FRESH_SNAPSHOT"
+    """There is no recent successful snapshot to go back to, and nobody waived it."""
     TOO_MANY_FAILURES = "TOO_MANY_FAILURES"
     """The same step failed several times in a row."""
     DENIED = "DENIED"

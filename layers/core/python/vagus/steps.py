@@ -15,7 +15,7 @@ from vagus.cluster import ShardMove
 from vagus.intent import Intent
 from vagus.owned import SettingsUpdate
 
-Resource = Literal["group", "instance", "node_command", "node_parameters", "state_machine", "topic"]
+Resource = Literal["group", "instance", "node_command", "node_parameters", "node_version", "state_machine", "topic"]
 
 
 LEGS_TOLD = 20
@@ -53,6 +53,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True
     def scope(self) -> tuple[str, ...]:
         """What an approval of this step has to name: each node, instance or group that it touches."""
         return tuple(self.subject.split(",")) if self.subject else ()
+
+    @property
+    def always_asked(self) -> bool:
+        """Whether a person has to approve it in mode `act` too."""
+        return False
 
     @property
     def version(self) -> str:
@@ -480,6 +485,103 @@ class Heartbeat(Step, frozen=True, kw_only=True):
         return self.instance
 
 
+# -- nodes -----------------------------------------------------------------------------------------------------------
+
+
+class _OfAnUpgrade(Step, frozen=True, kw_only=True):
+    """`wanted`: the version that an upgrade brings, in which case it is asked for in every mode; none for a restart."""
+
+    intent: str
+    wanted: str = ""
+
+    @property
+    def always_asked(self) -> bool:
+        return bool(self.wanted)
+
+    @property
+    def version(self) -> str:
+        return self.wanted
+
+
+class BringVersion(_OfAnUpgrade, frozen=True, kw_only=True):
+    """From now on nodes that start bring the new version."""
+
+    title = "Have nodes that start bring the new version"
+    aws = (Grant("ssm:PutParameter", "node_version"),)
+
+    @property
+    def sentence(self) -> str:
+        return f"have nodes that start bring {self.wanted}"
+
+    @property
+    def subject(self) -> str:
+        return self.wanted
+
+
+class KeepReplicas(_OfAnUpgrade, frozen=True, kw_only=True):
+    """Take the next nodes in hand: no replica is allocated anew while they are away for a moment."""
+
+    title = "Keep replicas where they are"
+    search = ("cluster:admin/settings/update",)
+    nodes: tuple[str, ...]
+    update: SettingsUpdate
+
+    @property
+    def sentence(self) -> str:
+        return f"keep replicas where they are while {', '.join(self.nodes)} restarts"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A node's process as it was decided on: `started` in epoch milliseconds; `step` names the restart of it."""
+
+    node: str
+    ephemeral_id: str
+    started: int
+    step: str
+
+
+class RestartNodes(_OfAnUpgrade, frozen=True, kw_only=True):
+    """Flush, then restart the search process of the nodes in hand; each start brings the version that is told."""
+
+    title = "Flush, and restart the nodes"
+    aws = (Grant("ssm:SendCommand", "node_command"),)
+    search = ("indices:admin/flush*",)
+    processes: tuple[Process, ...]
+
+    @property
+    def sentence(self) -> str:
+        names = ", ".join(one.node for one in self.processes)
+        return f"restart {names}" + (f" with {self.wanted}" if self.wanted else "")
+
+    @property
+    def subject(self) -> str:
+        return ",".join(one.node for one in self.processes)
+
+
+class AllowAllocation(Step, frozen=True, kw_only=True):
+    """Give back that replicas may be allocated: the nodes in hand are back, or will not be soon."""
+
+    title = "Allow allocation again"
+    search = ("cluster:admin/settings/update",)
+    protective = True
+    in_every_mode = True
+    intent: str
+    nodes: tuple[str, ...]
+    update: SettingsUpdate
+
+    @property
+    def sentence(self) -> str:
+        return f"allow replicas to be allocated again after {', '.join(self.nodes)}"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
 # -- the frame's own -------------------------------------------------------------------------------------------------
 
 
@@ -499,6 +601,24 @@ class NoteIdentity(Step, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         return self.uuid
+
+
+class NoteVersion(Step, frozen=True, kw_only=True):
+    """Write down which version runs, so that whatever the fleet file says next, nodes that start bring this one."""
+
+    title = "Note which version nodes bring"
+    aws = (Grant("ssm:PutParameter", "node_version"),)
+    protective = True
+    in_every_mode = True
+    runs: str
+
+    @property
+    def sentence(self) -> str:
+        return f"note that nodes run {self.runs}; one that starts brings that, until an upgrade was approved"
+
+    @property
+    def subject(self) -> str:
+        return self.runs
 
 
 class HandOver(Step, frozen=True, kw_only=True):
@@ -551,7 +671,12 @@ AnyStep = (
     | ResumeLaunching
     | SetGroupSize
     | Heartbeat
+    | BringVersion
+    | KeepReplicas
+    | RestartNodes
+    | AllowAllocation
     | NoteIdentity
+    | NoteVersion
     | HandOver
     | EndRun
 )

@@ -2,7 +2,7 @@
 
 - `observe`  shows, tells a person that something waits, and touches nothing but what is ours (`Step.in_every_mode`)
 - a stop     holds back all but protective steps; the run ends with a page, the keeper goes on
-- `approve`  asks before a disturbing step that no approval in force covers
+- `approve`  asks before a disturbing step that no approval in force covers; in `act` before one that is `always_asked`
 
 Nothing here withdraws what is set.
 """
@@ -26,8 +26,8 @@ MOST_SENTENCES = 20
 
 
 def rows_for(room: Room, spec: ClusterSpec, table: Table) -> Rows:
-    """The cluster's rows, with the approvals where the mode asks for them: what `within` and `why_not` go by."""
-    return rows.read(table, spec.name, approvals=room.mode(spec) == "approve")
+    """The cluster's rows, with the approvals where anything asks for them: what `within` and `why_not` go by."""
+    return rows.read(table, spec.name, approvals=room.asks or room.mode(spec) == "approve")
 
 
 def within(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> Plan:
@@ -35,7 +35,8 @@ def within(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: float) ->
     if room.mode(spec) == "observe":
         return in_observe(plan, spec, seen)
     plan = _unless_stopped(plan, seen.head(room.name))
-    return _if_approved(plan, room, spec, seen, now) if room.mode(spec) == "approve" else plan
+    asked = room.mode(spec) == "approve" or (isinstance(plan, Steps) and plan.steps[0].always_asked)
+    return _if_approved(plan, room, spec, seen, now) if asked else plan
 
 
 def why_not(step: Step, room: Room, spec: ClusterSpec, seen: Rows, now: float) -> str | None:
@@ -48,7 +49,7 @@ def why_not(step: Step, room: Room, spec: ClusterSpec, seen: Rows, now: float) -
     if head.paused:
         return stopped(head)
     approvals = approval.in_force(seen.approvals, room.name, now)
-    if mode == "approve" and not approval.covers(approvals, step):
+    if (mode == "approve" or step.always_asked) and not approval.covers(approvals, step):
         return f"no approval in force covers it{approval.moved(step)}"
     return None
 

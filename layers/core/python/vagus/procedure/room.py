@@ -68,7 +68,8 @@ class Handler(msgspec.Struct, frozen=True):
 class Room(msgspec.Struct, frozen=True, kw_only=True):
     """A capability. `kinds` are the steps that its plans may hold; `concern` is the lease that it writes under.
     `shown`: what it adds to a cluster's status, made of what it observed; pure. `deep`: whether it is time (epoch
-    seconds) for a look of the sweep's that costs more."""
+    seconds) for a look of the sweep's that costs more. `asks`: some of its steps need an approval in every mode
+    (`Step.always_asked`)."""
 
     name: str
     concern: str
@@ -80,3 +81,4 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     failures_in_a_row: Callable[[ClusterSpec], int]
     shown: Show | None = None
     deep: Callable[[ClusterSpec, float], bool] = lambda _spec, _now: True
+    asks: bool = False

@@ -66,6 +66,12 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     uuid: str
 
 
+class NodeVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """The version of the engine that nodes bring when they start."""
+
+    version: str
+
+
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """All of a cluster's rows at one consistent read. `versions` is for compare-and-set; `plans` is for showing only
     (`read_shown`); `notes` are what capabilities noted of their own acts, as they wrote it."""
@@ -80,6 +86,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     sizes: Mapping[str, int] = {}
     launches: Launches = Launches()
     notes: Mapping[str, Any] = {}
+    node_version: str | None = None
     plans: Mapping[str, Any] = {}
     versions: Mapping[str, int] = {}
 
@@ -133,6 +140,7 @@ def read(table: Table, cluster: str, *, approvals: bool = False) -> Rows:
         sizes=_decoded(rows["sizes"], dict[str, int]) if "sizes" in rows else {},
         launches=_decoded(rows["launches"], Launches) if "launches" in rows else Launches(),
         notes={key.removeprefix("note#"): row.data for key, row in _of(rows, "note#")},
+        node_version=_decoded(rows["version"], NodeVersion).version if "version" in rows else None,
         versions={key: row.version for key, row in rows.items()},
     )
 

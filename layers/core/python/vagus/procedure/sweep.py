@@ -29,7 +29,9 @@ from vagus.procedure.records import iso
 from vagus.procedure.room import Reads, Room
 from vagus.procedure.rows import Head, Rows
 from vagus.procedure.standing import Shows
+from vagus.snapshots import Snapshots
 from vagus.status import Status
+from vagus.steps import NoteVersion
 
 QUIET_MINUTES = 5
 SECONDS = 50.0
@@ -92,6 +94,9 @@ class LookedOnce:
 
     def placement(self) -> Placement:
         return self._search.placement()
+
+    def snapshots(self, *, newest: bool) -> Snapshots:
+        return self._search.snapshots(newest=newest)
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,10 +260,10 @@ def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -
 
 
 def _quiet(reads: Reads, spec: ClusterSpec, room: Room, seen: Rows, now: float) -> bool:
-    """Nothing comes or leaves, nothing is open, identity and sizes are noted: the fifth minute is soon enough."""
+    """Nothing comes or leaves, nothing is open, all is noted that is noted once: the fifth minute is soon enough."""
     if any(intent.kind not in STANDING for intent in seen.intents):
         return False
-    if seen.launches.marks or seen.identity is None:
+    if seen.launches.marks or seen.identity is None or (NoteVersion in room.kinds and seen.node_version is None):
         return False
     if room.mode(spec) != "observe" and _size_due(spec, seen):
         return False

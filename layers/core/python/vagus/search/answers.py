@@ -139,12 +139,17 @@ class _OwnSettings(
     forced: str | tuple[str, ...] = ()
 
 
+class _Jvm(msgspec.Struct, frozen=True):
+    start_time_in_millis: int = 0
+
+
 class NodeInfo(msgspec.Struct, frozen=True):
     """What doesn't change while a node's process lives."""
 
     version: str
     roles: tuple[str, ...]
     settings: _OwnSettings = _OwnSettings()
+    jvm: _Jvm = _Jvm()
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -161,19 +166,50 @@ class _StoredIndex(msgspec.Struct, frozen=True):
     shards: Mapping[str, _Stores] = {}
 
 
-class _AutoExpand(msgspec.Struct, frozen=True, rename={"auto_expand": "index.auto_expand_replicas"}):
+class _IndexSettings(
+    msgspec.Struct,
+    frozen=True,
+    rename={"auto_expand": "index.auto_expand_replicas", "created": "index.version.created"},
+):
     auto_expand: str = "false"
+    created: str = "0"
 
 
 class IndexSettings(msgspec.Struct, frozen=True):
     """The flat settings of one index that we ask for."""
 
-    settings: _AutoExpand = _AutoExpand()
+    settings: _IndexSettings = _IndexSettings()
 
     @property
     def auto_expands(self) -> bool:
         """Whether the engine adds and takes away its replicas with the nodes."""
         return self.settings.auto_expand != "false"
+
+
+class _Running(msgspec.Struct, frozen=True):
+    snapshot: str
+    state: str = ""
+
+
+class _RunningSnapshots(msgspec.Struct, frozen=True):
+    snapshots: tuple[_Running, ...] = ()
+
+
+class Customs(msgspec.Struct, frozen=True):
+    """What the cluster state says of work under way."""
+
+    snapshots: _RunningSnapshots = _RunningSnapshots()
+
+
+class _Taken(msgspec.Struct, frozen=True):
+    state: str
+    end_time_in_millis: int = 0
+
+
+class TakenSnapshots(msgspec.Struct, frozen=True):
+    """The snapshots of one repository."""
+
+    snapshots: tuple[_Taken, ...] = ()
 
 
 class ShardStores(msgspec.Struct, frozen=True):

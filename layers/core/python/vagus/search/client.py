@@ -12,6 +12,7 @@ from vagus.owned import SettingsUpdate
 from vagus.search import explaining, looking
 from vagus.search.answers import (
     Acknowledged,
+    Customs,
     Explanation,
     Fetches,
     FlatSettings,
@@ -27,12 +28,14 @@ from vagus.search.answers import (
     ShardStores,
     State,
     Stats,
+    TakenSnapshots,
     Voting,
     decoded,
 )
 from vagus.search.engines import OPENSEARCH, Dialect
 from vagus.search.tls import Tls, context
 from vagus.search.transport import Transport
+from vagus.snapshots import Snapshots
 
 LONGEST_PATH = 3000
 """Characters of index names in one request: the engine takes a first line of 4,096 bytes."""
@@ -45,6 +48,10 @@ STATE_FIELDS = ",".join(
         *(_NODE + field for field in ("name", "ephemeral_id", "transport_address", "attributes.zone")),
         *(_COPY + field for field in ("state", "primary", "node", "relocating_node")),
     ]
+)
+INFO_FIELDS = ",".join(
+    _NODE + field
+    for field in ("version", "roles", "jvm.start_time_in_millis", "settings.cluster*awareness*force*zone*")
 )
 STATS_FIELDS = ",".join(
     _NODE + field
@@ -152,6 +159,22 @@ class SearchClient:
             state.result(), settings.result(), indices.result(), fetches.result(), searches.result()
         )
 
+    def snapshots(self, *, newest: bool) -> Snapshots:
+        """The snapshots that run; and, if asked for, when the newest that succeeded ended."""
+        path = f"/_cluster/state/customs?{self._bounded}&filter_path=snapshots.snapshots.snapshot"
+        running = tuple(one.snapshot for one in self._get(path, Customs).snapshots.snapshots)
+        return Snapshots(running=running, newest=self._newest_snapshot() if newest else None)
+
+    def _newest_snapshot(self) -> float | None:
+        repositories = self._get(f"/_snapshot?{self._bounded}", dict[str, Any])
+        ends = [
+            one.end_time_in_millis / 1000
+            for name in repositories
+            for one in self._get(f"/_snapshot/{quote(name, safe='')}/_all?{self._bounded}", TakenSnapshots).snapshots
+            if one.state == "SUCCESS"
+        ]
+        return max(ends, default=None)
+
     def _get[T](self, path: str, kind: type[T]) -> T:
         return decoded(self._transport.read("GET", path), kind, path.partition("?")[0])
 
@@ -183,7 +206,7 @@ class SearchClient:
     def _visible(self) -> dict[str, IndexSettings]:
         """The indices that an index-level action shows us. (Every index has a number of replicas.)"""
         asked = f"expand_wildcards=all&flat_settings=true&{self._bounded}"
-        wanted = "index.number_of_replicas,index.auto_expand_replicas"
+        wanted = "index.number_of_replicas,index.auto_expand_replicas,index.version.created"
         return self._get(f"/_all/_settings/{wanted}?{asked}", dict[str, IndexSettings])
 
     def _stores(self) -> ShardStores:
@@ -192,8 +215,7 @@ class SearchClient:
     def _known(self, state: State) -> dict[str, NodeInfo]:
         """Roles, version and own settings by process; asked for only when a process is new."""
         if looking.unknown_nodes(state, self._info):
-            fields = "nodes.*.version,nodes.*.roles,nodes.*.settings.cluster*awareness*force*zone*"
-            path = f"/_nodes/_all/settings?flat_settings=true&timeout=2s&filter_path={fields}"
+            path = f"/_nodes/_all/settings,jvm?flat_settings=true&timeout=2s&filter_path={INFO_FIELDS}"
             told = self._get(path, Info).nodes
             self._info = {node.ephemeral_id: told[key] for key, node in state.nodes.items() if key in told}
         return self._info
@@ -282,6 +304,9 @@ class Renewing:
 
     def placement(self) -> Placement:
         return self._read(lambda client: client.placement())
+
+    def snapshots(self, *, newest: bool) -> Snapshots:
+        return self._read(lambda client: client.snapshots(newest=newest))
 
     def update_settings(self, update: SettingsUpdate) -> None:
         self._opened().update_settings(update)

@@ -18,6 +18,7 @@ from vagus.errors import Denied, Refused, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.owned_values import Settings
 from vagus.search.fake_shards import Machine, Rules, Shards
+from vagus.snapshots import Snapshots
 
 Clock = Callable[[], float]
 
@@ -49,6 +50,8 @@ class FakeEngine:
         self.reroutes: list[tuple[ShardMove, ...]] = []
         self.queries = 0
         self.query_ms = 0
+        self.running_snapshots: list[str] = []
+        self.newest_snapshot: float | None = None
         self.voters: tuple[str, ...] = ()
         self.votes_taken: list[str] = []
         self._settled_at: float | None = None
@@ -72,6 +75,7 @@ class FakeEngine:
         machine.up = True
         machine.starts += 1
         machine.forced = machine.forced if forced is None else tuple(forced)
+        machine.started = int(self._clock() * 1000)
         self.machines[name] = machine
         self._form_and_elect()
         self._changed()
@@ -197,6 +201,11 @@ class FakeEngine:
         self._changed()
         return ()
 
+    def snapshots(self, *, newest: bool) -> Snapshots:
+        """As the test says they are."""
+        self._answers("cluster:monitor/state")
+        return Snapshots(running=tuple(self.running_snapshots), newest=self.newest_snapshot if newest else None)
+
     def update_settings(self, update: SettingsUpdate) -> None:
         """One cluster-state update; an unknown name, or a value that can't be, changes nothing."""
         self._answers("cluster:admin/settings/update")
@@ -255,6 +264,7 @@ class FakeEngine:
             version=machine.version,
             ephemeral_id=f"{machine.name}-{machine.starts}",
             forced=machine.forced,
+            started=machine.started,
             disk_total=machine.disk,
             disk_free=machine.disk - self.shards.used(machine.name),
             heap=machine.heap,

@@ -26,6 +26,7 @@ class Machine:
     version: str
     up: bool = False
     starts: int = 0
+    started: int = 0
     heap: int = 50
     forced: tuple[str, ...] = ()
 
@@ -327,6 +328,8 @@ class Shards:
             return f'node matches cluster setting [cluster.routing.allocation.exclude] filters [_name:"{node.name}"]'
         if node.name in places:
             return "a copy of this shard is already allocated to this node"
+        if self._older(rules, shard, node):
+            return f"cannot allocate a copy to a node with version [{node.version}] that is older than the primary's"
         if node.name in shard.exhausted:
             return "shard has exceeded the maximum number of retries"
         if self._crowded(rules, shard, leaves, node):
@@ -334,6 +337,12 @@ class Shards:
         if self._full(rules, shard, node):
             return "the node is above the watermark cluster setting"
         return ""
+
+    @staticmethod
+    def _older(rules: Rules, shard: _Shard, node: Machine) -> bool:
+        """A copy never goes to a node that is older than the node of its primary."""
+        source = rules.nodes.get(shard.primary.node or "")
+        return source is not None and _version(node.version) < _version(source.version)
 
     def _crowded(self, rules: Rules, shard: _Shard, leaves: str | None, node: Machine) -> bool:
         if not rules.zones:
@@ -368,6 +377,10 @@ class Shards:
             if copy.state in ("INITIALIZING", "RELOCATING") and node in copy.places
         ]
         return len(busy) < CONCURRENT
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
 
 
 def _key(shard: _Shard) -> tuple[str, int]:

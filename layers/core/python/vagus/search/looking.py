@@ -67,6 +67,7 @@ def cluster(pieces: Pieces) -> Cluster:
         voters=tuple(sorted(names.get(key, key) for key in coordination.last_committed_config)),
         voting_exclusions=tuple(sorted(one.node_name or one.node_id for one in coordination.voting_config_exclusions)),
         auto_expanding=frozenset(index for index, told in pieces.visible.items() if told.auto_expands),
+        created={index: int(told.settings.created) for index, told in pieces.visible.items()},
     )
 
 
@@ -130,6 +131,7 @@ def _node(pieces: Pieces, key: str) -> Node:
         roles=told.roles,
         version=told.version,
         ephemeral_id=node.ephemeral_id,
+        started=told.jvm.start_time_in_millis,
         disk_total=disk.total_in_bytes if disk else 0,
         disk_free=disk.available_in_bytes if disk else 0,
         forced=_forced(told),

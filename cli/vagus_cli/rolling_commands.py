@@ -1,0 +1,158 @@
+"""`vagus restart`, `vagus upgrade`, `vagus abort`: what a person wants of a cluster's nodes."""
+
+import secrets
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.text import Text
+
+from vagus.cluster import Cluster
+from vagus.fleet import ClusterSpec
+from vagus.intent import Intent, Rolling, restart, upgrade
+from vagus.procedure import head as heads
+from vagus.procedure import rows
+from vagus.procedure.records import Book, Record, iso
+from vagus_cli import options, output
+from vagus_cli.world import UsageFault, World
+
+ROOM = "rolling_upgrade"
+
+Unavailable = Annotated[
+    list[str] | None,
+    typer.Option("--unavailable", help="An index without replicas that may be away for a while. May be repeated."),
+]
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for, and what follows."""
+
+    cluster: str
+    intent: str
+    message: str
+
+
+def restart_nodes(
+    context: typer.Context,
+    cluster: options.ClusterName,
+    nodes: Annotated[
+        list[str] | None, typer.Option("--node", help="One node (its instance id); may be repeated. Unsaid: all.")
+    ] = None,
+    unavailable: Unavailable = None,
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """Have the nodes of CLUSTER restarted, one after another; those that run now, each once.
+
+    The plan is checked, and asked for in mode `approve`: `vagus plan` shows it.
+    """
+    world = options.opened(context, target, fleet, profile, region)
+    spec = world.cluster(cluster)
+    running = {node.name: node.ephemeral_id for node in _looked(world, spec).nodes}
+    if missing := sorted(set(nodes or ()) - set(running)):
+        raise UsageFault(f"{', '.join(missing)} is not in the cluster (there are: {', '.join(sorted(running))})")
+    wanted = {name: process for name, process in running.items() if not nodes or name in nodes}
+    intent = restart(wanted, iso(world.now()), world.person(), tuple(unavailable or ()))
+    told = _open(world, spec, intent, f"restarts {', '.join(sorted(wanted))}")
+    output.answer(told, as_json, lambda one: Text(one.message))
+
+
+def upgrade_nodes(
+    context: typer.Context,
+    cluster: options.ClusterName,
+    without_snapshot: Annotated[
+        bool, typer.Option("--without-snapshot", help="Go on without a fresh snapshot: there is then no way back.")
+    ] = False,
+    unavailable: Unavailable = None,
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """Have CLUSTER upgraded to the version that its fleet file says, node by node. It is asked for in every mode."""
+    world = options.opened(context, target, fleet, profile, region)
+    spec = world.cluster(cluster)
+    running = sorted({node.version for node in _looked(world, spec).nodes})
+    if running == [spec.engine.version]:
+        raise UsageFault(f"every node of {cluster} runs {running[0]}: write another version into its fleet file")
+    intent = upgrade(
+        spec.engine.version,
+        iso(world.now()),
+        world.person(),
+        tuple(unavailable or ()),
+        without_snapshot=without_snapshot,
+    )
+    waived = ", without a fresh snapshot" if without_snapshot else ""
+    told = _open(world, spec, intent, f"upgrades {', '.join(running)} to {spec.engine.version}{waived}")
+    output.answer(told, as_json, lambda one: Text(one.message))
+
+
+def abort(
+    context: typer.Context,
+    cluster: options.ClusterName,
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """End the restart or upgrade of CLUSTER: what is in hand is finished, no further node is taken.
+
+    Nodes that have the new version keep it: going back is a reinstall and a restore.
+    """
+    world = options.opened(context, target, fleet, profile, region)
+    spec, table = world.cluster(cluster), world.state(world.cluster(cluster))
+    seen = rows.read(table, cluster)
+    found = next(iter(seen.intents_of(ROOM)), None)
+    if found is None:
+        raise UsageFault(f"no restart and no upgrade of {cluster} is under way")
+    ended = msgspec.structs.replace(found.rolling or Rolling(), aborted=world.person())
+    with _book(world, spec).writing(_record(spec, "Abort", f"{world.person()} aborts {found.id}")):
+        row = seen.put(f"intent#{found.id}", msgspec.structs.replace(found, rolling=ended))
+        table.write(rows.partition(cluster), row)
+    _run(world, spec)
+    message = f"{found.id} ends: what is in hand is finished, no further node is taken"
+    output.answer(Wanted(cluster=cluster, intent=found.id, message=message), as_json, lambda one: Text(one.message))
+
+
+def _looked(world: World, spec: ClusterSpec) -> Cluster:
+    return world.reads.search(spec).look()
+
+
+def _open(world: World, spec: ClusterSpec, intent: Intent, what: str) -> Wanted:
+    """The row, with a record; then the run, at once."""
+    table = world.state(spec)
+    if under_way := rows.read(table, spec.name).intents_of(ROOM):
+        raise UsageFault(f"{under_way[0].id} is under way: wait for its end, or `vagus abort {spec.name}`")
+    with _book(world, spec).writing(_record(spec, intent.kind.capitalize(), f"{world.person()} {what}")):
+        heads.open_intent(table, spec.name, intent)
+    _run(world, spec)
+    follows = f"`vagus plan {spec.name}` shows what is done, `vagus approve {spec.name}` allows it"
+    return Wanted(cluster=spec.name, intent=intent.id, message=f"{intent.id} is asked for; {follows}")
+
+
+def _run(world: World, spec: ClusterSpec) -> None:
+    now = world.now()
+    heads.ensure_running(world.state(spec), world.executions(spec)[ROOM], spec.name, ROOM, now, iso(now))
+
+
+def _book(world: World, spec: ClusterSpec) -> Book:
+    return Book(table=world.records(spec), clock=world.now, new_id=lambda: secrets.token_hex(8))
+
+
+def _record(spec: ClusterSpec, act: str, sentence: str) -> Record:
+    return Record(
+        id="",
+        phase="intended",
+        at="",
+        cluster=spec.name,
+        capability=ROOM,
+        execution="",
+        step=act,
+        subject=spec.name,
+        sentence=sentence,
+    )

@@ -1,0 +1,247 @@
+"""How rolling_upgrade's steps are done: each looks afresh at its own precondition, and refuses; it never chooses."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from vagus import owned
+from vagus.cluster import Cluster
+from vagus.intent import AllocationPrimaries, Demand, Intent, Rolling
+from vagus.procedure import rows
+from vagus.procedure.room import Handler, Writes
+from vagus.procedure.rows import Rows
+from vagus.rolling_upgrade import rules
+from vagus.rolling_upgrade.observed import Observed, rolling
+from vagus.steps import (
+    AllowAllocation,
+    BringVersion,
+    KeepReplicas,
+    NoteVersion,
+    PutSettingsRight,
+    RestartNodes,
+    Step,
+)
+
+NODE_PARAMETER = "/vagus/{cluster}/node/version"
+
+# -- the version that nodes bring ------------------------------------------------------------------------------------
+
+
+def _may_note(writes: Writes, seen: Rows, step: NoteVersion, token: int) -> str | None:
+    cluster = writes.search.look()
+    if foreign := _foreign(cluster, seen, token):
+        return foreign
+    if any(rolling(intent).version for intent in _ours(seen)):
+        return "an upgrade is under way"
+    running = {node.version for node in cluster.nodes}
+    return None if running == {step.runs} else f"nodes run {', '.join(sorted(running))}"
+
+
+def _note(writes: Writes, seen: Rows, step: NoteVersion, _token: int) -> None:
+    _bring(writes, seen, step.runs)
+
+
+def _may_bring(writes: Writes, seen: Rows, step: BringVersion, token: int) -> str | None:
+    cluster = writes.search.look()
+    if (intent := _intent(seen, step.intent)) is None:
+        return f"{step.intent} is over"
+    if rolling(intent).aborted:
+        return f"{step.intent} was aborted"
+    asked = _question(writes, seen, cluster, intent, ())
+    return _foreign(cluster, seen, token) or _says(rules.before(asked, begun=False))
+
+
+def _do_bring(writes: Writes, seen: Rows, step: BringVersion, _token: int) -> None:
+    _bring(writes, seen, step.wanted)
+
+
+def _bring(writes: Writes, seen: Rows, version: str) -> None:
+    """The parameter first: a row that says less than what nodes bring is put right by the next look."""
+    writes.parameters.put(NODE_PARAMETER.format(cluster=writes.spec.name), version)
+    writes.table.write(rows.partition(writes.spec.name), seen.put("version", {"version": version}))
+
+
+# -- nodes in hand ---------------------------------------------------------------------------------------------------
+
+
+def _may_keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> str | None:
+    cluster = writes.search.look()
+    if (intent := _intent(seen, step.intent)) is None:
+        return f"{step.intent} is over"
+    return (
+        _foreign(cluster, seen, token)
+        or _stands_against(writes, seen, cluster, intent, step.nodes)
+        or rules.recovering(cluster)
+        or _moved_on(cluster, step.update, seen, intent, holding=True)
+    )
+
+
+def _keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> None:
+    """The demand first: if the setting is never written, the next look finds it wanting."""
+    taken: Mapping[str, str | tuple[str, ...]] = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": ""}
+    _put(writes, seen, step.intent, (AllocationPrimaries(),), taken)
+    if step.update:
+        writes.search.update_settings(owned.signed(step.update, token))
+
+
+def _may_restart(writes: Writes, seen: Rows, step: RestartNodes, token: int) -> str | None:
+    cluster = writes.search.look()
+    intent = _intent(seen, step.intent)
+    if intent is None or AllocationPrimaries() not in intent.demands:
+        return f"{step.intent} has no nodes in hand"
+    return (
+        _foreign(cluster, seen, token)
+        or next((why for one in step.processes if (why := _another_process(cluster, one.node, one.ephemeral_id))), None)
+        or _stands_against(writes, seen, cluster, intent, rolling(intent).taken)
+        or _moved_on(cluster, owned.SettingsUpdate(), seen, intent, holding=True)
+    )
+
+
+def _another_process(cluster: Cluster, name: str, process: str) -> str | None:
+    node = cluster.node(name)
+    if node is None:
+        return f"{name} is not in the cluster"
+    return None if node.ephemeral_id == process else f"{name} runs another process than the one that was decided on"
+
+
+def _restart(writes: Writes, seen: Rows, step: RestartNodes, _token: int) -> None:
+    """Flush, so that the nodes come back quickly; then the commands; the row last, since to send twice is harmless."""
+    names = {one.node for one in step.processes}
+    indices = sorted({copy.index for copy in writes.search.look().copies if copy.node in names})
+    writes.search.flush(indices)
+    for one in step.processes:
+        writes.commands.send("restart-search", one.node, one.step, {"StartedAt": str(one.started)})
+    intent = _intent(seen, step.intent)
+    _put(writes, seen, step.intent, intent.demands if intent else (), {"sent_at": writes.iso})
+
+
+def _may_allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) -> str | None:
+    cluster = writes.search.look()
+    if (intent := _intent(seen, step.intent)) is None:
+        return f"{step.intent} is over"
+    return _foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, intent, holding=False)
+
+
+def _allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) -> None:
+    """The row first: if the setting is never written, the next look finds a mark that nobody demands."""
+    _put(writes, seen, step.intent, (), {})
+    if step.update:
+        writes.search.update_settings(owned.signed(step.update, token))
+
+
+# -- the end ---------------------------------------------------------------------------------------------------------
+
+
+def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> str | None:
+    if not step.update:
+        return None
+    cluster = writes.search.look()
+    closing = next((intent for intent in _ours(seen) if intent.id in step.closes), None)
+    return _foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, closing, holding=False)
+
+
+def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> None:
+    """The rows first, as with allocation."""
+    expires = int(writes.now) + rows.CLOSED_ROW_DAYS * 86_400
+    closed = [
+        seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, demands=(), closed=writes.iso), expires)
+        for intent in _ours(seen)
+        if intent.id in step.closes
+    ]
+    if closed:
+        writes.table.write(rows.partition(writes.spec.name), *closed)
+    if step.update:
+        writes.search.update_settings(owned.signed(step.update, token))
+
+
+# -- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _ours(seen: Rows) -> tuple[Intent, ...]:
+    return seen.intents_of("rolling_upgrade")
+
+
+def _intent(seen: Rows, name: str) -> Intent | None:
+    return next((intent for intent in _ours(seen) if intent.id == name), None)
+
+
+def _put(
+    writes: Writes, seen: Rows, name: str, demands: tuple[Demand, ...], changed: Mapping[str, str | tuple[str, ...]]
+) -> None:
+    """The intent's row as it is now, so that what a person said meanwhile stays."""
+    intent = _intent(seen, name)
+    if intent is None:
+        return
+    noted: Rolling = msgspec.structs.replace(rolling(intent), **changed)
+    row = seen.put(f"intent#{name}", msgspec.structs.replace(intent, demands=demands, rolling=noted))
+    writes.table.write(rows.partition(writes.spec.name), row)
+
+
+def _stands_against(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent, names: Iterable[str]) -> str | None:
+    """What would make it unsafe, or unwanted, to stop these nodes now."""
+    wanted = rolling(intent)
+    if wanted.aborted:
+        return f"{intent.id} was aborted"
+    if wanted.version and seen.node_version != wanted.version:
+        return f"nodes that start would bring {seen.node_version}, not {wanted.version}"
+    asked = _question(writes, seen, cluster, intent, names)
+    if asked.observed.urgent:
+        return f"{asked.observed.urgent[0].instance} leaves, and goes first"
+    return _says(rules.before(asked, begun=True))
+
+
+def _question(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent, names: Iterable[str]) -> rules.Question:
+    wanted = rolling(intent)
+    newest = bool(wanted.version) and not wanted.without_snapshot
+    observed = Observed(
+        cluster=cluster,
+        groups=(),
+        others=tuple(one for one in seen.intents if one.capability != "rolling_upgrade"),
+        snapshots=writes.search.snapshots(newest=newest),
+    )
+    return rules.Question(
+        observed=observed,
+        cluster=cluster,
+        spec=writes.spec,
+        names=frozenset(names),
+        version=wanted.version,
+        accepted=wanted.unavailable,
+        without_snapshot=wanted.without_snapshot,
+        now=writes.now,
+    )
+
+
+def _foreign(cluster: Cluster, seen: Rows, token: int) -> str | None:
+    """Another cluster, one we can't wholly see, or a younger writer."""
+    if cluster.uuid != seen.identity:
+        return f"cluster {cluster.uuid} answers instead of {seen.identity}"
+    if cluster.visible_indices < cluster.counted_indices:
+        return f"only {cluster.visible_indices} of {cluster.counted_indices} indices are visible"
+    noted = cluster.persistent.get(owned.TOKEN, "0")
+    if not noted.isdecimal() or int(noted) > token:
+        return f"a younger writer (lease {noted!r}) was here; ours is {token}"
+    return None
+
+
+def _moved_on(
+    cluster: Cluster, decided: owned.SettingsUpdate, seen: Rows, intent: Intent | None, *, holding: bool
+) -> str | None:
+    """Whether the settings, or what others demand, have changed since the decision."""
+    others = [demand for one in seen.intents if intent is None or one.id != intent.id for demand in one.demands]
+    mine: list[Demand] = [AllocationPrimaries()] if holding else []
+    now = owned.converge(cluster, [*owned.standing(cluster, others), *mine]).update
+    return None if decided == now else f"the settings of {cluster.uuid} have changed since the decision"
+
+
+def _says(violation: rules.Violation | None) -> str | None:
+    return violation.message if violation else None
+
+
+HANDLERS: Mapping[type[Step], Handler] = {
+    NoteVersion: Handler(_may_note, _note),
+    BringVersion: Handler(_may_bring, _do_bring),
+    KeepReplicas: Handler(_may_keep, _keep),
+    RestartNodes: Handler(_may_restart, _restart),
+    AllowAllocation: Handler(_may_allow, _allow),
+    PutSettingsRight: Handler(_may_put_right, _put_right),
+}

@@ -1,0 +1,154 @@
+"""Stages about the nodes in hand: told to restart, awaited, and given their allocation back."""
+
+from vagus.plan import Blocked, Plan, Steps, Wait
+from vagus.reasons import Reason
+from vagus.rolling_upgrade import rules
+from vagus.rolling_upgrade.looking import LINGERING_SECONDS, TOLD_ENOUGH, Look, overdue, waited
+from vagus.rolling_upgrade.observed import step_id
+from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
+
+SOON_SECONDS = 2
+LISTED_SECONDS = 60
+"""How long a command may take to be listed before it is sent once more: a node does each once."""
+MOST_SECONDS = 15
+
+
+def restart(look: Look) -> Plan | None:
+    """Nodes in hand that run as before are told to restart; or let be, if anything has come between."""
+    if not look.holding or look.away or not look.to_restart:
+        return None
+    names = [node.name for node in look.to_restart]
+    waiting = [one for one in look.told(names) if one.outcome == "pending"]
+    enough = any(look.in_vain(node) >= TOLD_ENOUGH for node in look.to_restart)
+    just_sent = look.since(look.wanted.sent_at) < LISTED_SECONDS
+    if enough or (not waiting and not just_sent and _let_be(look)):
+        return give_back(look, f"{', '.join(names)} is let be")
+    if waiting or just_sent:
+        return _awaited(look, names, f"{', '.join(names)} was told to restart")
+    converged = look.converged(holding=True)
+    if converged.by_hand:
+        return Blocked(
+            reason=Reason.REMOVED_BY_HAND,
+            message=f"{converged.by_hand} while nodes were to be restarted; `vagus abort` ends the restart",
+            open_deadline=True,
+        )
+    if converged.update:
+        return Steps(steps=(keep(look, tuple(names)), told(look)), reason=_reason(look), message=_story(look))
+    return Steps(steps=(told(look),), reason=_reason(look), message=_story(look))
+
+
+def _let_be(look: Look) -> bool:
+    """Whether nobody wants them restarted just now: they are not even begun with."""
+    stopped = look.observed.paused or look.wanted.aborted or look.observed.urgent
+    tripped = rules.before(look.question(look.wanted.taken), begun=True)
+    return bool(stopped or tripped) or look.since(look.wanted.taken_at) > LINGERING_SECONDS
+
+
+def keep(look: Look, names: tuple[str, ...]) -> KeepReplicas:
+    """The step that takes nodes in hand."""
+    intent = look.intent.id if look.intent else ""
+    update = look.converged(holding=True).update
+    return KeepReplicas(intent=intent, wanted=look.wanted.version, nodes=names, update=update)
+
+
+def told(look: Look) -> RestartNodes:
+    """The step that restarts the nodes in hand which run as before."""
+    intent = look.intent
+    assert intent is not None  # noqa: S101  (stages about nodes in hand have an intent)
+    processes = tuple(
+        Process(node=one.name, ephemeral_id=one.ephemeral_id, started=one.started, step=step_id(intent, one))
+        for one in look.to_restart
+    )
+    return RestartNodes(intent=intent.id, wanted=look.wanted.version, processes=processes)
+
+
+def back(look: Look) -> Plan | None:
+    """All that were in hand are back with what is wanted, or gone for good: allocation is given back."""
+    if not look.holding or look.away:
+        return None
+    return give_back(look, f"{', '.join(look.wanted.taken)} is back")
+
+
+def joining(look: Look) -> Plan | None:
+    """A node in hand is away. When it takes too long, or its start failed, replicas are allocated elsewhere first."""
+    if not look.holding:
+        return None
+    progress = waited(look.observed.progress, f"{Reason.NODE_AWAY} {','.join(look.away)}", look.now)
+    if overdue(progress, look.spec.rolling_upgrade.rejoin_seconds) or _failure(look):
+        return give_back(look, f"{', '.join(look.away)} did not come back: {_failure(look) or 'it takes too long'}")
+    return _awaited(look, look.away, f"{', '.join(look.away)} restarts, and has not joined again yet")
+
+
+def _awaited(look: Look, names: tuple[str, ...] | list[str], message: str) -> Plan:
+    progress = waited(look.observed.progress, f"{Reason.NODE_AWAY} {','.join(names)}", look.now)
+    seconds = min(MOST_SECONDS, SOON_SECONDS + int(progress.at - progress.changed_at) // 20)
+    return Wait(seconds=seconds, reason=Reason.NODE_AWAY, message=f"{message}; {_story(look)}", progress=progress)
+
+
+def give_back(look: Look, why: str) -> Steps:
+    """The step that ends what was in hand, whatever became of it."""
+    intent = look.intent.id if look.intent else ""
+    update = look.converged(holding=False).update
+    step = AllowAllocation(intent=intent, nodes=look.wanted.taken, update=update)
+    return Steps(steps=(step,), reason=_reason(look), message=f"{why}: allocation is given back")
+
+
+def _failure(look: Look) -> str:
+    """The last word of a restart that failed, of a node that is away."""
+    failed = [one for one in look.told(look.away) if one.outcome == "failed"]
+    return failed[-1].said or "its command failed" if failed else ""
+
+
+# -- afterwards ------------------------------------------------------------------------------------------------------
+
+
+def not_back(look: Look) -> Plan | None:
+    """A node that was in hand is away, and allocation was given back: a person is called, the others serve."""
+    if not look.away:
+        return None
+    said = _failure(look)
+    return Blocked(
+        reason=Reason.NODE_NOT_BACK,
+        message=f"{', '.join(look.away)} was restarted and did not join again{': ' + said if said else ''}. The rest "
+        f"of the cluster serves ({look.cluster.status}). Start its service (`systemctl start vagus-search` on it) or "
+        "have its instance replaced, and the rest goes on by itself; or `vagus abort`",
+        open_deadline=True,
+    )
+
+
+def not_restarted(look: Look) -> Plan | None:
+    """A node was told often enough, and runs as before."""
+    for node in look.to_restart:
+        if look.in_vain(node) >= TOLD_ENOUGH:
+            said = look.told([node.name])[-1]
+            return Blocked(
+                reason=Reason.NOT_RESTARTED,
+                message=f"{node.name} was told {TOLD_ENOUGH} times to restart and runs as before "
+                f"({node.version}); the last answer: {said.said or said.outcome}. It is tried again in half an hour",
+                open_deadline=True,
+            )
+    return None
+
+
+def recovering(look: Look) -> Plan | None:
+    """Shards still recover from the last batch, or from something else: nothing is taken before that."""
+    what = rules.recovering(look.cluster)
+    if not what or look.cluster.status == "red":
+        return None
+    progress = waited(look.observed.progress, f"{Reason.RECOVERING} {what}", look.now)
+    return Wait(
+        seconds=min(MOST_SECONDS, SOON_SECONDS + int(progress.at - progress.changed_at) // 20),
+        page=overdue(progress, look.spec.rolling_upgrade.recovery_seconds),
+        reason=Reason.RECOVERING,
+        message=f"{what}; {_story(look)}",
+        progress=progress,
+    )
+
+
+def _reason(look: Look) -> Reason:
+    return Reason.UPGRADING if look.wanted.version else Reason.RESTARTING
+
+
+def _story(look: Look) -> str:
+    what = f"upgrade to {look.wanted.version}" if look.wanted.version else "restart"
+    return f"{what}: {len(look.left)} of {len(look.cluster.nodes)} nodes to go"

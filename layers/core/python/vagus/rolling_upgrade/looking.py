@@ -1,0 +1,129 @@
+"""What every stage of a decision is asked about. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from vagus import owned
+from vagus.cluster import Cluster, Node
+from vagus.command import Command
+from vagus.fleet import ClusterSpec
+from vagus.intent import AllocationPrimaries, Demand, Intent, Rolling
+from vagus.plan import Progress
+from vagus.rolling_upgrade import rules
+from vagus.rolling_upgrade.observed import Observed, is_done, remaining, rolling
+from vagus.rolling_upgrade.order import batches
+
+LINGERING_SECONDS = 180
+"""How long nodes may be in hand without being told to restart, as when an approval ran out; then they are let be."""
+TOLD_ENOUGH = 3
+"""After so many restarts of one node in vain a person is called."""
+MINUTES_EACH = 3
+"""What is said of the time that a batch takes, before it is known."""
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One observation, prepared. `intent`: the restart or upgrade that is worked on, the oldest one."""
+
+    observed: Observed
+    cluster: Cluster
+    spec: ClusterSpec
+    now: float
+    intent: Intent | None
+
+    @property
+    def wanted(self) -> Rolling:
+        """What is wanted; nothing where there is no intent."""
+        return rolling(self.intent) if self.intent else Rolling()
+
+    @property
+    def holding(self) -> bool:
+        """Whether nodes are in hand: allocation is ours, or is about to be."""
+        return self.intent is not None and AllocationPrimaries() in self.intent.demands
+
+    @property
+    def away(self) -> tuple[str, ...]:
+        """Nodes in hand that are not in the cluster, while their instances are still there."""
+        there = {one.id for group in self.observed.groups for one in group.instances if not one.let_go}
+        return tuple(name for name in self.wanted.taken if self.cluster.node(name) is None and name in there)
+
+    @property
+    def to_restart(self) -> tuple[Node, ...]:
+        """Nodes in hand that run as before."""
+        nodes = (self.cluster.node(name) for name in self.wanted.taken)
+        return tuple(node for node in nodes if node is not None and not is_done(self.wanted, node))
+
+    @property
+    def left(self) -> tuple[Node, ...]:
+        """Every node that is still to be restarted."""
+        return remaining(self.wanted, self.cluster)
+
+    @property
+    def batches(self) -> list[list[Node]]:
+        """What goes together, in order."""
+        return batches(self.cluster, self.left, self.spec.rolling_upgrade.batch, self.wanted.unavailable)
+
+    @property
+    def begun(self) -> bool:
+        """Whether some node has the wanted version already."""
+        return bool(self.wanted.version) and len(self.left) < len(self.cluster.nodes)
+
+    def told(self, names: Iterable[str]) -> tuple[Command, ...]:
+        """The restarts of these nodes for this intent."""
+        prefixes = tuple(f"{self.intent.id}-{name}-" for name in names) if self.intent else ()
+        return tuple(one for one in self.observed.commands if prefixes and one.step.startswith(prefixes))
+
+    def in_vain(self, node: Node) -> int:
+        """How often a node that runs as before was told to restart, by now without effect."""
+        return sum(one.outcome != "pending" for one in self.told([node.name]))
+
+    def question(self, names: Iterable[str]) -> rules.Question:
+        """What the rules are asked for these nodes."""
+        return rules.Question(
+            observed=self.observed,
+            cluster=self.cluster,
+            spec=self.spec,
+            names=frozenset(names),
+            version=self.wanted.version,
+            accepted=self.wanted.unavailable,
+            without_snapshot=self.wanted.without_snapshot,
+            now=self.now,
+        )
+
+    def since(self, at: str) -> float:
+        """Seconds since an ISO time; for ever, if there is none."""
+        return self.now - datetime.fromisoformat(at).timestamp() if at else float("inf")
+
+    def converged(self, *, holding: bool) -> owned.Converged:
+        """What the settings must be, with or without our own demand. Others' that wait for a step of theirs wait."""
+        demands: list[Demand] = owned.standing(self.cluster, others_demands(self.observed, self.intent))
+        return owned.converge(self.cluster, [*demands, *([AllocationPrimaries()] if holding else [])])
+
+
+def others_demands(observed: Observed, intent: Intent | None) -> list[Demand]:
+    """What all open intents but this one demand."""
+    return [
+        demand
+        for one in (*observed.intents, *observed.others)
+        if intent is None or one.id != intent.id
+        for demand in one.demands
+    ]
+
+
+def looked(observed: Observed, cluster: Cluster, spec: ClusterSpec, now: float) -> Look:
+    """Prepare an observation for the stages. `now`: epoch seconds."""
+    first = min(observed.intents, key=lambda one: (one.opened, one.id), default=None)
+    return Look(observed=observed, cluster=cluster, spec=spec, now=now, intent=first)
+
+
+def waited(before: Progress | None, about: str, now: float) -> Progress:
+    """Since when it is about the same thing."""
+    same = before is not None and before.about == about
+    since = before.changed_at if before is not None and same else now
+    return Progress(bytes_left=0, about=about, at=now, changed_at=since)
+
+
+def overdue(progress: Progress, seconds: int) -> bool:
+    """Whether it has been the same for so long."""
+    return progress.at - progress.changed_at >= seconds

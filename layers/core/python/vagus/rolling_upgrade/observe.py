@@ -1,0 +1,68 @@
+"""One look for rolling_upgrade: groups, cluster, rows; commands to the nodes in hand, snapshots while a restart is
+asked for. Reads only."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from vagus.cluster import Cluster, Unseen
+from vagus.command import Command
+from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable
+from vagus.fleet import ClusterSpec
+from vagus.intent import Intent
+from vagus.plan import Progress
+from vagus.ports import NodeCommandsRead, SearchRead
+from vagus.procedure.room import Reads
+from vagus.procedure.rows import Rows
+from vagus.rolling_upgrade.observed import Observed, rolling
+from vagus.snapshots import Snapshots
+
+FORGOTTEN_SECONDS = 1800
+"""What was sent longer ago counts no more: a node that failed is tried again."""
+CLOCKS_SECONDS = 60
+"""How far AWS's clock and ours may differ."""
+
+
+def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
+    """Everything that `decide` may know. An unreachable cluster is an observation, not an error."""
+    intents = seen.intents_of("rolling_upgrade")
+    cluster, snapshots = see(reads.search(spec), intents)
+    return Observed(
+        cluster=cluster,
+        groups=reads.groups.describe([spec.name]) if intents else (),
+        intents=intents,
+        others=tuple(intent for intent in seen.intents if intent.capability != "rolling_upgrade"),
+        identity=seen.identity,
+        version=seen.node_version,
+        snapshots=snapshots,
+        commands=tuple(_sent(reads.commands(spec), intents, now)) if any(_taken(intents)) else (),
+        paused=seen.head("rolling_upgrade").paused,
+        progress=progress,
+    )
+
+
+def see(search: SearchRead, intents: Iterable[Intent]) -> tuple[Cluster | Unseen, Snapshots | None]:
+    """A look, and the snapshots if a restart is asked for; or why there was none."""
+    asked = [rolling(intent) for intent in intents]
+    newest = any(one.version and not one.without_snapshot for one in asked)
+    try:
+        cluster = search.look()
+        return cluster, search.snapshots(newest=newest) if asked else None
+    except Denied as error:
+        return Unseen(reason="DENIED", message=str(error)), None
+    except Throttled as error:
+        return Unseen(reason="THROTTLED", message=str(error)), None
+    except (Unreachable, Refused, Malformed) as error:
+        return Unseen(reason="UNREACHABLE", message=str(error)), None
+
+
+def _taken(intents: Iterable[Intent]) -> list[tuple[str, str]]:
+    """Nodes in hand, or that were last, and since when."""
+    return [(name, one.taken_at) for intent in intents for one in [rolling(intent)] for name in one.taken]
+
+
+def _sent(commands: NodeCommandsRead, intents: Iterable[Intent], now: float) -> list[Command]:
+    found: list[Command] = []
+    for name, at in _taken(intents):
+        since = datetime.fromisoformat(at).timestamp() - CLOCKS_SECONDS if at else 0.0
+        found += commands.sent(name, max(since, now - FORGOTTEN_SECONDS))
+    return found

@@ -1,0 +1,56 @@
+"""What rolling_upgrade sees, as data. Pure."""
+
+import msgspec
+
+from vagus.cluster import Cluster, Node, Unseen
+from vagus.command import Command
+from vagus.instances import Group
+from vagus.intent import Intent, Rolling
+from vagus.plan import Progress
+from vagus.snapshots import Snapshots
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `decide` may know.
+
+    `version` is what booting nodes are told to bring, once it was noted. `others`: open intents of other capabilities.
+    `commands`: what was sent to the nodes in hand. `paused`: a person stopped this capability.
+    """
+
+    cluster: Cluster | Unseen
+    groups: tuple[Group, ...]
+    intents: tuple[Intent, ...] = ()
+    others: tuple[Intent, ...] = ()
+    identity: str | None = None
+    version: str | None = None
+    snapshots: Snapshots | None = None
+    commands: tuple[Command, ...] = ()
+    paused: bool = False
+    progress: Progress | None = None
+
+    @property
+    def urgent(self) -> tuple[Intent, ...]:
+        """Instances that leave: their hooks have a deadline, and a restart has none."""
+        return tuple(one for one in self.others if one.kind in ("leave", "spot") and not one.let_go)
+
+
+def rolling(intent: Intent) -> Rolling:
+    """What a restart or an upgrade is about."""
+    return intent.rolling or Rolling()
+
+
+def is_done(wanted: Rolling, node: Node) -> bool:
+    """Whether a node runs what is wanted: the version, or another process than the one that is to be gone."""
+    if wanted.version:
+        return node.version == wanted.version
+    return wanted.processes.get(node.name) != node.ephemeral_id
+
+
+def remaining(wanted: Rolling, cluster: Cluster) -> tuple[Node, ...]:
+    """The nodes that are still to be restarted."""
+    return tuple(node for node in cluster.nodes if not is_done(wanted, node))
+
+
+def step_id(intent: Intent, node: Node) -> str:
+    """The same for the same decision, however often it is sent: this intent, on this process."""
+    return f"{intent.id}-{node.name}-{node.started}"

@@ -1,0 +1,244 @@
+"""Checks before a node is stopped, each named for what it finds: a reason and a sentence, or nothing. Pure.
+
+*Before* rules are asked once nothing is in hand and before each further batch; those of an upgrade besides.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+import msgspec
+
+from vagus.allocation import FLOOD, THRESHOLD, reserve
+from vagus.cluster import Cluster, Copy
+from vagus.fleet import ClusterSpec
+from vagus.reasons import Reason
+from vagus.rolling_upgrade import versions
+from vagus.rolling_upgrade.observed import Observed
+
+HOUR = 3600.0
+NAMED = 5
+"""How many shards or indices a sentence names."""
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """Why not."""
+
+    reason: Reason
+    message: str
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check is asked about: the nodes that would be away, and the version that is wanted (`""`: none)."""
+
+    observed: Observed
+    cluster: Cluster
+    spec: ClusterSpec
+    names: frozenset[str]
+    version: str = ""
+    accepted: tuple[str, ...] = ()
+    without_snapshot: bool = False
+    now: float = 0.0
+
+
+# -- of the nodes that would be away ---------------------------------------------------------------------------------
+
+
+def only_copy(cluster: Cluster, names: Collection[str], accepted: Sequence[str] = ()) -> Violation | None:
+    """A shard would have no active copy while they are away. `accepted`: indices that a person let be unavailable."""
+    there = [copy for copy in cluster.copies if copy.active and copy.index not in accepted]
+    held = {copy.id for copy in there if copy.node in names}
+    elsewhere = {copy.id for copy in there if copy.node not in names}
+    alone = sorted(held - elsewhere)
+    if not alone:
+        return None
+    indices = sorted({index for index, _ in alone})
+    return Violation(
+        Reason.ONLY_COPY,
+        f"{', '.join(sorted(names))} holds the only active copy of {_shards(alone)}: give {_few(indices)} a replica, "
+        "or say with `--unavailable INDEX` that it may be away for a while",
+    )
+
+
+def quorum(cluster: Cluster, names: Collection[str]) -> Violation | None:
+    """No majority of the voters would be left. One manager of three may be away without a voting exclusion."""
+    voters = set(cluster.voters) or {node.name for node in cluster.nodes if node.may_be_manager}
+    present = {node.name for node in cluster.nodes if node.may_be_manager} & voters
+    left = present - set(names)
+    if not present & set(names) or len(left) * 2 > len(voters):
+        return None
+    return Violation(
+        Reason.QUORUM, f"without {', '.join(sorted(names))} only {len(left)} of {len(voters)} voters are left"
+    )
+
+
+def _copies(asked: Question) -> Violation | None:
+    return only_copy(asked.cluster, asked.names, asked.accepted)
+
+
+def _quorum(asked: Question) -> Violation | None:
+    return quorum(asked.cluster, asked.names)
+
+
+# -- of the cluster --------------------------------------------------------------------------------------------------
+
+
+def red(asked: Question) -> Violation | None:
+    """A primary is not active: nothing is stopped while data is missing."""
+    if asked.cluster.status != "red":
+        return None
+    missing = sorted({copy.id for copy in asked.cluster.copies if copy.primary and not copy.active})
+    return Violation(Reason.CLUSTER_RED, f"the cluster is red: primaries not active: {_shards(missing)}")
+
+
+def disk_full(asked: Question) -> Violation | None:
+    """A node's disk is past its flood stage: indices on it are read-only, and a restart makes that no better."""
+    if asked.cluster.setting(THRESHOLD, "true") != "true":
+        return None
+    flood = asked.cluster.setting(FLOOD, "95%")
+    full = [
+        node.name
+        for node in asked.cluster.nodes
+        if node.holds_data and node.disk_total and node.disk_free < reserve(flood, node.disk_total)
+    ]
+    return (
+        Violation(Reason.NO_ROOM, f"{_few(full)} is past its flood stage ({flood}): free disk first") if full else None
+    )
+
+
+def snapshot_running(asked: Question) -> Violation | None:
+    """A stopped node would make it PARTIAL."""
+    running = asked.observed.snapshots.running if asked.observed.snapshots else ()
+    if not running:
+        return None
+    return Violation(Reason.SNAPSHOT_RUNNING, f"snapshot {_few(running)} runs: nothing is stopped before it has ended")
+
+
+# -- of an upgrade ---------------------------------------------------------------------------------------------------
+
+
+def version_path(asked: Question) -> Violation | None:
+    """Not from every running version can the wanted one be reached."""
+    for running in sorted({node.version for node in asked.cluster.nodes}):
+        if why := versions.no_path(asked.spec.engine.name, running, asked.version):
+            return Violation(Reason.VERSION_PATH, why)
+    return None
+
+
+def index_too_old(asked: Question) -> Violation | None:
+    """An index was made by a version whose indices the wanted one can't read: its nodes would not start."""
+    old = [
+        index
+        for index, created in sorted(asked.cluster.created.items())
+        if versions.too_old(asked.spec.engine.name, created, asked.version)
+    ]
+    if not old:
+        return None
+    return Violation(Reason.INDEX_TOO_OLD, f"{asked.version} can't read {_few(old)}: reindex or delete first")
+
+
+def archived_settings(asked: Question) -> Violation | None:
+    """Settings that no version knows any more block every later write of settings (OpenSearch #18515)."""
+    layers = (*asked.cluster.persistent, *asked.cluster.transient)
+    archived = sorted(name for name in layers if name.startswith("archived."))
+    if not archived:
+        return None
+    return Violation(Reason.ARCHIVED_SETTINGS, f'set {_few(archived)} to null first: `{{"archived.*": null}}`')
+
+
+def no_fresh_snapshot(asked: Question) -> Violation | None:
+    """Going back is a reinstall and a restore: without a snapshot there is no way back."""
+    if asked.without_snapshot:
+        return None
+    newest = asked.observed.snapshots.newest if asked.observed.snapshots else None
+    hours = asked.spec.rolling_upgrade.snapshot_hours
+    if newest is not None and asked.now - newest <= hours * HOUR:
+        return None
+    age = "there is none" if newest is None else f"the newest is {(asked.now - newest) / HOUR:.0f} h old"
+    return Violation(
+        Reason.NO_FRESH_SNAPSHOT,
+        f"no successful snapshot of the last {hours} h ({age}): going back is a reinstall and a restore. Take one, or "
+        "ask for the upgrade with `--without-snapshot`",
+    )
+
+
+Rule = Callable[[Question], Violation | None]
+
+RESTART: tuple[Rule, ...] = (red, disk_full, snapshot_running, _quorum, _copies)
+UPGRADE: tuple[Rule, ...] = (version_path, index_too_old, archived_settings, no_fresh_snapshot)
+
+
+def before(asked: Question, *, begun: bool) -> Violation | None:
+    """The first rule that stands against stopping these nodes. `begun`: some nodes have the new version already, so
+    that what is asked of the whole upgrade was asked."""
+    rules = (*(UPGRADE if asked.version and not begun else ()), *RESTART)
+    return next((found for rule in rules if (found := rule(asked))), None)
+
+
+def results(asked: Question) -> tuple[str, ...]:
+    """What each check came to, for whoever approves: a line each."""
+    rules = (*(UPGRADE if asked.version else ()), *RESTART)
+    return tuple(_line(rule, rule(asked)) for rule in rules)
+
+
+def _line(rule: Rule, found: Violation | None) -> str:
+    name = rule.__name__.strip("_").replace("_", " ")
+    return f"{name}: {found.message if found else 'no'}"
+
+
+# -- what recovers ---------------------------------------------------------------------------------------------------
+
+
+def recovering(cluster: Cluster) -> str:
+    """What still recovers, in words; empty where the cluster is green, or as green as it can get for now.
+
+    While versions are mixed, a replica can't be allocated to a node older than its primary's: such a yellow is final
+    until more nodes are done, and to wait for green would be to wait for ever.
+    """
+    moving = [copy for copy in cluster.copies if copy.state in ("INITIALIZING", "RELOCATING")]
+    if moving:
+        return f"{len(moving)} shards recover: {_shards(sorted({copy.id for copy in moving}))}"
+    pending = [copy for copy in cluster.copies if copy.state == "UNASSIGNED" and not final(cluster, copy)]
+    if pending:
+        return f"{len(pending)} copies are unassigned: {_shards(sorted({copy.id for copy in pending}))}"
+    return ""
+
+
+def final(cluster: Cluster, copy: Copy) -> bool:
+    """Whether an unassigned replica can't be assigned to any node that is there: each is older than the node of the
+    primary, holds a copy, or lies in a zone that has its share. Only in a cluster of mixed versions."""
+    if copy.primary or len({node.version for node in cluster.nodes}) < 2:
+        return False
+    twins = [one for one in cluster.copies if one.id == copy.id]
+    primary = next((cluster.node(one.node or "") for one in twins if one.primary and one.active), None)
+    if primary is None:
+        return False
+    holders = {one.node for one in twins if one.node}
+    least = versions.parsed(primary.version)
+    able = [
+        node
+        for node in cluster.nodes
+        if node.holds_data and node.name not in holders and versions.parsed(node.version) >= least
+    ]
+    full = _full_zones(cluster, twins)
+    return all(node.zone in full for node in able)
+
+
+def _full_zones(cluster: Cluster, twins: Sequence[Copy]) -> frozenset[str]:
+    """The zones that awareness lets no further copy of this shard into."""
+    attributes = cluster.setting("cluster.routing.allocation.awareness.attributes")
+    if "zone" not in [one.strip() for one in attributes.split(",")]:
+        return frozenset()
+    forced = cluster.setting("cluster.routing.allocation.awareness.force.zone.values").split(",")
+    zones = {node.zone for node in cluster.nodes if node.holds_data} | {zone.strip() for zone in forced if zone.strip()}
+    share = -(-len(twins) // max(1, len(zones)))
+    nodes = {node.name: node.zone for node in cluster.nodes}
+    held = [nodes[one.node] for one in twins if one.node in nodes]
+    return frozenset(zone for zone in zones if held.count(zone) >= share)
+
+
+def _shards(shards: Iterable[tuple[str, int]]) -> str:
+    return _few([f"{index}[{shard}]" for index, shard in shards])
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -1,0 +1,113 @@
+"""What may befall a restart or an upgrade. Each makes a fresh world; `crashes` and the like are its own."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from tests.unit.rolling_upgrade.world import ROOM, RollingWorld, declared, world
+from tests.unit.simulation.world import World
+
+from vagus.intent import Rolling, restart, upgrade
+from vagus.procedure import rows
+
+Scenario = Callable[..., RollingWorld]
+FIRST, SECOND, THIRD = (f"i-{number:017x}" for number in range(1, 4))
+
+
+def always(_: World) -> bool:
+    return True
+
+
+def wants_restart(rolling: World) -> None:
+    assert isinstance(rolling, RollingWorld)
+    rolling.ask(restart(rolling.processes(), rolling.iso(), "ada"))
+
+
+def wants_upgrade(rolling: World) -> None:
+    assert isinstance(rolling, RollingWorld)
+    rolling.ask(upgrade(rolling.spec.engine.version, rolling.iso(), "ada"))
+
+
+def asked(rolling: World) -> bool:
+    """The run asks a person."""
+    return any("APPROVAL_NEEDED" in page for page in rolling.pages)
+
+
+def approves(rolling: World) -> None:
+    rolling.approve(8 * 3600, ROOM)
+
+
+def restarted(count: int) -> Callable[[World], bool]:
+    return lambda rolling: isinstance(rolling, RollingWorld) and len(rolling.restarts) >= count
+
+
+def all_restart(**options: Any) -> RollingWorld:
+    rolling = world(**options)
+    rolling.when("a person asks", always, wants_restart)
+    return rolling
+
+
+def all_are_upgraded(**options: Any) -> RollingWorld:
+    rolling = world(runs="2.19.4", **options)
+    rolling.when("a person asks", always, wants_upgrade)
+    rolling.when("a person approves", asked, approves)
+    return rolling
+
+
+def some_go_together(**options: Any) -> RollingWorld:
+    rolling = world(spec=declared(per_zone=3, batch=2), **options)
+    rolling.when("a person asks", always, wants_restart)
+    return rolling
+
+
+def an_instance_leaves_meanwhile(**options: Any) -> RollingWorld:
+    rolling = all_restart(**options)
+    rolling.when("scale in", restarted(2), lambda one: one.groups.scale_in(THIRD, decrement=True))
+    return rolling
+
+
+def a_person_stops_and_resumes(**options: Any) -> RollingWorld:
+    rolling = all_restart(**options)
+    rolling.when("vagus stop", restarted(2), lambda one: one.halt(ROOM))
+    rolling.when("vagus resume", lambda one: "PAUSED" in one.seen().head(ROOM).reason, lambda one: one.resume(ROOM))
+    return rolling
+
+
+def a_person_aborts(**options: Any) -> RollingWorld:
+    rolling = all_restart(**options)
+
+    def abort(one: World) -> None:
+        seen = one.seen()
+        (intent,) = seen.intents_of(ROOM)
+        noted = msgspec.structs.replace(intent.rolling or Rolling(), aborted="ada")
+        row = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, rolling=noted))
+        one.table.write(rows.partition(one.spec.name), row)
+
+    rolling.when("vagus abort", restarted(2), abort)
+    return rolling
+
+
+def a_node_does_not_start_until_a_person_mends_it(**options: Any) -> RollingWorld:
+    rolling = all_restart(**options)
+    rolling.broken.add(SECOND)
+
+    def mend(one: World) -> None:
+        assert isinstance(one, RollingWorld)
+        one.broken.discard(SECOND)
+        one.start(SECOND)
+
+    rolling.when("mended", lambda one: any("NODE_NOT_BACK" in page for page in one.pages), mend)
+    return rolling
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    make.__name__: make
+    for make in (
+        all_restart,
+        all_are_upgraded,
+        some_go_together,
+        an_instance_leaves_meanwhile,
+        a_person_stops_and_resumes,
+        a_node_does_not_start_until_a_person_mends_it,
+    )
+}

@@ -1,0 +1,62 @@
+"""Restarts and upgrades, interrupted at every call: they end as if nobody had been interrupted, each node is restarted
+once, and no node is stopped that was needed (the world asserts that at each stop)."""
+
+import pytest
+from tests.unit.rolling_upgrade.scenarios import SCENARIOS, Scenario, a_person_aborts
+from tests.unit.rolling_upgrade.world import RollingWorld
+from tests.unit.simulation.ports import Meter, When, reads
+
+CALM = 200.0
+"""A sweep finds within a minute what was left undone while an intent is open."""
+CALM_CALLS = 10
+OFTEN = 1
+
+
+def _points(whole: RollingWorld) -> list[tuple[int, When]]:
+    """Where a function can die with an effect: at each kind of call the first times and the last. What is done for the
+    second node is what was done for the first."""
+    at: dict[tuple[str, When], list[int]] = {}
+    for number, when in whole.meter.points(every_read=False, until=whole.calls_at_stir + CALM_CALLS):
+        call = whole.meter.calls[number]
+        if call.startswith(("apply", "decide")) and not reads(call):
+            at.setdefault((call, when), []).append(number)
+    return sorted((number, when) for (_, when), found in at.items() for number in {*found[:OFTEN], found[-1]})
+
+
+@pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIOS.keys())
+def test_undisturbed_every_node_is_restarted_once_and_nothing_of_ours_is_left(make: Scenario) -> None:
+    world = make().run()
+    end = world.summary()
+    assert end["open"] == [], world.story()
+    assert set(end["restarted"].values()) == {1}
+    assert end["versions"] == [world.spec.engine.version]
+    assert end["status"] == "green"
+    assert end["head"] == ("idle", "UP_TO_DATE")
+    assert not [name for name in end["persistent"] if name.startswith("cluster.metadata.vagus")]
+    assert "cluster.routing.allocation.enable" not in end["persistent"]
+    assert world.seen().lease("topology").holder == ""
+
+
+@pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIOS.keys())
+def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(make: Scenario) -> None:
+    whole = make(calm=CALM).done()
+    expected = whole.summary()
+    points = _points(whole)
+    assert len(points) > 15
+    for at, when in points:
+        where = f"died {when} call {at}, {whole.meter.calls[at]}"
+        world = make(meter=Meter(crashes={at: when}), calm=CALM)
+        try:
+            world.run()
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}") from error
+        assert world.summary() == expected, where
+
+
+def test_what_a_person_aborts_takes_no_further_node_and_leaves_nothing() -> None:
+    world = a_person_aborts().done()
+    end = world.summary()
+    assert end["open"] == []
+    assert len(world.restarts) in (2, 3)
+    ours = ("cluster.metadata.vagus", "cluster.routing.allocation.enable")
+    assert not [name for name in end["persistent"] if name.startswith(ours)]
