@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import msgspec
 from tests.integration.contracts.search_world import ZONES, RealSearch
 from tests.unit.simulation.execution import Execution
 
@@ -114,10 +113,6 @@ class Ward:
             executions={"zone_balance": self.machines},
         ).run(now, records.iso(now))
         self._run()
-
-    def with_policy(self, zone_balance: ZoneBalance) -> ClusterSpec:
-        """The fleet file with another policy."""
-        return msgspec.structs.replace(self.spec, zone_balance=zone_balance)
 
     def take_events(self) -> None:
         """Intake takes what EventBridge was given; then whatever that starts, to its end."""
