@@ -17,6 +17,7 @@ from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
 from vagus.procedure.sweep import Sweep
+from vagus.snapshots import Snapshots
 from vagus.steps import AnyStep
 from vagus.zone_balance.room import ZONE_BALANCE
 
@@ -46,6 +47,9 @@ class Watched:
 
     def placement(self) -> Placement:
         return self._port.placement()
+
+    def snapshots(self, *, newest: bool) -> Snapshots:
+        return self._port.snapshots(newest=newest)
 
     def reroute(self, moves: Sequence[ShardMove], *, dry_run: bool) -> tuple[str, ...]:
         refused = self._port.reroute(moves, dry_run=dry_run)
