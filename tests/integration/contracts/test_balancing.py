@@ -22,6 +22,8 @@ INDICES = 22
 SMALLEST, STEP = 4_000, 1.4
 """Bytes of the smallest index, and by how much each is larger than the one before: three orders of magnitude."""
 BAR = 0.05
+TWINS = 0.01
+"""Copies of one shard differ a little in size, by what each has merged; the planner takes the larger for both."""
 EVEN = Shards(mode="on", skew=BAR, margin=0.05, least_bytes=0, highest_threshold=3.0)
 
 Places = dict[tuple[str, int, str], int]
@@ -43,7 +45,7 @@ def test_skewed_bytes_are_evened_and_the_engine_leaves_them_where_they_are(ward:
     ward.sweep()  # the run notes the identity first; at its end it evens bytes
 
     after = world.port.look()
-    assert max(skews(after).values()) <= BAR, f"{skews(before)} became {skews(after)}"
+    assert max(skews(after).values()) <= BAR + TWINS, f"{skews(before)} became {skews(after)}"
     assert "MoveShards" in ward.steps()
     dry = [refused for _, dry_run, refused in ward.search.rerouted if dry_run]
     assert dry
@@ -66,13 +68,17 @@ def test_skewed_bytes_are_evened_and_the_engine_leaves_them_where_they_are(ward:
 
 
 def skewed(world: RealSearch) -> None:
-    """The large ones on one node of each zone, the small ones on the others, and as many copies on each."""
+    """The large ones on one node of each zone, the small ones on the others, and as many copies on each. Which zones an
+    index has is said as well: how even so few shards can be made depends on it."""
     nodes = sorted(world.port.look().nodes, key=lambda node: (node.zone, node.name))
     heavy, light = [node.name for node in nodes[::2]], [node.name for node in nodes[1::2]]
     for number in range(INDICES):
         name = f"claims-{number:02}"
-        there = ",".join(light if number < INDICES // 2 else heavy)
-        settings: dict[str, Any] = {"routing.allocation.include._name": there, "refresh_interval": "-1"}
+        three = light if number < INDICES // 2 else heavy
+        settings: dict[str, Any] = {
+            "routing.allocation.include._name": f"{three[number % 3]},{three[(number + 1) % 3]}",
+            "refresh_interval": "-1",
+        }
         world.create_index(name, **settings)
         fill(world, name, int(SMALLEST * STEP**number))
     for number in range(INDICES):
