@@ -126,6 +126,8 @@ HEARTBEAT = "record_lifecycle_action_heartbeat"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:vagus-local-zone_balance"
 READ, WRITE = {"SecretId": "vagus/demo/read"}, {"SecretId": "vagus/demo/write"}
 RECORDS = "vagus-local-records"
+SHELL = {"DocumentName": "AWS-RunShellScript", "InstanceIds": ["i-0"], "Parameters": {"commands": ["true"]}}
+RESTART = {"DocumentName": "vagus-demo-restart-search", "InstanceIds": ["i-0"], "Parameters": {"StepId": ["probe"]}}
 
 ALLOWED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("zone_balance-decide", "autoscaling", "describe_auto_scaling_groups", {}),
@@ -137,6 +139,10 @@ ALLOWED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("zone_balance-apply", "dynamodb", "put_item", put("record#demo#2026-01-01", RECORDS)),
     ("zone_balance-apply", "ssm", "put_parameter", parameter("formed")),
     ("zone_balance-apply", "secretsmanager", "get_secret_value", WRITE),
+    ("rolling_upgrade-decide", "dynamodb", "put_item", put("plan#demo")),
+    ("rolling_upgrade-decide", "ssm", "list_command_invocations", {}),
+    ("rolling_upgrade-apply", "dynamodb", "put_item", put("cluster#demo")),
+    ("rolling_upgrade-apply", "ssm", "put_parameter", parameter("version")),
     ("sweep", "dynamodb", "put_item", put("cluster#demo")),
     ("sweep", "dynamodb", "put_item", put("plan#demo")),
     ("sweep", "dynamodb", "put_item", put("status#demo")),
@@ -174,6 +180,15 @@ DENIED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("zone_balance-apply", "dynamodb", "delete_item", delete("record#demo#2026-01-01", RECORDS)),
     ("zone_balance-apply", "ssm", "put_parameter", parameter("version")),
     ("zone_balance-apply", "secretsmanager", "get_secret_value", READ),
+    ("rolling_upgrade-decide", "dynamodb", "put_item", put("cluster#demo")),
+    ("rolling_upgrade-decide", "dynamodb", "put_item", put("approval#demo")),
+    ("rolling_upgrade-decide", "secretsmanager", "get_secret_value", WRITE),
+    ("rolling_upgrade-decide", "ssm", "put_parameter", parameter("version")),
+    ("rolling_upgrade-decide", "ssm", "send_command", RESTART),
+    ("rolling_upgrade-apply", *GROUPS, COMPLETE),
+    ("rolling_upgrade-apply", "dynamodb", "put_item", put("approval#demo")),
+    ("rolling_upgrade-apply", "ssm", "send_command", SHELL),
+    ("zone_balance-apply", "ssm", "send_command", RESTART),
     ("sweep", *GROUPS, COMPLETE),
     ("sweep", "secretsmanager", "get_secret_value", WRITE),
     ("sweep", "dynamodb", "put_item", put("record#demo#2026-01-01", RECORDS)),
