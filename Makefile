@@ -8,6 +8,7 @@ PYTHON313 ?= $(shell for p in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python
 VENV := .venv
 PY := $(VENV)/bin/python
 BIN := $(VENV)/bin
+WORKERS ?= 2
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PYTHONDONTWRITEBYTECODE :=
@@ -60,7 +61,9 @@ lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck
 test: install engine lint unit infrastructure integration e2e ## everything, tier after tier
 
 .PHONY: unit infrastructure integration e2e
-unit infrastructure: install ## one tier of tests
+unit: install ## one tier of tests; replays of every interruption are many, so both cores take part
+	$(BIN)/pytest tests/$@ -n $(WORKERS) --dist worksteal $(PYTEST)
+infrastructure: install
 	$(BIN)/pytest tests/$@ $(PYTEST)
 integration e2e: install engine
 	$(BIN)/pytest tests/$@ $(PYTEST)
