@@ -90,8 +90,14 @@ def groups(request: pytest.FixtureRequest) -> GroupsWorld:
 
 
 @pytest.fixture(scope="session")
-def real_cluster() -> Iterator[LocalCluster]:
-    settings = {"plugins.security.unsupported.restapi.allow_securityconfig_modification": True}
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Where snapshot repositories may lie."""
+    return {"path.repo": str(tmp_path_factory.mktemp("repositories"))}
+
+
+@pytest.fixture(scope="session")
+def real_cluster(repositories: dict[str, object]) -> Iterator[LocalCluster]:
+    settings = {"plugins.security.unsupported.restapi.allow_securityconfig_modification": True, **repositories}
     with LocalCluster(nodes_per_zone=1, zones=("a", "b", "c"), name="contracts", settings=settings) as running:
         yield running
 
@@ -109,7 +115,8 @@ def engine_cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster | No
     if request.param == "fake":
         yield None
     elif request.param in OTHER_ENGINES:
-        with LocalCluster(1, ("a", "b", "c"), name="contracts", engine=engine(request.param)) as running:
+        kind, said = engine(request.param), request.getfixturevalue("repositories")
+        with LocalCluster(1, ("a", "b", "c"), name="contracts", engine=kind, settings=said) as running:
             yield running
     else:
         yield request.getfixturevalue("real_cluster")

@@ -1,5 +1,7 @@
 """What a contract test may do to a cluster beside the port: the same words for three real nodes and for the fake."""
 
+import secrets
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -32,6 +34,14 @@ class SearchWorld(Protocol):
         """An index of one copy that is unassigned while its store lies on a live node; tells that node."""
         ...
 
+    def snapshot(self) -> None:
+        """A snapshot of everything, that has succeeded."""
+        ...
+
+    def now(self) -> float:
+        """What the engine's clock shows (epoch seconds)."""
+        ...
+
     def until(self, holds: Callable[[], bool]) -> None:
         """Lets time pass until something holds; fails if it never does."""
         ...
@@ -61,6 +71,13 @@ class FakeSearch:
         self.engine.exhaust(name, 0, node)
         return node
 
+    def snapshot(self) -> None:
+        self._now += 1
+        self.engine.newest_snapshot = self._now
+
+    def now(self) -> float:
+        return self._now
+
     def until(self, holds: Callable[[], bool]) -> None:
         for _ in range(1000):
             if holds():
@@ -78,6 +95,7 @@ class RealSearch:
         self.engine = msgspec.convert(told, Engine)
         self.version = self.engine.version
         self._made: list[str] = []
+        self._repositories: list[str] = []
         self._open: list[SearchClient] = []
         self.port: SearchWrite = self.client()
 
@@ -115,6 +133,20 @@ class RealSearch:
         self.cluster.call("POST", f"/{name}/_open?wait_for_active_shards=0")
         return node
 
+    def snapshot(self) -> None:
+        self._repository("near")
+        self.cluster.call("PUT", f"/_snapshot/near/{secrets.token_hex(8)}?wait_for_completion=true")
+
+    def _repository(self, name: str, **settings: Any) -> None:
+        """A folder that all nodes share, as they share this machine."""
+        if name not in self._repositories:
+            self._repositories.append(name)
+            said = {"location": secrets.token_hex(8), **settings}
+            self.cluster.call("PUT", f"/_snapshot/{name}", {"type": "fs", "settings": said})
+
+    def now(self) -> float:
+        return time.time()
+
     def until(self, holds: Callable[[], bool]) -> None:
         self.cluster.wait_until(holds, "as the test wants it", seconds=60)
 
@@ -124,6 +156,8 @@ class RealSearch:
         self.cluster.call("PUT", "/_cluster/settings", {"persistent": nothing, "transient": nothing})
         for name in self._made:
             self.cluster.call("DELETE", f"/{name}?ignore_unavailable=true")
+        for name in self._repositories:
+            self.cluster.call("DELETE", f"/_snapshot/{name}")
         for client in self._open:
             client.close()
         self.cluster.wait_green(len(self.cluster.nodes))

@@ -1,11 +1,15 @@
 """The search port: what a look tells and what a write does, on three real nodes of each engine and in the fake."""
 
+from typing import Literal
+
 import pytest
 from tests.integration.contracts.search_world import AWARENESS, ZONES, SearchWorld
 
 from vagus.cluster import Cluster, Copy, ShardMove
-from vagus.errors import Refused
+from vagus.errors import Refused, Unreachable
 from vagus.owned import EXCLUDE, MARK, SettingsUpdate
+from vagus.rolling_upgrade.versions import made_by_major, too_old
+from vagus.snapshots import Snapshots
 
 THRESHOLD = "cluster.routing.allocation.balance.threshold"
 
@@ -21,6 +25,14 @@ def copy_of(cluster: Cluster, index: str) -> Copy:
     return copy
 
 
+def manager_of(search: SearchWorld) -> str:
+    """The elected manager; none while one hands over."""
+    try:
+        return search.port.look().manager
+    except Unreachable:
+        return ""
+
+
 def exclude(*nodes: str) -> SettingsUpdate:
     value = ",".join(nodes) or None
     return SettingsUpdate(persistent={EXCLUDE: value, MARK: value})
@@ -33,6 +45,7 @@ def test_a_look_tells_the_nodes_with_zone_roles_version_heap_and_disk(search: Se
         assert node.holds_data
         assert node.may_be_manager
         assert node.version == search.version
+        assert node.forced == ZONES, "what its own configuration says, whatever a setting says"
         assert node.address.startswith("127.")
         assert 0 < node.disk_free <= node.disk_total
         assert node.heap is not None
@@ -72,6 +85,37 @@ def test_every_index_is_seen_and_counted(search: SearchWorld) -> None:
     search.create_index("claims")
     after = search.port.look()
     assert after.visible_indices == after.counted_indices == before.counted_indices + 1
+
+
+def test_the_version_that_made_each_index_is_told(search: SearchWorld) -> None:
+    """Else every upgrade would be stopped by indices that are too old."""
+    search.create_index("claims")
+    seen = search.port.look()
+    assert set(seen.created) == {copy.index for copy in seen.copies}
+    major = int(search.version.partition(".")[0])
+    family: Literal["opensearch", "elasticsearch"] = "elasticsearch" if major == 7 else "opensearch"
+    for created in seen.created.values():
+        assert made_by_major(created) == (1 if family == "elasticsearch" else major)
+        assert not too_old(family, created, search.version)
+        assert not too_old(family, created, f"{major + 1}.0.0")
+        assert too_old(family, created, f"{major + 2}.0.0")
+
+
+def test_without_a_repository_there_is_no_snapshot(search: SearchWorld) -> None:
+    assert search.port.snapshots(newest=False) == search.port.snapshots(newest=True) == Snapshots()
+
+
+def test_the_newest_snapshot_that_succeeded_is_told_if_asked_for(search: SearchWorld) -> None:
+    search.create_index("claims")
+    search.snapshot()
+    (first, shown) = (search.port.snapshots(newest=True), search.port.snapshots(newest=False))
+    assert first.newest is not None
+    assert abs(first.newest - search.now()) < 60, "seconds of the clock"
+    assert (first.running, shown) == ((), Snapshots())
+    search.snapshot()
+    newest = search.port.snapshots(newest=True).newest
+    assert newest is not None
+    assert newest > first.newest
 
 
 def test_settings_in_force_are_told_whoever_set_them(search: SearchWorld) -> None:
@@ -199,13 +243,13 @@ def test_a_move_that_can_not_be_is_refused_with_all_of_its_request(search: Searc
 
 
 def test_a_vote_is_taken_and_given_back(search: SearchWorld) -> None:
-    """The manager that is elected hands over at once: its own vote is taken."""
+    """The manager that is elected hands over by itself, soon after the answer: its own vote is taken."""
     leaver = search.port.look().manager
     search.port.take_vote(leaver)
     taken = search.port.look()
     assert taken.voting_exclusions == (leaver,)
     assert leaver not in taken.voters
-    assert taken.manager not in ("", leaver)
+    search.until(lambda: manager_of(search) not in ("", leaver))
     search.port.take_vote(leaver)  # twice is once
     assert search.port.look().voting_exclusions == (leaver,)
     search.port.clear_votes_taken(gone=False)

@@ -50,8 +50,9 @@ class FakeEngine:
         self.reroutes: list[tuple[ShardMove, ...]] = []
         self.queries = 0
         self.query_ms = 0
-        self.running_snapshots: list[str] = []
+        self.running_snapshots: dict[str, frozenset[tuple[str, int]]] = {}
         self.newest_snapshot: float | None = None
+        self.created: dict[str, int] = {}
         self.voters: tuple[str, ...] = ()
         self.votes_taken: list[str] = []
         self._settled_at: float | None = None
@@ -104,12 +105,14 @@ class FakeEngine:
         self.settle()
         for number in range(shards):
             self.shards.create(name, number, replicas=replicas, size=size, expands=expands)
+        self.created[name] = min((_made_by(one.version) for one in self.machines.values()), default=_made_by("3.4.0"))
         self._changed()
 
     def delete_index(self, name: str) -> None:
         """A person gives an index up."""
         self.settle()
         self.shards.delete(name)
+        del self.created[name]
         self._changed()
 
     def exhaust(self, index: str, shard: int, node: str) -> None:
@@ -159,6 +162,7 @@ class FakeEngine:
             voters=self.voters,
             voting_exclusions=tuple(sorted(self.votes_taken)),
             auto_expanding=self.shards.expanding(),
+            created={index: made for index, made in self.created.items() if index not in self.hidden},
         )
 
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
@@ -182,6 +186,7 @@ class FakeEngine:
             ids={one.name: one.name for one in self.up()},
             attributes={one.name: {"zone": one.zone} for one in self.up()},
             settings={**self.persistent, **self.transient},
+            snapshots=frozenset().union(*self.running_snapshots.values()),
             queries=self.queries,
             query_ms=self.query_ms,
         )
@@ -333,3 +338,9 @@ def _used(watermark: str) -> float:
     if not watermark.endswith("%"):
         raise Refused(f"watermark {watermark}: this fake reads percentages only")
     return float(watermark[:-1]) / 100
+
+
+def _made_by(version: str) -> int:
+    """The number by which an index remembers the version that made it; OpenSearch's has a bit that marks it."""
+    major, minor, patch = (int(part) for part in version.split("."))
+    return (major * 1_000_000 + minor * 10_000 + patch * 100 + 99) | (0 if major == 7 else 0x08000000)
