@@ -1,6 +1,5 @@
 """`vagus dlq show|redrive|drop CELL`: what could not be taken or delivered, why, and what becomes of it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,8 +13,6 @@ from vagus_cli.dead_letters import Dead
 from vagus_cli.replay_command import told
 from vagus_cli.world import UsageFault, World
 
-QUEUES: Mapping[str, str] = {"events-dead": "events for the intake", "calls-dead": "scheduled calls of functions"}
-"""The dead-letter queues of a cell, and what lies in each."""
 WORTH = "it can be taken now: see in the intake's log why it could not be, then `vagus dlq redrive`"
 LATE = "the next call on schedule has taken its place: once you know why it could not be made, `vagus dlq drop`"
 Does = Literal["redrive", "drop"]

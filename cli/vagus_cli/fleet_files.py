@@ -85,6 +85,9 @@ def _one(file: Path) -> tuple[ClusterSpec | None, Document | None, list[Problem]
         return None, None, [Problem(file=str(file), line=error.line, field="", what=error.what)]
     except UnicodeDecodeError:
         return None, None, [Problem(file=str(file), line=0, field="", what="is not UTF-8 text: save it as UTF-8")]
+    except OSError as error:
+        what = f"can't be read ({error.strerror}): make it a file that you may read, or take it away"
+        return None, None, [Problem(file=str(file), line=0, field="", what=what)]
     shape = list(fleet_shape.faults(document.value, ClusterSpec))
     if shape:
         return None, document, [_problem(file, document, fault) for fault in shape]

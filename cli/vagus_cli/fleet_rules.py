@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Network
 
+from vagus import owned_values
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus_cli.fleet_shape import Fault
 
@@ -17,6 +18,10 @@ SUPPORTED = {
 }
 LOCAL_CELL = "local"
 """The cell of the local stack: its nodes have loopback addresses."""
+SMALLEST_HEAP = 128
+"""MiB: below, no engine starts."""
+WIDEST_CLIENTS = 8
+"""Length of the prefix: a wider block is no network that one owner has."""
 LARGEST_HEAP = 31 * 1024
 """MiB: from 32 GiB on, Java's object pointers double in size, and more heap holds less."""
 
@@ -27,13 +32,14 @@ OF_THE_NODE = (
     "cluster.routing.allocation.awareness.",
     "cluster.routing.allocation.exclude.",
     "discovery.",
-    "http.port",
+    "http.",
     "network.",
     "node.",
     "path.",
     "plugins.security.",
-    "transport.port",
+    "transport.",
     "xpack.security.",
+    *(value.setting for value in owned_values.VALUES),
 )
 """Settings that the boot script or Vagus writes: a second value would stop the node, or be fought over."""
 
@@ -174,6 +180,13 @@ def heap_too_large(spec: ClusterSpec) -> Iterator[Fault]:
             yield ("groups", name, "heap"), f"{group.heap} is beyond Java's compressed pointers: use 31g or less"
 
 
+def heap_too_small(spec: ClusterSpec) -> Iterator[Fault]:
+    """Most often a unit that was mistaken."""
+    for name, group in spec.groups.items():
+        if _mebibytes(group.heap) < SMALLEST_HEAP:
+            yield ("groups", name, "heap"), f"{group.heap} starts no engine: use {SMALLEST_HEAP}m or more"
+
+
 def client_network_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
     """A typing error in a CIDR block, or the whole internet."""
     for number, block in enumerate(spec.network.clients):
@@ -183,13 +196,15 @@ def client_network_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
         except ValueError as error:
             yield path, f"{error}: write a CIDR block such as 10.20.0.0/16"
             continue
-        if network.prefixlen == 0:
-            yield path, f"{block} is everyone: name the networks of your clients"
+        if network.prefixlen < WIDEST_CLIENTS:
+            yield path, f"{block} is everyone, or nearly: name the networks of your clients"
 
 
 def setting_of_the_node(spec: ClusterSpec) -> Iterator[Fault]:
     """Written by the boot script, or by Vagus."""
     for name in spec.settings:
+        if not name.strip():
+            yield ("settings", name), "has no name: name the setting, or remove it"
         if name.startswith(OF_THE_NODE):
             yield ("settings", name), "is set by Vagus from the rest of this file: remove it"
 
@@ -220,6 +235,7 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     role_given_twice,
     size_above_the_most,
     heap_too_large,
+    heap_too_small,
     client_network_not_usable,
     setting_of_the_node,
     adopted_in_some_zones,

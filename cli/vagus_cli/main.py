@@ -2,7 +2,7 @@
 
 Exit codes: 0 all is well; 1 a check failed (fleet check, doctor, replay of a malformed event, a stack that is not up);
 2 the command failed, with one sentence that names the way out; 3 something is due (plan); 4 a person is needed (plan,
-status).
+status, dlq show).
 """
 
 from typing import Any

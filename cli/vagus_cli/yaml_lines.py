@@ -1,5 +1,6 @@
 """YAML with the line of every value: plain data, nothing that can build an object, and no key twice."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,18 @@ class Unreadable(Exception):
         self.what = what
 
 
+class _Loader(yaml.SafeLoader):
+    """Only true and false are truth values: `mode: on` is the word, as in YAML 1.2."""
+
+
+_BOOL = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
 class Document(msgspec.Struct, frozen=True):
     """A parsed file: its value, and the line (from 1) on which the value at each path begins."""
 
@@ -33,7 +46,7 @@ class Document(msgspec.Struct, frozen=True):
 
 def parse(text: str) -> Document:
     """One YAML document. Raises `Unreadable`: a syntax error, a tag, or a key given twice."""
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -43,6 +56,8 @@ def parse(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Unreadable(mark.line + 1 if mark else 0, f"not valid YAML: {error.problem or error.context}") from error
+    except RecursionError as error:
+        raise Unreadable(1, "is nested too deeply, or an alias holds itself: write it out flat") from error
     except yaml.YAMLError as error:
         raise Unreadable(0, f"not valid YAML: {error}") from error
     finally:

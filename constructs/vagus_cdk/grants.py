@@ -244,15 +244,3 @@ def characters(statements: Sequence[Statement]) -> int:
     else is taken for an ARN of 100."""
     text = json.dumps(list(statements), separators=(",", ":"))
     return len(TOKEN.sub(lambda found: "x" * (12 if PSEUDO.search(found[0]) else 100), text))
-
-
-def writing_actions(statements: Sequence[Statement]) -> set[str]:
-    """The actions among them that change something. For tests and the docs' table of roles."""
-    reading = ("Describe", "Get", "Query", "List", "Decrypt")
-    allowed = {
-        action
-        for one in statements
-        if one["Effect"] == "Allow" and one["Sid"] != "LambdaInterfaces"
-        for action in one["Action"]
-    }
-    return {action for action in allowed if not action.split(":")[1].startswith(reading)}

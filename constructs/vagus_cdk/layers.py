@@ -25,6 +25,8 @@ from vagus_cdk.settings import ROOT, Architecture, Settings, SettingsError
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
 NO_CACHES = ["**/__pycache__", "**/*.pyc"]
+FAKES = "fake*.py"
+"""What stands in for an adapter in tests: no production code."""
 
 
 def architecture(settings: Settings) -> lambda_.Architecture:
@@ -71,12 +73,12 @@ def dependencies(wanted: Architecture, build: Path, requirements: Path | None = 
 
 
 def core(build: Path, source: Path = ROOT / "layers/core/python") -> Path:
-    """The folder of the layer with our own code; made once per content."""
-    files = sorted(source.rglob("*.py"))
+    """The folder of the layer with our own code, without its fakes; made once per content."""
+    files = sorted(file for file in source.rglob("*.py") if not file.match(FAKES))
     content = b"".join(f"{file.relative_to(source)}\0".encode() + file.read_bytes() + b"\0" for file in files)
 
     def copy(python: Path) -> None:
-        shutil.copytree(source, python, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, python, ignore=shutil.ignore_patterns("__pycache__", FAKES))
 
     return _made(build / "layers" / f"core-{_digest(content)}", copy)
 

@@ -1,6 +1,7 @@
 """What must never happen, as far as a template can say it: a table of sentences, each about something that is there."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -306,6 +307,14 @@ def test_key_policies_that_fail_silently_when_missing(
     assert actions <= set(listed(statement["Action"])), sentence
     assert any(isinstance(one, str) and PRINCIPALS[sid] in one for one in walk(statement["Principal"]))
     assert statement["Condition"] if sid != "AutoScalingUsesVolumes" else True
+
+
+def test_the_page_says_how_many_invocations_are_reserved(templates: Templates) -> None:
+    """Who deploys into a new account asks for them first."""
+    functions = [one for one in templates.resources(FUNCTION) if "ReservedConcurrentExecutions" in one.properties]
+    total = sum(one.properties["ReservedConcurrentExecutions"] for one in functions)
+    page = (Path(__file__).parents[2] / "docs/infrastructure.md").read_text()
+    assert f"must allow the {total} that are reserved" in " ".join(page.split())
 
 
 def test_the_poller_never_asks_for_more_than_intake_may_do_at_once(templates: Templates) -> None:

@@ -32,7 +32,9 @@ def test_the_core_layer_is_named_by_its_sources_alone(tmp_path: Path) -> None:
     (source / "a.py").write_text("A = 1\n")
     first = layers.core(tmp_path / "build", source.parent)
     (source / "__pycache__/a.cpython-313.pyc").write_text("whatever a test left here")
+    (source / "fake_shards.py").write_text("stands in for an engine in tests")
     assert layers.core(tmp_path / "build", source.parent) == first
+    assert not list(first.rglob("fake*"))
     (source / "a.py").write_text("A = 2\n")
     assert layers.core(tmp_path / "build", source.parent) != first
     assert [one.name for one in first.rglob("*.pyc")] == ["a.cpython-313.pyc"]

@@ -101,6 +101,25 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "10.0.0.0/16", "10.0.0.7/16", 13, "network.clients[0]", "host bits"),
     "a client network that is everyone": (
         "10.0.0.0/16", "0.0.0.0/0", 13, "network.clients[0]", "everyone"),
+    "a client network that is nearly everyone": (
+        "10.0.0.0/16", "0.0.0.0/1", 13, "network.clients[0]", "everyone"),
+    "a heap in which no engine starts": (
+        "per_zone: 2", "per_zone: 2\n    heap: 8m", 12, "groups.data.heap", "use 128m or more"),
+    "an instance type that is none": (
+        "per_zone: 2", "per_zone: 2\n    instance_type: large", 12, "groups.data.instance_type", "matching regex"),
+    "an address that the boot script writes": (
+        "settings: {}", "settings: {http.host: 0.0.0.0}", 14, "settings.http.host", "remove it"),
+    "another address that the boot script writes": (
+        "settings: {}", "settings: {transport.bind_host: 0.0.0.0}", 14, "settings.transport.bind_host", "remove it"),
+    "a setting that Vagus owns": (
+        "settings: {}", "settings: {cluster.routing.allocation.enable: none}", 14,
+        "settings.cluster.routing.allocation.enable", "remove it"),
+    "a setting without a name": (
+        "settings: {}", "settings: {'': a}", 14, "settings.", "name the setting"),
+    "an alias that holds itself": (
+        "settings: {}", "settings: &a {b: *a}", 1, "", "an alias holds itself"),
+    "a nest without end": (
+        "settings: {}", "settings: " + "[" * 3000 + "]" * 3000, 1, "", "nested too deeply"),
     "a setting that the boot script writes": (
         "settings: {}", "settings: {node.attr.zone: a}", 14, "settings.node.attr.zone", "remove it"),
     "an exclusion, which is a person's or ours, never a file's": (
@@ -138,6 +157,21 @@ def _folder(tmp_path: Path, **files: str) -> Path:
 def _named(name: str, group: str) -> str:
     """GOOD under another name, its data group renamed."""
     return GOOD.replace("name: claims", f"name: {name}").replace("  data:", f"  {group}:")
+
+
+def test_what_can_t_be_opened_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "dangling.yaml").symlink_to(tmp_path / "nowhere")
+    _, problems = fleet_files.read(tmp_path)
+    assert [(Path(one.file).name, "can't be read" in one.what) for one in problems] == [
+        ("dangling.yaml", True),
+        ("folder.yaml", True),
+    ]
+
+
+def test_on_is_a_word_as_the_docs_write_it(tmp_path: Path) -> None:
+    said = GOOD.replace("{mode: observe}", "{mode: observe, shards: {mode: on}}")
+    assert fleet_files.load(_folder(tmp_path, claims=said))["claims"].zone_balance.shards.mode == "on"
 
 
 def test_a_good_file_is_read(tmp_path: Path) -> None:

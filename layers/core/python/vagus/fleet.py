@@ -41,7 +41,7 @@ class NodeGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     roles: Annotated[tuple[Role, ...], msgspec.Meta(min_length=1)]
     per_zone: Annotated[int, msgspec.Meta(ge=0, le=100)]
     most_per_zone: Annotated[int, msgspec.Meta(ge=1, le=200)] = 10
-    instance_type: str = "r7g.large"
+    instance_type: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$")] = "r7g.large"
     root_volume: Annotated[int, msgspec.Meta(ge=8, le=1024)] = 20
     data_volume: Annotated[int, msgspec.Meta(ge=10, le=65536)] = 100
     heap: Annotated[str, msgspec.Meta(pattern=r"^[1-9]\d*[mg]$")] = "8g"
