@@ -8,6 +8,7 @@ from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, intent, 
 
 from vagus.aws.fake import FakeExecutions, FakeTable
 from vagus.errors import Conflict, Malformed
+from vagus.intent import gone
 from vagus.procedure import head as heads
 from vagus.procedure.rows import Head
 
@@ -45,6 +46,16 @@ def test_a_late_copy_of_an_event_opens_nothing_that_was_closed() -> None:
     put(table, **{"intent#leave-i-1": msgspec.structs.replace(intent(), closed=ISO)})
     assert not heads.open_intent(table, CLUSTER, intent())
     assert seen(table).intents == ()
+
+
+@pytest.mark.parametrize(("closed", "let_go", "opened"), [(ISO, None, True), (ISO, ISO, False), (None, None, False)])
+def test_one_that_is_gone_is_judged_unless_it_leaves_or_was_let_go(
+    closed: str | None, let_go: str | None, *, opened: bool
+) -> None:
+    table = FakeTable()
+    heads.open_intent(table, CLUSTER, intent())
+    put(table, **{"intent#leave-i-1": msgspec.structs.replace(intent(), closed=closed, let_go=let_go)})
+    assert heads.open_intent(table, CLUSTER, gone("i-1", "a", ISO)) is opened
 
 
 def test_two_intents_at_once_are_both_opened() -> None:

@@ -4,13 +4,14 @@ import msgspec
 import pytest
 from tests.unit.frame.parts import NOW
 
+from vagus.cluster import ShardMove
 from vagus.owned import SettingsUpdate
 from vagus.plan import Ask, Blocked, Done, Plan, Wait
 from vagus.procedure import pages
 from vagus.procedure.loop import Call
 from vagus.procedure.pages import AGAIN_SECONDS, FORGOTTEN_SECONDS, Paged, Told
 from vagus.reasons import Reason
-from vagus.steps import ExcludeNodes
+from vagus.steps import ExcludeNodes, MoveShards
 
 MINUTE = 60.0
 STALLED = Wait(seconds=30, reason=Reason.STALLED, message="x", page=True)
@@ -23,6 +24,11 @@ DONE = Done(reason=Reason.NOTHING_LEAVES, message="x")
 def _asks(node: str) -> Ask:
     step = ExcludeNodes(intents=(), nodes=(node,), update=SettingsUpdate())
     return Ask(reason=Reason.APPROVAL_NEEDED, message="x", steps=(step,), seconds=60)
+
+
+def _moves(target: str) -> Ask:
+    leg = ShardMove(index="notes", shard=0, primary=True, source="i-0", target=target, bytes=1, why="x")
+    return Ask(reason=Reason.APPROVAL_NEEDED, message="x", steps=(MoveShards(legs=(leg,)),), seconds=60)
 
 
 def _looks(plans: list[Plan], every: float = MINUTE) -> list[int]:
@@ -48,6 +54,7 @@ TOLD: dict[str, tuple[list[Plan], list[int]]] = {
     "every four hours while an instance waits, stalled": ([STALLED] * DAY, list(range(0, DAY, FOUR_HOURS))),
     "once where no instance waits": ([ANOTHER] * DAY, [0]),
     "asked once for each step": ([*[_asks("i-1")] * 30, *[_asks("i-2")] * 2], [0, 30]),
+    "once for moves, which are planned anew at each look": ([_moves(f"i-{look}") for look in range(30)], [0]),
     "asked again every four hours": ([_asks("i-1")] * DAY, list(range(0, DAY, FOUR_HOURS))),
     "never of what goes well": ([MOVING, DONE], []),
 }

@@ -130,6 +130,20 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
         "Wait",
         Reason.LAUNCHING,
     ),
+    "it was attached, or left standby: no launch of it is seen, and it may have joined long ago": (
+        six(COMING, WHOLE, desired=3, launches={A: ()}),
+        "Wait",
+        Reason.LAUNCHING,
+    ),
+    "suspended by us, and its launches can't be asked for: that is no success": (
+        observed(
+            cluster(SIX, WHOLE),
+            [group(0, {"n1": SERVING, "n2": SERVING}, desired=3, suspended=("Launch",)), *TWO_ZONES],
+            suspended=marked(AN_HOUR_AGO),
+        ),
+        "Blocked",
+        Reason.LAUNCHES_FAIL,
+    ),
     "a group without our launch hook goes its own way": (
         observed(cluster(SEVEN, WHOLE), [group(0, COMING, launch_hook=None), *TWO_ZONES]),
         "Done",

@@ -8,11 +8,13 @@ from tests.unit.simulation.world import World
 from vagus import owned
 from vagus.cluster import Cluster, Unseen
 from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, VagusError
+from vagus.instances import Launch
 from vagus.owned import SettingsUpdate
 from vagus.plan import Progress
 from vagus.procedure import head as heads
 from vagus.procedure.room import Reads
 from vagus.search.fake import FakeEngine
+from vagus.zone_balance import launching
 from vagus.zone_balance.observe import observe, see
 from vagus.zone_balance.observed import Observed
 
@@ -118,3 +120,19 @@ def test_what_is_explained_changes_nothing_else() -> None:
     assert msgspec.structs.replace(explained, explanation="") == msgspec.structs.replace(
         _observed(world, silent=119), progress=explained.progress
     )
+
+
+def test_launches_that_cannot_be_asked_for_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _stuck()
+    asked: list[str] = []
+
+    def throttled(group: str, _since: object) -> tuple[Launch, ...]:
+        asked.append(group)
+        raise Throttled("Rate exceeded")
+
+    monkeypatch.setattr(launching, "asked_for", lambda seen: seen.groups)
+    monkeypatch.setattr(world.groups, "launches", throttled)
+    found = _observed(world, silent=120)
+    assert asked
+    assert found.launches == {}
+    assert found.explanation, "the drain is looked at all the same"

@@ -127,15 +127,16 @@ def balance(opened: str, demand: BalanceThreshold) -> Intent:
     )
 
 
-def needless(intent: Intent, known: Container[str], still_open: Iterable[Intent]) -> bool:
-    """Whether an intent need not be opened: it was before, or, for one that is gone, it was to leave (`leave`, whatever
-    became of that), or goes by a Spot warning that is open. `known`: the ids of all that there are."""
+def needless(intent: Intent, known: Container[str], let_go: Container[str], still_open: Iterable[Intent]) -> bool:
+    """Whether an intent need not be opened: it was before, or, for one that is gone, it leaves still or was let go, or
+    goes by a Spot warning that is open. One that was to leave once and stayed says nothing of how it went. `known`,
+    `let_go`: the ids of all that there are, and of those that were let go."""
     if intent.id in known:
         return True
     if intent.kind != "gone":
         return False
-    warned = any(other.kind == "spot" and other.instance == intent.instance for other in still_open)
-    return warned or f"leave-{intent.instance}" in known
+    going = any(other.kind in {"leave", "spot"} and other.instance == intent.instance for other in still_open)
+    return going or f"leave-{intent.instance}" in let_go
 
 
 def restart(processes: Mapping[str, str], opened: str, person: str, unavailable: tuple[str, ...] = ()) -> Intent:

@@ -4,8 +4,6 @@ Only the first step of a plan is done, then the cluster is looked at again; the 
 recorded, never trusted.
 """
 
-from typing import Literal
-
 import msgspec
 
 from vagus.reasons import Reason
@@ -69,8 +67,6 @@ class Blocked(_Plan, frozen=True, kw_only=True):
 
 
 Plan = Steps | Wait | Ask | Done | Blocked
-
-PlanKind = Literal["Steps", "Wait", "Ask", "Done", "Blocked"]
 
 
 def pages(plan: Plan) -> bool:

@@ -55,6 +55,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True
         return tuple(self.subject.split(",")) if self.subject else ()
 
     @property
+    def asked_about(self) -> tuple[str, ...]:
+        """What makes two questions for approval of this kind the same: a person is asked once."""
+        return self.scope
+
+    @property
     def always_asked(self) -> bool:
         """Whether a person has to approve it in mode `act` too."""
         return False
@@ -176,6 +181,11 @@ class MoveShards(Step, frozen=True, kw_only=True):
     def scope(self) -> tuple[str, ...]:
         """The nodes that shards come to."""
         return tuple(sorted({leg.target for leg in self.legs}))
+
+    @property
+    def asked_about(self) -> tuple[str, ...]:
+        """Nothing: the wave is planned anew at each look."""
+        return ()
 
     @property
     def moves(self) -> Mapping[str, int]:

@@ -26,7 +26,7 @@ def open_intent(table: Table, cluster: str, intent: Intent) -> bool:
     for _ in range(ATTEMPTS):
         seen = rows.read(table, cluster)
         known = {key.removeprefix("intent#") for key in seen.versions if key.startswith("intent#")}
-        if needless(intent, known, seen.intents):
+        if needless(intent, known, seen.let_go, seen.intents):
             return False
         head = seen.head(intent.capability)
         raised = msgspec.structs.replace(head, seq=head.seq + 1)

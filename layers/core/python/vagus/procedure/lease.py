@@ -19,8 +19,6 @@ MANAGER_TIMEOUT = 10
 MARGIN = 20
 LENGTH = FUNCTION_TIMEOUT + MANAGER_TIMEOUT + MARGIN
 
-CONCERNS = ("topology", "trust", "snapshots", "traffic")
-
 
 class Held(Conflict):
     """Another procedure holds the lease; nothing was written."""

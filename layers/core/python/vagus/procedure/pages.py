@@ -62,5 +62,5 @@ def _keeps_waiting(plan: Plan) -> bool:
 def _known_as(plan: Plan) -> str:
     """A person is asked once for each step, and told of anything else by its reason."""
     if isinstance(plan, Ask):
-        return f"{plan.reason}: {kind(plan.steps[0])} {', '.join(plan.steps[0].scope)}"
+        return f"{plan.reason}: {kind(plan.steps[0])} {', '.join(plan.steps[0].asked_about)}"
     return plan.reason

@@ -80,6 +80,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     heads: Mapping[str, Head] = {}
     intents: tuple[Intent, ...] = ()
     closed: frozenset[str] = frozenset()
+    let_go: frozenset[str] = frozenset()
     leases: Mapping[str, Lease] = {}
     approvals: tuple[Approval, ...] = ()
     identity: str | None = None
@@ -134,6 +135,7 @@ def read(table: Table, cluster: str, *, approvals: bool = False) -> Rows:
         heads={key.removeprefix("head#"): _decoded(row, Head) for key, row in _of(rows, "head#")},
         intents=tuple(intent for intent in intents if intent.closed is None),
         closed=frozenset(intent.id for intent in intents if intent.closed is not None),
+        let_go=frozenset(intent.id for intent in intents if intent.let_go is not None),
         leases={key.removeprefix("lease#"): _decoded(row, Lease) for key, row in _of(rows, "lease#")},
         approvals=(*_old_approvals(rows), *_approvals(table, cluster)) if approvals else (),
         identity=_decoded(rows["identity"], Identity).uuid if "identity" in rows else None,

@@ -42,9 +42,6 @@ ABOUT = "balance"
 ARRIVED = f"{ABOUT} arrived"
 """What a run's progress is about while it evens bytes."""
 
-Skews = dict[tuple[str, str], float]
-"""Per (zone, tier): how far its fullest node is above its fair share, as a part of it."""
-
 
 def wanted(look: Look) -> bool:
     """Whether bytes may be evened now: the policy says so, and the cluster is whole and at rest."""

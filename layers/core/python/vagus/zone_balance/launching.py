@@ -41,12 +41,14 @@ COMING_SECONDS = (2, 30)
 
 
 class Comer(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance that comes, held by our launch hook or on its way there. `seconds`: since it was launched."""
+    """An instance that comes, held by our launch hook or on its way there. `seconds`: since it was launched.
+    `launched`: whether a launch that names it was seen; one that was attached, or left standby, has none."""
 
     instance: Instance
     group: Group
     seconds: float
     joined: bool
+    launched: bool
 
     @property
     def id(self) -> str:
@@ -62,6 +64,7 @@ def comers(look: Look) -> tuple[Comer, ...]:
             group=group,
             seconds=_waited(look, group, one),
             joined=look.cluster.node(one.id) is not None,
+            launched=_launch(look, group, one) is not None,
         )
         for group in look.observed.groups
         for one in group.instances
@@ -75,9 +78,13 @@ def _waited(look: Look, group: Group, instance: Instance) -> float:
     in a group that could not be asked, which is never taken for a node that fails to join."""
     if group.name not in look.observed.launches:
         return 0.0
-    tries = look.observed.launches[group.name]
-    started = next((one.started for one in tries if one.instance == instance.id), None)
-    return LOOKED_BACK_SECONDS if started is None else look.now - started
+    found = _launch(look, group, instance)
+    return LOOKED_BACK_SECONDS if found is None else look.now - found.started
+
+
+def _launch(look: Look, group: Group, instance: Instance) -> Launch | None:
+    tries = look.observed.launches.get(group.name, ())
+    return next((one for one in tries if one.instance == instance.id), None)
 
 
 def asked_for(observed: Observed) -> tuple[Group, ...]:
@@ -156,10 +163,12 @@ def give_up(look: Look) -> Plan | None:
 
 
 def overdue(look: Look, one: Comer) -> bool:
-    """Whether it has not joined in time, nothing says that it ever had, and nothing is missing that it could have."""
+    """Whether it has not joined in time, nothing says that it ever had, and nothing is missing that it could have. What
+    was attached, or left standby, may have joined long ago: no launch of it is seen, and it is never given up."""
     return (
         _to_be_answered(look, one)
         and not one.joined
+        and one.launched
         and one.seconds >= JOIN_SECONDS
         and one.id not in look.cluster.voters
         and rules.some_shard_has_no_active_copy(look.rest) is None
@@ -211,8 +220,10 @@ def _start(observed: Observed, now: float) -> Plan | None:
 
 
 def over(observed: Observed, group: str, now: float) -> bool:
-    """Whether a suspension of ours is to end. A group that is gone has none any more."""
-    return not failing(observed, group, now) or resumed_by_hand(observed, group, now)
+    """Whether a suspension of ours is to end. A group that is gone has none any more; of one that could not be asked
+    nobody knows whether it fails still."""
+    asked = group in observed.launches or all(one.name != group for one in observed.groups)
+    return (asked and not failing(observed, group, now)) or resumed_by_hand(observed, group, now)
 
 
 def resumed_by_hand(observed: Observed, group: str, now: float) -> bool:

@@ -9,6 +9,7 @@ from vagus.allocation import shielded
 from vagus.cluster import Cluster, Unseen
 from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, VagusError
 from vagus.fleet import ClusterSpec
+from vagus.instances import Launch
 from vagus.plan import Progress
 from vagus.ports import GroupsRead, SearchRead
 from vagus.procedure.room import Reads
@@ -50,10 +51,19 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
 
 
 def with_launches(observed: Observed, groups: GroupsRead, now: float) -> Observed:
-    """The launches of groups where something comes, or should: elsewhere nobody asks, and AWS is asked nothing."""
+    """The launches of groups where something comes, or should: elsewhere nobody asks, and AWS is asked nothing. A
+    group that can't be asked now is left out: no drain and no Spot rescue waits for that."""
     since = datetime.fromtimestamp(now - launching.LOOKED_BACK_SECONDS, UTC)
-    found = {group.name: groups.launches(group.name, since) for group in launching.asked_for(observed)}
+    tries = {group.name: _launches(groups, group.name, since) for group in launching.asked_for(observed)}
+    found = {name: launches for name, launches in tries.items() if launches is not None}
     return msgspec.structs.replace(observed, launches=found) if found else observed
+
+
+def _launches(groups: GroupsRead, group: str, since: datetime) -> tuple[Launch, ...] | None:
+    try:
+        return groups.launches(group, since)
+    except VagusError:
+        return None
 
 
 def _placed(observed: Observed, search: SearchRead) -> Observed:
