@@ -122,3 +122,13 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     def unprotected(self) -> bool:
         """An ABANDON, or a hook that runs out, would end the instance with its data."""
         return not self.retains or self.hook is None
+
+
+class Asker(msgspec.Struct, frozen=True, kw_only=True):
+    """What EC2 says of one instance that asks for a certificate. `cell` and `cluster` are its tags, "" without one."""
+
+    instance: str
+    state: str
+    addresses: tuple[str, ...]
+    cell: str
+    cluster: str

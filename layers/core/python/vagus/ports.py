@@ -14,9 +14,10 @@ from vagus.cluster import Cluster, Placement, ShardMove
 from vagus.cluster_watch.model import Told
 from vagus.command import Command
 from vagus.group_safety import GroupFacts
-from vagus.instances import Group, Launch
+from vagus.instances import Asker, Group, Launch
 from vagus.owned import SettingsUpdate
 from vagus.snapshots import Snapshots
+from vagus.trust import Slot
 
 
 class SearchRead(Protocol):
@@ -152,6 +153,38 @@ class NodeCommands(NodeCommandsRead, Protocol):
         """Have an instance run a document of its cluster (`restart-search`), once for this step however often it is
         sent. It returns before anything is run. Raises `Refused` for parameters that the document doesn't take, and
         for an instance that takes no commands."""
+        ...
+
+
+class AuthorityKeys(Protocol):
+    """The keys of clusters' authorities: EC P-256 in KMS, two for each cluster. They sign, and are never read."""
+
+    def public(self, cluster: str, slot: Slot) -> bytes:
+        """The public key in DER (SubjectPublicKeyInfo). Raises `Refused` for a cluster without such a key."""
+        ...
+
+    def sign(self, cluster: str, slot: Slot, digest: bytes) -> bytes:
+        """An ECDSA signature in DER of a SHA-256 digest. Raises `Refused` for another length, or without such a key."""
+        ...
+
+
+class Requests(Protocol):
+    """Requests for certificates that nodes put, and the answers that they wait for: objects in a cluster's bucket."""
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        """What a node put, or `None` if it is gone."""
+        ...
+
+    def answer(self, bucket: str, key: str, answer: bytes) -> None:
+        """Put it where the node looks, over what lies there."""
+        ...
+
+
+class Askers(Protocol):
+    """Instances, as EC2 knows them."""
+
+    def of(self, instance: str) -> Asker | None:
+        """One instance, whatever its state; `None` if EC2 knows none of that id."""
         ...
 
 

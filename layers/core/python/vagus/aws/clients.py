@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
     from types_boto3_events import EventBridgeClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_s3 import S3Client
     from types_boto3_secretsmanager import SecretsManagerClient
     from types_boto3_ssm import SSMClient
     from types_boto3_stepfunctions import SFNClient
@@ -71,6 +73,14 @@ class Clients:
     @cached_property
     def events(self) -> EventBridgeClient:
         return self._made(lambda: self._session.client("events", config=self._config))
+
+    @cached_property
+    def kms(self) -> KMSClient:
+        return self._made(lambda: self._session.client("kms", config=self._config))
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self._made(lambda: self._session.client("s3", config=self._config))
 
     @cached_property
     def secrets(self) -> SecretsManagerClient:

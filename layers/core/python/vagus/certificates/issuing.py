@@ -1,0 +1,209 @@
+"""The issuing function's work: a node's request in, a chain or a refusal out, with a record of either.
+
+A request lies in the cluster's bucket under the id of the role session that put it: the nodes' role may write there
+under its own alone, and of an instance's session that id ends with the instance's. The same request gets the same
+certificate, however often it comes; a key is certified once.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from vagus.certificates import profile
+from vagus.certificates.requests import RequestRefused, Sound, checked
+from vagus.certificates.signing import authority_key
+from vagus.errors import Malformed, Transient
+from vagus.fleet import ClusterSpec
+from vagus.ports import Askers, AuthorityKeys, Put, Requests, Table
+from vagus.procedure import rows
+from vagus.procedure.records import Book, Record
+from vagus.trust import Authority, Trust
+
+KEY = re.compile(r"requests/(?P<session>[A-Za-z0-9_]+:(?P<instance>i-[0-9a-f]{8,17}))\.csr")
+KEPT_DAYS = 90
+"""How long the row of a certificate stays after its end."""
+TRUST = "trust"
+REFUSED = b"refused: "
+"""How an answer begins that is no chain."""
+
+
+class NoAuthorityYet(Transient):
+    """The cluster's authority is still to be made, or has ended: the request comes again."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What the rule of a cluster's bucket calls the function with."""
+
+    cluster: str
+    bucket: str
+    key: str
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `issued#<cluster>`, under the digest of its key. `request`: the request's SHA-256."""
+
+    request: str
+    instance: str
+    common: str
+    serial: str
+    signed_by: int
+    begins: float
+    ends: float
+    certificate: str
+
+
+class Issuer(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the issuing function has. `days`: the life of a leaf."""
+
+    keys: AuthorityKeys
+    requests: Requests
+    askers: Askers
+    table: Table
+    book: Book
+    clock: Callable[[], float]
+    days: float = 90
+
+    def take(self, order: Order, spec: ClusterSpec) -> str:
+        """Answer one request; what was done, for the log. Raises `NoAuthorityYet`, or `Malformed` for another key."""
+        found = KEY.fullmatch(order.key)
+        if found is None:
+            raise Malformed(f"{order.key}: a request lies at requests/<role id>:<instance id>.csr")
+        pem = self.requests.read(order.bucket, order.key)
+        if pem is None:
+            return f"{order.key} is gone"
+        try:
+            chain, said = self._signed(pem, found["instance"], spec)
+        except RequestRefused as refusal:
+            self._note_refusal(spec, found["instance"], str(refusal))
+            chain, said = REFUSED + f"{refusal}\n".encode(), f"refused: {refusal}"
+        self.requests.answer(order.bucket, f"certificates/{found['session']}.pem", chain)
+        return said
+
+    def _signed(self, pem: bytes, instance: str, spec: ClusterSpec) -> tuple[bytes, str]:
+        trust = trust_of(self.table, spec.name)
+        if trust.signer is None or trust.signer.ends <= self.clock():
+            raise NoAuthorityYet(f"{spec.name} has no authority that may sign now")
+        sound = checked(pem, instance, spec.name, spec.cell, self.askers.of(instance))
+        request = hashlib.sha256(pem).hexdigest()
+        issued = self._before(spec.name, sound, request) or self._issue(sound, request, instance, spec, trust)
+        return chain(issued.certificate, trust).encode(), f"{issued.common} has serial {issued.serial}"
+
+    def _before(self, cluster: str, sound: Sound, request: str) -> Issued | None:
+        row = self.table.read(partition(cluster), sound.key_digest).get(sound.key_digest)
+        if row is None:
+            return None
+        issued = msgspec.convert(row.data, Issued)
+        if issued.request != request:
+            raise RequestRefused(
+                f"the request's key has a certificate already (serial {issued.serial}): make a new key for each request"
+            )
+        return issued
+
+    def _issue(self, sound: Sound, request: str, instance: str, spec: ClusterSpec, trust: Trust) -> Issued:
+        public = serialization.load_der_public_key(sound.key)
+        if trust.signer is None or not isinstance(public, ec.EllipticCurvePublicKey):
+            raise RequestRefused("nobody signs")
+        sentence = f"issue a certificate for {sound.common} ({', '.join(sound.names)}), by authority {trust.signs}"
+        with self.book.writing(_record(spec, instance, sentence)):
+            made = signed_leaf(
+                self.keys,
+                spec.name,
+                trust.signer,
+                "node",
+                sound.common,
+                public,
+                sound.names,
+                now=self.clock(),
+                days=self.days,
+            )
+            issued = Issued(
+                request=request,
+                instance=instance,
+                common=sound.common,
+                serial=profile.serial(made),
+                signed_by=trust.signs,
+                begins=made.not_valid_before_utc.timestamp(),
+                ends=made.not_valid_after_utc.timestamp(),
+                certificate=profile.pem(made),
+            )
+            expires = int(issued.ends) + KEPT_DAYS * 86_400
+            row = Put(key=sound.key_digest, data=msgspec.to_builtins(issued), expected=0, expires=expires)
+            self.table.write(partition(spec.name), row)
+        return issued
+
+    def _note_refusal(self, spec: ClusterSpec, instance: str, why: str) -> None:
+        refused = _record(spec, instance, f"refuse {instance} a certificate: {why}")
+        self.book.note(msgspec.structs.replace(refused, phase="outcome", result="denied"))
+
+
+def trust_of(table: Table, cluster: str) -> Trust:
+    """A cluster's row `trust`, or that of one without an authority. Raises `Malformed` for one that can't be read."""
+    row = table.read(rows.partition(cluster), TRUST).get(TRUST)
+    try:
+        return Trust() if row is None else msgspec.convert(row.data, Trust)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"row {TRUST} of {cluster}: {error}") from error
+
+
+def partition(cluster: str) -> str:
+    """Where the rows of issued certificates lie: one of its own, so that the function may write no others."""
+    return f"issued#{cluster}"
+
+
+def signed_leaf(
+    keys: AuthorityKeys,
+    cluster: str,
+    signer: Authority,
+    kind: profile.Kind,
+    common: str,
+    public: ec.EllipticCurvePublicKey,
+    names: tuple[str, ...] = (),
+    *,
+    now: float,
+    days: float,
+) -> x509.Certificate:
+    """A leaf of a cluster, for so many days. `now`: epoch seconds."""
+    issuer = x509.load_pem_x509_certificate(signer.certificate.encode())
+    key, life = authority_key(keys, cluster, signer.slot), timedelta(days=days)
+    return profile.leaf(kind, common, public, names, issuer, key, datetime.fromtimestamp(now, UTC), life)
+
+
+def chain(certificate: str, trust: Trust) -> str:
+    """What a node gets: its leaf, then all that it trusts, the signer first."""
+    return certificate + trust.bundle
+
+
+def new_authority(keys: AuthorityKeys, cluster: str, trust: Trust, unforeseen: str, now: float) -> Authority:
+    """The authority of the next generation, with the key that is not in use. Nothing trusts it yet."""
+    slot, generation = trust.free_slot, trust.newest + 1
+    key = authority_key(keys, cluster, slot)
+    made = profile.authority(cluster, generation, unforeseen, key, datetime.fromtimestamp(now, UTC))
+    return Authority(
+        generation=generation,
+        slot=slot,
+        name=profile.name_digest(made.subject),
+        subject=made.subject.rfc4514_string(),
+        certificate=profile.pem(made),
+        begins=made.not_valid_before_utc.timestamp(),
+        ends=made.not_valid_after_utc.timestamp(),
+    )
+
+
+def _record(spec: ClusterSpec, instance: str, sentence: str) -> Record:
+    return Record(
+        id="",
+        phase="intended",
+        at="",
+        cluster=spec.name,
+        capability="certificates",
+        execution="",
+        step="IssueCertificate",
+        subject=instance,
+        sentence=sentence,
+    )
