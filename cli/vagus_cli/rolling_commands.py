@@ -124,7 +124,12 @@ def _looked(world: World, spec: ClusterSpec) -> Cluster:
 
 
 def _open(world: World, spec: ClusterSpec, intent: Intent, what: str) -> Wanted:
-    """The row, with a record; then the run, at once."""
+    """The row, with a record; then the run, at once. In mode observe nobody would do it: refused."""
+    if spec.rolling_upgrade.mode == "observe":
+        raise UsageFault(
+            f"{spec.name}: rolling_upgrade.mode is observe in its fleet file, and nothing would be restarted: set it "
+            "to approve (or act) first"
+        )
     table = world.state(spec)
     if under_way := rows.read(table, spec.name).intents_of(ROOM):
         raise UsageFault(f"{under_way[0].id} is under way: wait for its end, or `vagus abort {spec.name}`")

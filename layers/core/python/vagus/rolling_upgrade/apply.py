@@ -47,7 +47,7 @@ def _may_bring(writes: Writes, seen: Rows, step: BringVersion, token: int) -> st
         return f"{step.intent} is over"
     if rolling(intent).aborted:
         return f"{step.intent} was aborted"
-    asked = _question(writes, seen, cluster, intent, ())
+    asked = _question(writes, seen, cluster, intent, (), begun=False)
     return _foreign(cluster, seen, token) or _says(rules.before(asked, begun=False))
 
 
@@ -184,18 +184,21 @@ def _stands_against(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent
         return f"{intent.id} was aborted"
     if wanted.version and seen.node_version != wanted.version:
         return f"nodes that start would bring {seen.node_version}, not {wanted.version}"
-    asked = _question(writes, seen, cluster, intent, names)
+    asked = _question(writes, seen, cluster, intent, names, begun=True)
     if asked.observed.urgent:
         return f"{asked.observed.urgent[0].instance} leaves, and goes first"
     return _says(rules.before(asked, begun=True))
 
 
-def _question(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent, names: Iterable[str]) -> rules.Question:
+def _question(
+    writes: Writes, seen: Rows, cluster: Cluster, intent: Intent, names: Iterable[str], *, begun: bool
+) -> rules.Question:
+    """What the rules are asked. Once begun, the newest snapshot matters no more."""
     wanted = rolling(intent)
-    newest = bool(wanted.version) and not wanted.without_snapshot
+    newest = bool(wanted.version) and not wanted.without_snapshot and not begun
     observed = Observed(
         cluster=cluster,
-        groups=(),
+        groups=writes.groups.describe([writes.spec.name]),
         others=tuple(one for one in seen.intents if one.capability != "rolling_upgrade"),
         snapshots=writes.search.snapshots(newest=newest),
     )

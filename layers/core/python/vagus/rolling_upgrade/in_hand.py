@@ -70,11 +70,14 @@ def back(look: Look) -> Plan | None:
 
 
 def joining(look: Look) -> Plan | None:
-    """A node in hand is away. When it takes too long, or its start failed, replicas are allocated elsewhere first."""
+    """A node in hand is away. When it takes too long, or its start failed, replicas are allocated elsewhere first.
+
+    How long is told by the intent's row: a run's progress ends with the run, and a sweep has none.
+    """
     if not look.holding:
         return None
-    progress = waited(look.observed.progress, f"{Reason.NODE_AWAY} {','.join(look.away)}", look.now)
-    if overdue(progress, look.spec.rolling_upgrade.rejoin_seconds) or _failure(look):
+    away = look.since(look.wanted.sent_at or look.wanted.taken_at)
+    if away >= look.spec.rolling_upgrade.rejoin_seconds or _failure(look):
         return give_back(look, f"{', '.join(look.away)} did not come back: {_failure(look) or 'it takes too long'}")
     return _awaited(look, look.away, f"{', '.join(look.away)} restarts, and has not joined again yet")
 

@@ -8,7 +8,7 @@ from vagus.cluster import Cluster, Unseen
 from vagus.command import Command
 from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable
 from vagus.fleet import ClusterSpec
-from vagus.intent import Intent
+from vagus.intent import AllocationPrimaries, Intent
 from vagus.plan import Progress
 from vagus.ports import NodeCommandsRead, SearchRead
 from vagus.procedure.room import Reads
@@ -41,18 +41,31 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
 
 
 def see(search: SearchRead, intents: Iterable[Intent]) -> tuple[Cluster | Unseen, Snapshots | None]:
-    """A look, and the snapshots if a restart is asked for; or why there was none."""
-    asked = [rolling(intent) for intent in intents]
-    newest = any(one.version and not one.without_snapshot for one in asked)
+    """A look, and the snapshots if a restart is asked for and no node is in hand; or why there was no look."""
     try:
         cluster = search.look()
-        return cluster, search.snapshots(newest=newest) if asked else None
     except Denied as error:
         return Unseen(reason="DENIED", message=str(error)), None
     except Throttled as error:
         return Unseen(reason="THROTTLED", message=str(error)), None
     except (Unreachable, Refused, Malformed) as error:
         return Unseen(reason="UNREACHABLE", message=str(error)), None
+    return cluster, _snapshots(search, cluster, tuple(intents))
+
+
+def _snapshots(search: SearchRead, cluster: Cluster, intents: tuple[Intent, ...]) -> Snapshots | None:
+    """Those that run; the newest only before an upgrade has begun, for to list them all is dear. `None` where they
+    could not be listed: that stands against taking further nodes, and against nothing else."""
+    if not intents:
+        return None
+    running = {node.version for node in cluster.nodes}
+    idle = not any(AllocationPrimaries() in intent.demands for intent in intents)
+    asked = [rolling(intent) for intent in intents]
+    newest = idle and any(one.version and one.version not in running and not one.without_snapshot for one in asked)
+    try:
+        return search.snapshots(newest=newest)
+    except (Denied, Throttled, Unreachable, Refused, Malformed):
+        return None
 
 
 def _taken(intents: Iterable[Intent]) -> list[tuple[str, str]]:

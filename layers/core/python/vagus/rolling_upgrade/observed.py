@@ -30,8 +30,19 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def urgent(self) -> tuple[Intent, ...]:
-        """Instances that leave: their hooks have a deadline, and a restart has none."""
-        return tuple(one for one in self.others if one.kind in ("leave", "spot") and not one.let_go)
+        """Instances that leave: their hooks have a deadline, and a restart has none. One that was let go counts until
+        it is gone, and its intent with it: its copies are about to vanish."""
+        return tuple(one for one in self.others if one.kind in ("leave", "spot"))
+
+    def staying(self, cluster: Cluster) -> frozenset[str]:
+        """The nodes that may be leant on: no group lets them go, or holds them only for a moment. One that no group
+        lists was let go; where there are no groups, nothing is known, and every node counts."""
+        listed = {one.id: one for group in self.groups for one in group.instances}
+        return frozenset(
+            node.name
+            for node in cluster.nodes
+            if not listed or ((one := listed.get(node.name)) is not None and not one.let_go and not one.waits_to_leave)
+        )
 
 
 def rolling(intent: Intent) -> Rolling:

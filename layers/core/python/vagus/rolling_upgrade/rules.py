@@ -42,11 +42,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 # -- of the nodes that would be away ---------------------------------------------------------------------------------
 
 
-def only_copy(cluster: Cluster, names: Collection[str], accepted: Sequence[str] = ()) -> Violation | None:
-    """A shard would have no active copy while they are away. `accepted`: indices that a person let be unavailable."""
+def only_copy(
+    cluster: Cluster, names: Collection[str], accepted: Sequence[str] = (), going: Collection[str] = ()
+) -> Violation | None:
+    """A shard would have no active copy while they are away. `accepted`: indices that a person let be unavailable.
+    `going`: nodes that may vanish meanwhile."""
     there = [copy for copy in cluster.copies if copy.active and copy.index not in accepted]
     held = {copy.id for copy in there if copy.node in names}
-    elsewhere = {copy.id for copy in there if copy.node not in names}
+    elsewhere = {copy.id for copy in there if copy.node not in names and copy.node not in going}
     alone = sorted(held - elsewhere)
     if not alone:
         return None
@@ -58,11 +61,12 @@ def only_copy(cluster: Cluster, names: Collection[str], accepted: Sequence[str] 
     )
 
 
-def quorum(cluster: Cluster, names: Collection[str]) -> Violation | None:
-    """No majority of the voters would be left. One manager of three may be away without a voting exclusion."""
+def quorum(cluster: Cluster, names: Collection[str], going: Collection[str] = ()) -> Violation | None:
+    """No majority of the voters would be left. One manager of three may be away without a voting exclusion. `going`:
+    nodes that may vanish meanwhile."""
     voters = set(cluster.voters) or {node.name for node in cluster.nodes if node.may_be_manager}
     present = {node.name for node in cluster.nodes if node.may_be_manager} & voters
-    left = present - set(names)
+    left = present - set(names) - set(going)
     if not present & set(names) or len(left) * 2 > len(voters):
         return None
     return Violation(
@@ -71,11 +75,15 @@ def quorum(cluster: Cluster, names: Collection[str]) -> Violation | None:
 
 
 def _copies(asked: Question) -> Violation | None:
-    return only_copy(asked.cluster, asked.names, asked.accepted)
+    return only_copy(asked.cluster, asked.names, asked.accepted, _going(asked))
 
 
 def _quorum(asked: Question) -> Violation | None:
-    return quorum(asked.cluster, asked.names)
+    return quorum(asked.cluster, asked.names, _going(asked))
+
+
+def _going(asked: Question) -> frozenset[str]:
+    return frozenset(node.name for node in asked.cluster.nodes) - asked.observed.staying(asked.cluster)
 
 
 # -- of the cluster --------------------------------------------------------------------------------------------------
@@ -105,8 +113,12 @@ def disk_full(asked: Question) -> Violation | None:
 
 
 def snapshot_running(asked: Question) -> Violation | None:
-    """A stopped node would make it PARTIAL."""
-    running = asked.observed.snapshots.running if asked.observed.snapshots else ()
+    """A stopped node would make it PARTIAL. Where none could be listed, one may run."""
+    if asked.observed.snapshots is None:
+        return Violation(
+            Reason.SNAPSHOT_RUNNING, "the snapshots could not be listed, and one may run: no node is taken before that"
+        )
+    running = asked.observed.snapshots.running
     if not running:
         return None
     return Violation(Reason.SNAPSHOT_RUNNING, f"snapshot {_few(running)} runs: nothing is stopped before it has ended")
@@ -125,6 +137,13 @@ def version_path(asked: Question) -> Violation | None:
 
 def index_too_old(asked: Question) -> Violation | None:
     """An index was made by a version whose indices the wanted one can't read: its nodes would not start."""
+    unknown = sorted(index for index, created in asked.cluster.created.items() if not created)
+    if unknown:
+        return Violation(
+            Reason.INDEX_TOO_OLD,
+            f"which version made {_few(unknown)} is unknown (the cluster does not tell `index.version.created`), and "
+            f"{asked.version} may not read it",
+        )
     old = [
         index
         for index, created in sorted(asked.cluster.created.items())
@@ -145,10 +164,11 @@ def archived_settings(asked: Question) -> Violation | None:
 
 
 def no_fresh_snapshot(asked: Question) -> Violation | None:
-    """Going back is a reinstall and a restore: without a snapshot there is no way back."""
-    if asked.without_snapshot:
+    """Going back is a reinstall and a restore: without a snapshot there is no way back. Where none could be listed,
+    `snapshot_running` says so."""
+    if asked.without_snapshot or asked.observed.snapshots is None:
         return None
-    newest = asked.observed.snapshots.newest if asked.observed.snapshots else None
+    newest = asked.observed.snapshots.newest
     hours = asked.spec.rolling_upgrade.snapshot_hours
     if newest is not None and asked.now - newest <= hours * HOUR:
         return None
@@ -173,9 +193,9 @@ def before(asked: Question, *, begun: bool) -> Violation | None:
     return next((found for rule in rules if (found := rule(asked))), None)
 
 
-def results(asked: Question) -> tuple[str, ...]:
-    """What each check came to, for whoever approves: a line each."""
-    rules = (*(UPGRADE if asked.version else ()), *RESTART)
+def results(asked: Question, *, begun: bool) -> tuple[str, ...]:
+    """What each check that is asked came to, for whoever approves: a line each."""
+    rules = (*(UPGRADE if asked.version and not begun else ()), *RESTART)
     return tuple(_line(rule, rule(asked)) for rule in rules)
 
 

@@ -8,7 +8,7 @@ from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.in_hand import keep
-from vagus.rolling_upgrade.looking import MINUTES_EACH, Look
+from vagus.rolling_upgrade.looking import MINUTES_EACH, Look, overdue, waited
 from vagus.rolling_upgrade.observed import step_id
 from vagus.rolling_upgrade.rules import Violation
 from vagus.steps import AllowAllocation, AnyStep, BringVersion, KeepReplicas, Process, PutSettingsRight, RestartNodes
@@ -52,7 +52,15 @@ def held_back(look: Look) -> Plan | None:
         return None
     foreseen = _foreseen(look, look.batches)
     if violation.reason is Reason.SNAPSHOT_RUNNING:
-        return Wait(seconds=SNAPSHOT_SECONDS, reason=violation.reason, message=violation.message, foreseen=foreseen)
+        progress = waited(look.observed.progress, f"{violation.reason} {violation.message}", look.now)
+        return Wait(
+            seconds=SNAPSHOT_SECONDS,
+            page=look.observed.snapshots is None and overdue(progress, look.spec.rolling_upgrade.recovery_seconds),
+            reason=violation.reason,
+            message=violation.message,
+            foreseen=foreseen,
+            progress=progress,
+        )
     return Blocked(reason=violation.reason, message=violation.message, foreseen=foreseen)
 
 
@@ -93,7 +101,7 @@ def told_to_people(look: Look) -> str:
     order = "; then ".join(", ".join(node.name for node in batch) for batch in look.batches)
     away = ", ".join(look.wanted.unavailable) or "nothing"
     names = [node.name for node in look.batches[0]]
-    checks = "; ".join(rules.results(look.question(names)))
+    checks = "; ".join(rules.results(look.question(names), begun=look.begun))
     what = f"upgrade to {look.wanted.version}" if look.wanted.version else "restart"
     return (
         f"{what} of {order}; about {len(look.batches) * MINUTES_EACH} minutes; unavailable meanwhile: {away}; "

@@ -1,0 +1,149 @@
+"""What is in hand, and what may be leant on: looks at one moment."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from tests.unit.rolling_upgrade.test_rules import NODE, NOW, question
+
+from vagus.errors import Denied, Unreachable
+from vagus.instances import Group, Instance
+from vagus.intent import AllocationPrimaries, Intent, restart, upgrade
+from vagus.plan import Steps, Wait
+from vagus.reasons import Reason
+from vagus.rolling_upgrade import rules
+from vagus.rolling_upgrade.decide import decide
+from vagus.rolling_upgrade.observe import see
+from vagus.rolling_upgrade.observed import Observed, rolling
+from vagus.rolling_upgrade.rules import Question
+from vagus.snapshots import Snapshots
+from vagus.steps import AllowAllocation
+
+
+def iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def group(*instances: Instance) -> Group:
+    return Group(
+        name="claims-a",
+        cluster="claims",
+        zone="eu-central-1a",
+        roles=("data",),
+        desired=len(instances),
+        instances=instances,
+        retains=True,
+    )
+
+
+def with_lifecycles(asked: Question, lifecycles: dict[str, str]) -> Question:
+    """The group lists every node; `""`: not this one."""
+    instances = tuple(
+        Instance(id=node.name, zone=node.zone, lifecycle=lifecycles.get(node.name, "InService"))
+        for node in asked.cluster.nodes
+        if lifecycles.get(node.name) != ""
+    )
+    return msgspec.structs.replace(asked, observed=msgspec.structs.replace(asked.observed, groups=(group(*instances),)))
+
+
+@pytest.mark.parametrize("lifecycle", ["Terminating:Proceed", "Terminating:Wait", ""])
+def test_no_copy_is_leant_on_that_is_about_to_vanish(lifecycle: str) -> None:
+    asked = question()
+    held = {copy.id for copy in asked.cluster.copies if copy.node == NODE}
+    twins = {copy.node for copy in asked.cluster.copies if copy.id in held and copy.node != NODE}
+    found = rules.before(with_lifecycles(asked, {name: lifecycle for name in twins if name}), begun=True)
+    assert found is not None
+    assert found.reason in (Reason.ONLY_COPY, Reason.QUORUM)
+    assert rules.before(with_lifecycles(asked, {}), begun=True) is None
+
+
+def test_an_instance_that_was_let_go_still_goes_first() -> None:
+    leaving = Intent(
+        id="leave-1",
+        kind="leave",
+        source="event",
+        capability="zone_balance",
+        instance="i-1",
+        opened=iso(NOW),
+        let_go=iso(NOW),
+    )
+    assert Observed(cluster=question().cluster, groups=(), others=(leaving,)).urgent == (leaving,)
+
+
+@pytest.mark.parametrize(("seconds", "given_back"), [(299, False), (301, True)])
+def test_how_long_a_node_is_away_is_told_by_its_row_and_not_by_the_run(seconds: int, given_back: bool) -> None:
+    asked = question()
+    away = asked.cluster.nodes[0]
+    nodes = tuple(node for node in asked.cluster.nodes if node.name != away.name)
+    intent = restart({away.name: away.ephemeral_id}, iso(NOW - 900), "ada", ())
+    noted = msgspec.structs.replace(
+        rolling(intent), taken=(away.name,), taken_at=iso(NOW - 800), sent_at=iso(NOW - seconds)
+    )
+    plan = decide(
+        Observed(
+            cluster=msgspec.structs.replace(asked.cluster, nodes=nodes),
+            groups=(group(Instance(id=away.name, zone=away.zone, lifecycle="InService")),),
+            intents=(msgspec.structs.replace(intent, rolling=noted, demands=(AllocationPrimaries(),)),),
+            identity=asked.cluster.uuid,
+            version="2.19.4",
+            snapshots=Snapshots(),
+        ),
+        asked.spec,
+        NOW,
+    )
+    if given_back:
+        assert isinstance(plan, Steps)
+        assert isinstance(plan.steps[0], AllowAllocation)
+    else:
+        assert isinstance(plan, Wait)
+
+
+class Engine:
+    """An engine whose snapshots can't be listed, or that notes what it was asked."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.asked: list[bool] = []
+
+    def look(self) -> object:
+        return question().cluster
+
+    def snapshots(self, *, newest: bool) -> Snapshots:
+        self.asked.append(newest)
+        if self.error:
+            raise self.error
+        return Snapshots()
+
+
+@pytest.mark.parametrize("error", [Unreachable("no answer"), Denied("snapshots", "not allowed")])
+def test_snapshots_that_cant_be_listed_hide_no_cluster(error: Exception) -> None:
+    cluster, snapshots = see(Engine(error), [restart({}, iso(NOW), "ada", ())])  # type: ignore[arg-type]
+    assert cluster == question().cluster
+    assert snapshots is None
+
+
+@pytest.mark.parametrize(
+    ("version", "in_hand", "newest"), [("3.4.0", False, True), ("3.4.0", True, False), ("2.19.4", False, False)]
+)
+def test_the_newest_is_asked_for_only_before_anything_has_begun(version: str, in_hand: bool, newest: bool) -> None:
+    engine = Engine()
+    intent = upgrade(version, iso(NOW), "ada", (), without_snapshot=False)
+    demands = (AllocationPrimaries(),) if in_hand else ()
+    see(engine, [msgspec.structs.replace(intent, demands=demands)])  # type: ignore[arg-type]
+    assert engine.asked == [newest]
+
+
+def test_snapshots_that_cant_be_listed_stand_against_taking() -> None:
+    asked = question("3.4.0")
+    unlisted = msgspec.structs.replace(asked, observed=msgspec.structs.replace(asked.observed, snapshots=None))
+    found = rules.before(unlisted, begun=False)
+    assert found is not None
+    assert "could not be listed" in found.message
+
+
+def test_an_index_of_unknown_origin_is_not_called_too_old() -> None:
+    asked = question("3.4.0")
+    cluster = msgspec.structs.replace(asked.cluster, created={"notes": 0})
+    found = rules.index_too_old(msgspec.structs.replace(asked, cluster=cluster))
+    assert found is not None
+    assert "is unknown" in found.message
