@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -36,6 +37,10 @@ class SearchWorld(Protocol):
 
     def snapshot(self) -> None:
         """A snapshot of everything, that has succeeded."""
+        ...
+
+    def running_snapshot(self, name: str, *, of: str) -> AbstractContextManager[None]:
+        """A snapshot of one index of one shard that does not end for as long as the context lasts; then it is gone."""
         ...
 
     def now(self) -> float:
@@ -74,6 +79,12 @@ class FakeSearch:
     def snapshot(self) -> None:
         self._now += 1
         self.engine.newest_snapshot = self._now
+
+    @contextmanager
+    def running_snapshot(self, name: str, *, of: str) -> Iterator[None]:
+        self.engine.running_snapshots[name] = frozenset({(of, 0)})
+        yield
+        del self.engine.running_snapshots[name]
 
     def now(self) -> float:
         return self._now
@@ -136,6 +147,18 @@ class RealSearch:
     def snapshot(self) -> None:
         self._repository("near")
         self.cluster.call("PUT", f"/_snapshot/near/{secrets.token_hex(8)}?wait_for_completion=true")
+
+    @contextmanager
+    def running_snapshot(self, name: str, *, of: str) -> Iterator[None]:
+        """Of terms enough to take minutes. The engine ends a snapshot only after the pause for one whole buffer."""
+        text = " ".join(secrets.token_hex(16) for _ in range(128_000))
+        self.cluster.call("PUT", f"/{of}/_doc/long?refresh=true", {"text": text})
+        self._repository("far", max_snapshot_bytes_per_sec="40kb")
+        self.cluster.call("PUT", f"/_snapshot/far/{name}", {"indices": of, "include_global_state": False})
+        try:
+            yield
+        finally:
+            self.cluster.call("DELETE", f"/_snapshot/far/{name}")
 
     def _repository(self, name: str, **settings: Any) -> None:
         """A folder that all nodes share, as they share this machine."""

@@ -118,6 +118,16 @@ def test_the_newest_snapshot_that_succeeded_is_told_if_asked_for(search: SearchW
     assert newest > first.newest
 
 
+def test_a_snapshot_that_runs_is_told_with_the_shards_it_still_takes_and_is_not_the_newest(search: SearchWorld) -> None:
+    search.create_index("claims")
+    search.snapshot()
+    before = search.port.snapshots(newest=True).newest
+    with search.running_snapshot("slow", of="claims"):
+        assert search.port.snapshots(newest=True) == Snapshots(running=("slow",), newest=before)
+        assert search.port.placement().snapshots == {("claims", 0)}
+    search.until(lambda: search.port.snapshots(newest=True) == Snapshots(newest=before))
+
+
 def test_settings_in_force_are_told_whoever_set_them(search: SearchWorld) -> None:
     seen = search.port.look()
     assert seen.setting(f"{AWARENESS}.attributes") == "zone"

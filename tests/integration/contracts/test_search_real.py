@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.integration.contracts.search_world import RealSearch
+from tests.integration.contracts.search_world import ZONES, RealSearch
 
 from vagus.cluster import Cluster
 from vagus.errors import Denied, Unreachable
 from vagus.owned import EXCLUDE, SettingsUpdate
 from vagus.search.client import Renewing, SearchClient
 from vagus.search.transport import NotSent, Untrusted
+from vagus.snapshots import Snapshots
 from vagus_local.certificates import create_authority
 from vagus_local.cluster import LocalCluster
 
@@ -26,6 +27,15 @@ def test_both_roles_see_the_same(real_search: RealSearch) -> None:
     read, write = real_search.client("vagus-read").look(), real_search.port.look()
     assert read.copies == write.copies
     assert (read.uuid, read.voters, read.defaults) == (write.uuid, write.voters, write.defaults)
+    assert read.created == write.created
+    assert read.nodes[0].forced == write.nodes[0].forced == ZONES
+
+
+def test_both_roles_see_the_snapshots(real_search: RealSearch) -> None:
+    real_search.create_index("claims")
+    real_search.snapshot()
+    read, write = real_search.client("vagus-read"), real_search.port
+    assert read.snapshots(newest=True) == write.snapshots(newest=True) != Snapshots()
 
 
 def test_the_read_role_writes_nothing_and_the_missing_action_is_named(real_search: RealSearch) -> None:
