@@ -7,7 +7,7 @@ import msgspec
 
 from vagus.allocation import shielded
 from vagus.cluster import Cluster, Unseen
-from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, VagusError
+from vagus.errors import Denied, Malformed, Refused, Throttled, Transient, Unreachable, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.instances import Launch
 from vagus.plan import Progress
@@ -62,7 +62,7 @@ def with_launches(observed: Observed, groups: GroupsRead, now: float) -> Observe
 def _launches(groups: GroupsRead, group: str, since: datetime) -> tuple[Launch, ...] | None:
     try:
         return groups.launches(group, since)
-    except VagusError:
+    except Transient:  # a missing permission is told by its name
         return None
 
 
