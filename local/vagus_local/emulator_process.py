@@ -153,7 +153,7 @@ def _environment(folder: Path, network: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "LAMBDA_PYTHON_3_13": str(ROOT / ".venv-functions/bin/python"),
-        "LAMBDA_ACCOUNT_CONCURRENCY": "50",
+        "LAMBDA_ACCOUNT_CONCURRENCY": "200",
         "VAGUS_INSTANCES_DIR": str(folder / "instances"),
         "VAGUS_NODE_NETWORK": network,
         "VAGUS_NODE_BIN": str(ROOT / "local/vagus_local/node_bin"),

@@ -10,7 +10,13 @@ from tests.unit.simulation.zone_scenarios import ZONE_SCENARIOS
 
 EVERY = {**SCENARIOS, **COMING, **ZONE_SCENARIOS}
 CALLS_OF_A_CALM_MINUTE = 10
-IN_FULL = {*SCENARIOS, "a_group_grows", "one_leaves_while_another_comes", "launches_fail_until_a_person_resumes"}
+IN_FULL = {
+    *SCENARIOS,
+    "a_group_grows",
+    "one_leaves_while_another_comes",
+    "launches_fail_until_a_person_resumes",
+    "a_zone_can_not_go",
+}
 """The others mostly wait: what a look that dies loses is shown by these; there, what an act does."""
 EVERY_READ = ("one_leaves", "nowhere_to_go_is_held", "one_zone_at_a_time")
 """Scenarios in which each read is a point too, which shows that leaving them out elsewhere leaves out nothing."""
