@@ -40,10 +40,10 @@ def entry(detail_type: str, detail: object) -> dict[str, Any]:
 
 @pytest.fixture
 def impatient(deployed: Path, client: Client) -> None:
-    """A message that failed comes again at once, where a queue of ours waits minutes."""
+    """A message that failed comes again in seconds, where a queue of ours waits minutes."""
     assert deployed.exists()
     url = client("sqs").get_queue_url(QueueName="vagus-local-events")["QueueUrl"]
-    client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "2"})
+    client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "10"})
 
 
 @pytest.mark.usefixtures("impatient")

@@ -207,5 +207,5 @@ def test_accounts_do_not_see_each_others_groups(aws: Aws) -> None:
 
 def test_what_ministack_only_pretended_is_refused(aws: Aws) -> None:
     aws.group(DesiredCapacity=0)
-    with pytest.raises(ClientError, match="InvalidAction"):
+    with pytest.raises(ClientError, match="launch first"):
         aws.autoscaling.start_instance_refresh(AutoScalingGroupName="nodes")
