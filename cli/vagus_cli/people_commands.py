@@ -1,7 +1,6 @@
 """`vagus approve`, `vagus stop`, `vagus resume`: what a person says to the capabilities on a cluster."""
 
 import re
-import secrets
 from typing import Annotated
 
 import msgspec
@@ -15,11 +14,11 @@ from vagus.plan import Ask, Plan
 from vagus.ports import Executions
 from vagus.procedure import consent, loop, people, rows
 from vagus.procedure import head as heads
-from vagus.procedure.records import Book, Record, iso
+from vagus.procedure.records import iso
 from vagus.procedure.room import Room
 from vagus.procedure.rows import Head
 from vagus.rooms import ROOMS
-from vagus_cli import options, output
+from vagus_cli import by_person, options, output
 from vagus_cli.hooks import OpenHook, heartbeats, open_hooks
 from vagus_cli.world import UsageFault, World
 
@@ -119,7 +118,7 @@ def _give(world: World, spec: ClusterSpec, one: Approved) -> None:
     if given is None:
         return
     sentence = f"{given.person} approves until {iso(given.expires)}: {'; '.join(one.steps)}"
-    with _book(world, spec).writing(_record(spec, one.capability, "Approve", sentence)):
+    with by_person.noted(world, spec, one.capability, "Approve", sentence):
         people.approve(world.state(spec), spec.name, given)
 
 
@@ -151,7 +150,7 @@ def stop(
 def halted(world: World, spec: ClusterSpec, capability: str, person: str, why: str) -> str:
     """Stop one capability, with a record; the sentence of how it stands."""
     sentence = f"{person} stops {capability}{': ' + why if why else ''}"
-    with _book(world, spec).writing(_record(spec, capability, "Stop", sentence)):
+    with by_person.noted(world, spec, capability, "Stop", sentence):
         head = people.stop(world.state(spec), spec.name, capability, person=person, why=why, now=world.now())
     under_way = f"; {head.execution} ends by itself at its next look" if head.state == "running" else ""
     return f"{capability} is {consent.stopped(head)}{under_way}"
@@ -191,7 +190,7 @@ def _resume(world: World, spec: ClusterSpec, room: Room, person: str) -> Told:
     ended = _ended(head, executions)
     if not head.paused and not ended and now >= head.not_before and not seen.launches.marks:
         return Told(cluster=spec.name, capability=room.name, state=head.state, message=f"{room.name} is not stopped")
-    with _book(world, spec).writing(_record(spec, room.name, "Resume", f"{person} resumes {room.name}")):
+    with by_person.noted(world, spec, room.name, "Resume", f"{person} resumes {room.name}"):
         people.resume(table, spec.name, room.name, now=now, ended=ended)
         heads.ensure_running(table, executions, spec.name, room.name, now, iso(now))
     runs = rows.read(table, spec.name).head(room.name)
@@ -225,24 +224,6 @@ def _confirm(lines: list[str], yes: bool, as_json: bool) -> None:
         return
     if as_json or not typer.confirm("Approve these steps?", err=True):
         raise UsageFault("nothing was approved" + (": with --json, say --yes" if as_json else ""))
-
-
-def _book(world: World, spec: ClusterSpec) -> Book:
-    return Book(table=world.records(spec), clock=world.now, new_id=lambda: secrets.token_hex(8))
-
-
-def _record(spec: ClusterSpec, capability: str, act: str, sentence: str) -> Record:
-    return Record(
-        id="",
-        phase="intended",
-        at="",
-        cluster=spec.name,
-        capability=capability,
-        execution="",
-        step=act,
-        subject=spec.name,
-        sentence=sentence,
-    )
 
 
 def _for_people(many: list[Told]) -> Text:

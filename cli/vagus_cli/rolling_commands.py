@@ -1,6 +1,5 @@
 """`vagus restart`, `vagus upgrade`, `vagus abort`: what a person wants of a cluster's nodes."""
 
-import secrets
 from typing import Annotated
 
 import msgspec
@@ -12,8 +11,8 @@ from vagus.fleet import ClusterSpec
 from vagus.intent import Intent, Rolling, restart, upgrade
 from vagus.procedure import head as heads
 from vagus.procedure import rows
-from vagus.procedure.records import Book, Record, iso
-from vagus_cli import options, output
+from vagus.procedure.records import iso
+from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
 
 ROOM = "rolling_upgrade"
@@ -111,7 +110,7 @@ def abort(
     if found is None:
         raise UsageFault(f"no restart and no upgrade of {cluster} is under way")
     ended = msgspec.structs.replace(found.rolling or Rolling(), aborted=world.person())
-    with _book(world, spec).writing(_record(spec, "Abort", f"{world.person()} aborts {found.id}")):
+    with by_person.noted(world, spec, ROOM, "Abort", f"{world.person()} aborts {found.id}"):
         row = seen.put(f"intent#{found.id}", msgspec.structs.replace(found, rolling=ended))
         table.write(rows.partition(cluster), row)
     _run(world, spec)
@@ -133,7 +132,7 @@ def _open(world: World, spec: ClusterSpec, intent: Intent, what: str) -> Wanted:
     table = world.state(spec)
     if under_way := rows.read(table, spec.name).intents_of(ROOM):
         raise UsageFault(f"{under_way[0].id} is under way: wait for its end, or `vagus abort {spec.name}`")
-    with _book(world, spec).writing(_record(spec, intent.kind.capitalize(), f"{world.person()} {what}")):
+    with by_person.noted(world, spec, ROOM, intent.kind.capitalize(), f"{world.person()} {what}"):
         heads.open_intent(table, spec.name, intent)
     _run(world, spec)
     follows = f"`vagus plan {spec.name}` shows what is done, `vagus approve {spec.name}` allows it"
@@ -143,21 +142,3 @@ def _open(world: World, spec: ClusterSpec, intent: Intent, what: str) -> Wanted:
 def _run(world: World, spec: ClusterSpec) -> None:
     now = world.now()
     heads.ensure_running(world.state(spec), world.executions(spec)[ROOM], spec.name, ROOM, now, iso(now))
-
-
-def _book(world: World, spec: ClusterSpec) -> Book:
-    return Book(table=world.records(spec), clock=world.now, new_id=lambda: secrets.token_hex(8))
-
-
-def _record(spec: ClusterSpec, act: str, sentence: str) -> Record:
-    return Record(
-        id="",
-        phase="intended",
-        at="",
-        cluster=spec.name,
-        capability=ROOM,
-        execution="",
-        step=act,
-        subject=spec.name,
-        sentence=sentence,
-    )

@@ -25,6 +25,7 @@ from vagus.steps import (
 )
 from vagus.zone_balance import forced_zones, rules, voting
 from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, look_afresh, red, says, waiting_afresh
+from vagus.zone_balance.demanding import set_demanded
 from vagus.zone_balance.looking import demands
 from vagus.zone_balance.placement import started_elsewhere
 from vagus.zone_balance.sizing import settled
@@ -94,13 +95,6 @@ def _may_force_zones(writes: Writes, seen: Rows, step: ForceZones, token: int) -
     others = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id != step.intent.id))
     moved = _moved_on(cluster, step.update, owned.converge(cluster, [*others, *step.intent.demands]).update)
     return foreign(cluster, seen, token) or red(cluster) or moved
-
-
-def _force_zones(writes: Writes, seen: Rows, step: ForceZones, token: int) -> None:
-    """The demand first: if the setting is never written, the next look finds it wanting."""
-    opened = seen.put(f"intent#{step.intent.id}", msgspec.structs.replace(step.intent, closed=None))
-    writes.table.write(rows.partition(writes.spec.name), opened)
-    writes.search.update_settings(owned.signed(step.update, token))
 
 
 def _moved_on(cluster: Cluster, decided: owned.SettingsUpdate, now: owned.SettingsUpdate) -> str | None:
@@ -247,7 +241,7 @@ def _note_identity(writes: Writes, seen: Rows, step: NoteIdentity, _token: int) 
 
 HANDLERS: Mapping[type[Step], Handler] = {
     ExcludeNodes: Handler(_may_exclude, _exclude),
-    ForceZones: Handler(_may_force_zones, _force_zones),
+    ForceZones: Handler(_may_force_zones, set_demanded),
     PutSettingsRight: Handler(_may_put_right, _put_right),
     LetEmptyInstanceGo: Handler(_may_let_empty_go, _continue),
     LetLostInstanceGo: Handler(_may_let_lost_go, _continue),

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from vagus import owned
 from vagus.cluster import Cluster, ShardMove
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
@@ -12,6 +11,7 @@ from vagus.procedure.rows import Rows
 from vagus.steps import MoveShards, RaiseBalanceThreshold, Step
 from vagus.zone_balance import balancing
 from vagus.zone_balance.checking import foreign, leaving
+from vagus.zone_balance.demanding import set_demanded
 from vagus.zone_balance.observe import moved
 from vagus.zone_balance.observed import Moved
 
@@ -24,13 +24,6 @@ def _may_raise(writes: Writes, seen: Rows, step: RaiseBalanceThreshold, token: i
     now = balancing.raised(cluster, seen.intents, step.intent)
     changed = None if now == step.update else f"the settings of {cluster.uuid} have changed since the decision"
     return foreign(cluster, seen, token) or changed
-
-
-def _raise(writes: Writes, seen: Rows, step: RaiseBalanceThreshold, token: int) -> None:
-    """The demand first: if the setting is never written, the next look finds it wanting."""
-    opened = seen.put(f"intent#{step.intent.id}", msgspec.structs.replace(step.intent, closed=None))
-    writes.table.write(rows.partition(writes.spec.name), opened)
-    writes.search.update_settings(owned.signed(step.update, token))
 
 
 def _may_move(writes: Writes, seen: Rows, step: MoveShards, token: int) -> str | None:
@@ -84,6 +77,6 @@ def _move(writes: Writes, seen: Rows, step: MoveShards, _token: int) -> None:
 
 
 HANDLERS: Mapping[type[Step], Handler] = {
-    RaiseBalanceThreshold: Handler(_may_raise, _raise),
+    RaiseBalanceThreshold: Handler(_may_raise, set_demanded),
     MoveShards: Handler(_may_move, _move),
 }
