@@ -51,7 +51,7 @@ lock: ## lock the dependencies of pyproject.toml anew, with hashes
 lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/core/python/vagus functions constructs/vagus_cdk cli/vagus_cli local/vagus_local benchmarks app.py
+	$(BIN)/mypy layers/core/python/vagus functions constructs/vagus_cdk cli/vagus_cli local/vagus_local benchmarks app.py tests/long
 	PYTHONPATH=constructs:functions:layers/core/python:cli:local $(BIN)/lint-imports
 	$(BIN)/shellcheck -x nodes/boot.sh nodes/bin/* local/vagus_local/node_bin/*
 
@@ -66,6 +66,10 @@ unit: install ## one tier of tests; replays of every interruption are many, so b
 infrastructure: install
 	$(BIN)/pytest tests/$@ $(PYTEST)
 integration e2e: install engine
+	$(BIN)/pytest tests/$@ $(PYTEST)
+
+.PHONY: long
+long: install engine ## tests that take minutes apiece, on the stack of e2e (PYTEST=... for one); not a part of `test`
 	$(BIN)/pytest tests/$@ $(PYTEST)
 
 .PHONY: engine
