@@ -131,9 +131,7 @@ class Hands:
 
     def flood(self, _: Act) -> Done:
         """Events that are doubled, unknown and malformed."""
-        samples = sorted(Path(emulator_process.ROOT / "events").glob("*/*.json"))
-        events = [json.loads(one.read_text()) for one in samples]
-        entries = [_entry(event) for event in events if isinstance(event, dict) and "detail-type" in event]
+        entries = sampled(emulator_process.ROOT / "events")
         entries += [{"Source": "aws.autoscaling", "DetailType": entries[0]["DetailType"], "Detail": "{}"}]
         self.emulator.admin("events", entries * 3)
         return Done(words=f"{len(entries) * 3} events that are doubled, unknown or malformed")
@@ -243,6 +241,19 @@ class Hands:
     def _excluded(self) -> list[str]:
         value = self.scene.settings().get(EXCLUDE) or ""
         return sorted(name for name in value.split(",") if name)
+
+
+def sampled(folder: Path) -> list[dict[str, Any]]:
+    """The samples below a folder that a bus would take; some are there to show what it would not."""
+    return [_entry(event) for event in map(_read, sorted(folder.glob("*/*.json"))) if "detail-type" in event]
+
+
+def _read(sample: Path) -> Mapping[str, Any]:
+    try:
+        event = json.loads(sample.read_text())
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
 
 
 def _entry(event: Mapping[str, Any]) -> dict[str, Any]:
