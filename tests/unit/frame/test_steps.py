@@ -22,7 +22,7 @@ def public(kind: type[Step]) -> Iterator[type[Step]]:
     """Every kind of the vocabulary that is not a mere base of others."""
     for sub in kind.__subclasses__():
         yield from public(sub)
-        if not sub.__name__.startswith("_") and sub.__module__ == Step.__module__:
+        if not sub.__name__.startswith("_") and sub.__module__.startswith("vagus.steps."):
             yield sub
 
 

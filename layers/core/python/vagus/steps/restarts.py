@@ -1,0 +1,100 @@
+"""Steps of restarts and upgrades: a node is taken in hand, restarted, given back."""
+
+import msgspec
+
+from vagus.owned import SettingsUpdate
+from vagus.steps.base import Grant, Step
+
+
+class _OfAnUpgrade(Step, frozen=True, kw_only=True):
+    """`wanted`: the version that an upgrade brings, in which case it is asked for in every mode; none for a restart."""
+
+    intent: str
+    wanted: str = ""
+
+    @property
+    def always_asked(self) -> bool:
+        return bool(self.wanted)
+
+    @property
+    def version(self) -> str:
+        return self.wanted
+
+
+class BringVersion(_OfAnUpgrade, frozen=True, kw_only=True):
+    """From now on nodes that start bring the new version."""
+
+    title = "Have nodes that start bring the new version"
+    aws = (Grant("ssm:PutParameter", "node_version"),)
+
+    @property
+    def sentence(self) -> str:
+        return f"have nodes that start bring {self.wanted}"
+
+    @property
+    def subject(self) -> str:
+        return self.wanted
+
+
+class KeepReplicas(_OfAnUpgrade, frozen=True, kw_only=True):
+    """Take the next nodes in hand: no replica is allocated anew while they are away for a moment."""
+
+    title = "Keep replicas where they are"
+    search = ("cluster:admin/settings/update",)
+    nodes: tuple[str, ...]
+    update: SettingsUpdate
+
+    @property
+    def sentence(self) -> str:
+        return f"keep replicas where they are while {', '.join(self.nodes)} restarts"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A node's process as it was decided on: `started` in epoch milliseconds; `step` names the restart of it."""
+
+    node: str
+    ephemeral_id: str
+    started: int
+    step: str
+
+
+class RestartNodes(_OfAnUpgrade, frozen=True, kw_only=True):
+    """Flush, then restart the search process of the nodes in hand; each start brings the version that is told."""
+
+    title = "Flush, and restart the nodes"
+    aws = (Grant("ssm:SendCommand", "node_command"),)
+    search = ("indices:admin/flush*",)
+    processes: tuple[Process, ...]
+
+    @property
+    def sentence(self) -> str:
+        names = ", ".join(one.node for one in self.processes)
+        return f"restart {names}" + (f" with {self.wanted}" if self.wanted else "")
+
+    @property
+    def subject(self) -> str:
+        return ",".join(one.node for one in self.processes)
+
+
+class AllowAllocation(Step, frozen=True, kw_only=True):
+    """Give back that replicas may be allocated: the nodes in hand are back, or will not be soon."""
+
+    title = "Allow allocation again"
+    search = ("cluster:admin/settings/update",)
+    protective = True
+    in_every_mode = True
+    intent: str
+    nodes: tuple[str, ...]
+    update: SettingsUpdate
+
+    @property
+    def sentence(self) -> str:
+        return f"allow replicas to be allocated again after {', '.join(self.nodes)}"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
