@@ -102,7 +102,7 @@ def _quality(nodes: int, cluster: Layout, what: str = "") -> list[Figure]:
         return _figure(f"{name}: skew left by {who}, against 2 %", skewed * 100, 2.0, "%", None)
 
     return [
-        sent("threshold raised", raised.bytes, 1.1 if barred and not what else None),
+        sent("threshold raised", raised.bytes, 1.1 if barred else None),
         sent("engine's threshold", plain.bytes),
         sent("greedy, no decider asked", greedily.moved),
         sent("the engine alone", alone.moved),

@@ -44,14 +44,8 @@ def test_bytes_are_never_more_uneven_than_before_where_the_engine_was_at_rest(la
     settled = carried_out(layout, plan(layout, policy))
     heavier = _grown(settled)
     made = plan(heavier, policy)
-    # what is moved for the engine's sake may tip a zone: a robust exchange between two zones was seen to take 0.99 to
-    # 0.33 in one and 0.20 to 0.50 in the other; within a zone it may not
-    zones = {node.name: node.zone for node in layout.nodes}
-    if any(
-        move.purpose in ("leave", "count") or (move.purpose == "robust" and zones[move.source] != zones[move.target])
-        for move in made.moves
-    ):
-        return
+    if any(move.purpose in ("leave", "count") for move in made.moves):
+        return  # what the engine would do itself is not ours to refuse
     before, after = skew(made.before), skew(made.after)
     assert all(after[group] <= max(before[group], policy.skew + 0.001) + 0.001 for group in after)
 

@@ -25,9 +25,10 @@ def test_two_per_cent_for_little_more_than_the_bound(policy: Policy, most: float
     assert made.findings == ()
 
 
-@pytest.mark.parametrize("policy", [RAISED, Policy()], ids=["raised", "engine's own"])
-def test_nodes_that_have_joined_are_no_reason_to_end_uneven(policy: Policy) -> None:
+@pytest.mark.parametrize(("policy", "most"), [(RAISED, 1.10), (Policy(), 1.25)], ids=["raised", "engine's own"])
+def test_nodes_that_have_joined_are_no_reason_to_end_uneven_nor_to_send_more(policy: Policy, most: float) -> None:
     made = plan(joined(layout(60, 50, 60, 1.0)), policy)
+    assert made.bytes <= most * bound(made)
     assert max(skew(made.after).values()) <= 0.02
     assert made.at_rest
     assert made.robust

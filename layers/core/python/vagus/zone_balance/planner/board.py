@@ -64,6 +64,7 @@ class Board:
     def _place(self) -> None:
         """Everything where the look saw it."""
         self.leaving: list[tuple[int, int, int]] = []
+        self._left: dict[tuple[int, int], int] = {}
         self._count_copies()
         self._count_all_primaries()
         self.frozen: set[int] = set()
@@ -113,11 +114,14 @@ class Board:
         source, size = self.at[copy], self.size[copy]
         self._transfer(copy, source, target)
         self.free[target] -= size
+        left = (source, self.shard[copy])
         self.leaving.append((source, size, self.shard[copy]))
+        self._left[left] = self._left.get(left, 0) + 1
 
     def retract(self, copy: int) -> None:
         """Take back the relocation that was started last, which is this copy's."""
-        source, size, _ = self.leaving.pop()
+        source, size, shard = self.leaving.pop()
+        self._left[source, shard] -= 1
         target = self.at[copy]
         self._transfer(copy, target, source)
         self.free[target] += size
@@ -127,6 +131,7 @@ class Board:
         for source, size, _ in self.leaving:
             self.free[source] += size
         self.leaving.clear()
+        self._left.clear()
 
     def apply(self, legs: Iterable[Leg]) -> None:
         """Move, and arrive."""
@@ -183,7 +188,7 @@ class Board:
 
     def is_leaving(self, shard: int, node: int) -> bool:
         """Whether a copy of the shard is on its way off the node."""
-        return any(left == node and which == shard for left, _, which in self.leaving)
+        return self._left.get((node, shard), 0) > 0
 
     def primary_at(self, shard: int) -> int:
         """The node of a shard's primary; -1 where there is none."""

@@ -25,6 +25,7 @@ patience is legal and at rest like any other; the next look goes on from there.
 
 class Desk:
     """`share`: each node's fair part of its group's bytes, by capacity; `cap`: the most that the policy lets it hold.
+    `mean`: how many copies the nodes of its group have on average.
 
     `stuck`: copies that must leave and can't. `needed`: the balance threshold that the waves need, so far.
     """
@@ -48,7 +49,11 @@ class Desk:
             if self.deciders.open[number]:
                 self.groups.setdefault((node.zone, node.tier), []).append(number)
         self.share = [0.0] * len(board.nodes)
+        self.mean: list[float] = [0.0] * len(board.nodes)
         for nodes in self.groups.values():
+            mean = sum(board.count[one] for one in nodes) / len(nodes)
+            for one in nodes:
+                self.mean[one] = mean
             self.share_out(nodes, sum(board.load[node] for node in nodes))
 
     def share_out(self, nodes: list[int], bytes_: int) -> None:
@@ -67,11 +72,33 @@ class Desk:
         return (self.board.load[node] + more) / share if share > 0 else float(self.board.load[node] + more > 0)
 
     def keeps_bytes(self, there: Leg, back: Leg) -> bool:
-        """Whether an exchange leaves both nodes no fuller than the fuller of them is, or than the policy wants."""
+        """Whether an exchange leaves both nodes no fuller than the fuller of them is, or than the policy wants.
+
+        Between two groups it changes every node's share in both: then neither group may become more skewed than it is,
+        or than the policy wants. What it eases in the one is no reason to tip the other.
+        """
         copy, heavy, light = there
         net = self.board.size[copy] - self.board.size[back[0]]
+        ours, theirs = self.group_of(heavy), self.group_of(light)
+        if ours is not theirs:
+            return self._no_more_skewed(ours, heavy, -net) and self._no_more_skewed(theirs, light, net)
         worst = max(self.fill(heavy), self.fill(light), 1 + self.policy.skew)
         return self.fill(heavy, -net) <= worst and self.fill(light, net) <= worst
+
+    def group_of(self, node: int) -> list[int]:
+        """The nodes among which this node's bytes are evened; none where it is closed to copies."""
+        return self.groups.get((self.board.nodes[node].zone, self.board.nodes[node].tier), [])
+
+    def _no_more_skewed(self, group: list[int], node: int, more: int) -> bool:
+        """Of the bytes themselves: shares may be those from before the last moves between groups."""
+        board = self.board
+        capacity, held = sum(board.nodes[one].disk_total for one in group), sum(board.load[one] for one in group)
+        if not capacity or held + more <= 0:
+            return True
+        fills = {one: board.load[one] / max(1, board.nodes[one].disk_total) for one in group}
+        before = max(fills.values()) * capacity / max(1, held)
+        fills[node] = (board.load[node] + more) / max(1, board.nodes[node].disk_total)
+        return max(fills.values()) * capacity / (held + more) <= max(before, 1 + self.policy.skew)
 
     def survey(self) -> None:
         """Look at the regions and the shares anew, after moves between zones."""

@@ -3,11 +3,17 @@
 Each move of a pair beyond the limit makes t0 * sum(n_a^2) + t1 * sum(n_ia^2) smaller, so that this comes to an end.
 """
 
+from itertools import chain, islice
+
 from vagus.zone_balance.planner.desk import Desk
 from vagus.zone_balance.planner.engine import Pair, limit_of
 
 ENOUGH = 2
 """Moves for each copy of the cluster after which the counts are left as they are."""
+
+PAIRS = 256
+AT_ONCE = 16
+"""How many pairs of nodes are ranked for one move, the widest first; and of how many at a time copies are compared."""
 
 TRIES = 12
 """Exchange partners that are tried for one copy before it is left where it is."""
@@ -46,21 +52,32 @@ def _round(desk: Desk, most: int) -> int:
 def _one_move(desk: Desk, index: int) -> bool:
     if desk.engine.span(index) <= desk.engine.limit:
         return False
-    for pair in desk.engine.tipped(index):
-        _, heavy, light = pair
-        for copy in sorted(desk.engine.movable(pair), key=lambda copy: _unevenness(desk, copy, pair)):
+    tipped = desk.engine.tipped(index)
+    likely = sorted(islice(tipped, PAIRS), key=lambda pair: _richest_first(desk, pair))
+    pairs = chain(likely, tipped)
+    while some := list(islice(pairs, AT_ONCE)):
+        found = ((_price(desk, copy, pair), copy, pair) for pair in some for copy in desk.engine.movable(pair))
+        for _, copy, (_, heavy, light) in sorted(found):
             if desk.attempt("count", (copy, heavy, light)):
                 return True
     return False
 
 
-def _unevenness(desk: Desk, copy: int, pair: Pair) -> tuple[float, tuple[int, int, int, int]]:
-    """How far from their shares the two nodes would be, by capacity; then the smaller copy."""
-    board = desk.board
+def _richest_first(desk: Desk, pair: Pair) -> tuple[bool, float]:
+    """Who gives, best: one that has copies enough for its counts, and of these the one with most bytes to shed."""
     _, heavy, light = pair
-    size = board.size[copy]
-    from_, to = desk.share[heavy], desk.share[light]
-    return (abs(board.load[heavy] - size - from_) + abs(board.load[light] + size - to), board.key(copy))
+    enough = desk.mean[heavy] - desk.engine.limit / (2 * desk.engine.t0)
+    return (desk.board.count[heavy] <= enough, desk.fill(light) - desk.fill(heavy))
+
+
+def _price(desk: Desk, copy: int, pair: Pair) -> tuple[float, float, tuple[int, ...]]:
+    """As few bytes as may be that the giver need not shed, or that the receiver would have to; then a copy of the size
+    of which the receiver may take as many as it lacks."""
+    board, (_, heavy, light) = desk.board, pair
+    size, room = board.size[copy], max(0.0, desk.cap(light) - board.load[light])
+    shed = min(size, max(0.0, board.load[heavy] - desk.cap(heavy)))
+    wanted = room / max(1.0, desk.mean[light] - board.count[light])
+    return (size - shed + max(0.0, size - room), abs(size - wanted), board.key_anywhere(copy))
 
 
 def mend(desk: Desk) -> None:
