@@ -8,7 +8,7 @@ from tests.unit.zone_balance.building import cluster, node
 
 from vagus.cluster import Cluster
 from vagus.intent import AllocationPrimaries, AwareZones, BalanceThreshold, Demand, ExcludeNode
-from vagus.owned import EXCLUDE, MARK, MARKS, TOKEN, SettingsUpdate, converge, marked, signed, standing
+from vagus.owned import EXCLUDE, MARK, MARKS, TOKEN, VOTES, SettingsUpdate, converge, marked, signed, standing
 from vagus.owned_values import VALUES, Mark
 
 ENABLE, THRESHOLD, ZONES = (value.setting for value in VALUES)
@@ -155,6 +155,14 @@ def test_the_leases_token_stays_until_the_last_mark_goes() -> None:
     one_left = converge(seen, [BalanceThreshold(2.0)]).update
     assert signed(one_left, 7).persistent[TOKEN] == "7"
     assert signed(converge(seen, []).update, 7).persistent[TOKEN] is None
+
+
+def test_the_leases_token_stays_while_a_vote_of_ours_is_taken() -> None:
+    """Votes are no setting, so no demand says so: their mark alone does."""
+    seen = _seen({EXCLUDE: "n1", MARK: "n1", VOTES: "n2"})
+    given_back = signed(converge(seen, []).update, 7).persistent
+    assert (given_back[MARK], given_back[TOKEN]) == (None, "7")
+    assert given_back.get(VOTES, "n2") == "n2"
 
 
 def test_no_mark_is_taken_for_another() -> None:

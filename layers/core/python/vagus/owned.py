@@ -21,7 +21,9 @@ EXCLUDE = "cluster.routing.allocation.exclude._name"
 MARK = "cluster.metadata.vagus.excluded"
 TOKEN = "cluster.metadata.vagus.lease"  # noqa: S105  (a lease's counter, no secret)
 MARKS = (MARK, *(value.mark for value in VALUES))
-"""Every mark there may be: what is ours says so in one of these."""
+"""Every mark of a setting that there may be: what is ours says so in one of these."""
+VOTES = "cluster.metadata.vagus.voting"
+"""The mark of votes that were taken, which are no setting (`zone_balance.voting`). The lease's token stays with it."""
 
 
 class SettingsUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +109,7 @@ def converge(cluster: Cluster, demands: Iterable[Demand]) -> Converged:
 
 def signed(update: SettingsUpdate, token: int) -> SettingsUpdate:
     """The update with the lease's token, which goes with our marks, and goes when the last of them goes."""
-    note = str(token) if any(update.persistent.get(mark) for mark in MARKS) else None
+    note = str(token) if any(update.persistent.get(mark) for mark in (*MARKS, VOTES)) else None
     return msgspec.structs.replace(update, persistent={**update.persistent, TOKEN: note})
 
 
@@ -121,7 +123,8 @@ def _together(cluster: Cluster, changes: Iterable[Change]) -> SettingsUpdate:
         transient |= change.transient
     if not persistent and not transient:
         return SettingsUpdate()
-    stay = {mark: cluster.persistent[mark] for mark in marked(cluster) if mark not in persistent}
+    stands = [mark for mark in (*MARKS, VOTES) if mark in cluster.persistent]
+    stay = {mark: cluster.persistent[mark] for mark in stands if mark not in persistent}
     return SettingsUpdate(persistent={**persistent, **stay}, transient=transient)
 
 

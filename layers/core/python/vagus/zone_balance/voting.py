@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from vagus.cluster import Cluster
 from vagus.instances import Group
 from vagus.intent import Intent
-from vagus.owned import names
+from vagus.owned import VOTES, names
 from vagus.plan import Blocked, Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import GiveVotesBack, TakeVote
 from vagus.zone_balance.looking import Look
 from vagus.zone_balance.rules import Violation
 
-MARK = "cluster.metadata.vagus.voting"
+MARK = VOTES
 MOST = "cluster.max_voting_config_exclusions"
 
 
