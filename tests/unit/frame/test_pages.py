@@ -6,7 +6,7 @@ from tests.unit.frame.parts import NOW
 
 from vagus.cluster import ShardMove
 from vagus.owned import SettingsUpdate
-from vagus.plan import Ask, Blocked, Done, Plan, Wait
+from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.procedure import pages
 from vagus.procedure.loop import Call
 from vagus.procedure.pages import AGAIN_SECONDS, FORGOTTEN_SECONDS, Paged, Told
@@ -21,9 +21,20 @@ ANOTHER = Blocked(reason=Reason.WRONG_CLUSTER, message="x")
 DONE = Done(reason=Reason.NOTHING_LEAVES, message="x")
 
 
-def _asks(node: str) -> Ask:
-    step = ExcludeNodes(intents=(), nodes=(node,), update=SettingsUpdate())
-    return Ask(reason=Reason.APPROVAL_NEEDED, message="x", steps=(step,), seconds=60)
+def _asks(*nodes: str, meanwhile: Wait | None = None, waits: bool = True) -> Ask:
+    step = ExcludeNodes(intents=(), nodes=nodes, update=SettingsUpdate())
+    return Ask(
+        reason=Reason.APPROVAL_NEEDED,
+        message="x",
+        steps=(step,),
+        seconds=60,
+        meanwhile=meanwhile,
+        open_deadline=waits,
+    )
+
+
+def _goes_on(asked: Ask) -> Steps:
+    return Steps(reason=Reason.DRAINING, message="x", steps=asked.steps)
 
 
 def _moves(target: str) -> Ask:
@@ -55,7 +66,24 @@ TOLD: dict[str, tuple[list[Plan], list[int]]] = {
     "once where no instance waits": ([ANOTHER] * DAY, [0]),
     "asked once for each step": ([*[_asks("i-1")] * 30, *[_asks("i-2")] * 2], [0, 30]),
     "once for moves, which are planned anew at each look": ([_moves(f"i-{look}") for look in range(30)], [0]),
-    "asked again every four hours": ([_asks("i-1")] * DAY, list(range(0, DAY, FOUR_HOURS))),
+    "asked once for the same nodes, in whatever order": ([_asks("i-1", "i-2"), _asks("i-2", "i-1")], [0]),
+    "asked anew for the next moves once the last were done": (
+        [_moves("i-1"), _goes_on(_moves("i-1")), MOVING, _moves("i-2")],
+        [0, 3],
+    ),
+    "asked again every four hours while something waits with a deadline": (
+        [_asks("i-1")] * DAY,
+        list(range(0, DAY, FOUR_HOURS)),
+    ),
+    "asked once where nothing waits": ([_asks("i-1", waits=False)] * DAY, [0]),
+    "of a stall too that a question would hide, as soon as it is one": (
+        [*[_asks("i-1", meanwhile=MOVING)] * 5, *[_asks("i-1", meanwhile=STALLED)] * 5, STALLED],
+        [0, 5],
+    ),
+    "of a stall once, whether or not a question comes beside it": (
+        [STALLED, _asks("i-1", meanwhile=STALLED), STALLED],
+        [0, 1],
+    ),
     "never of what goes well": ([MOVING, DONE], []),
 }
 
@@ -84,6 +112,14 @@ def test_a_page_says_why_what_comes_and_where_to_see_it() -> None:
     assert said.endswith("Execution: https://console.invalid/7")
     bare = pages.text(FULL, "claims zone_balance (mode act)", "https://console.invalid/7")
     assert "foreseen" not in bare
+
+
+def test_a_page_that_asks_says_what_stalls_meanwhile() -> None:
+    stalls = msgspec.structs.replace(STALLED, message="no shard moves")
+    said = pages.text(_asks("i-1", meanwhile=stalls), "claims", "https://console.invalid/7")
+    assert said.splitlines()[0] == "claims: Ask APPROVAL_NEEDED, STALLED"
+    assert "Meanwhile: no shard moves" in said
+    assert "Meanwhile" not in pages.text(_asks("i-1", meanwhile=MOVING), "claims", "https://console.invalid/7")
 
 
 def test_a_page_of_many_steps_says_how_many_it_left_out() -> None:

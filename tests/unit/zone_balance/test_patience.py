@@ -29,8 +29,12 @@ from tests.unit.zone_balance.building import (
     three,
 )
 
-from vagus.plan import Blocked, Plan, Progress, Steps, Wait, pages
+from vagus.plan import Ask, Blocked, Plan, Progress, Steps, Wait, pages
+from vagus.procedure import consent
+from vagus.procedure.pages import headline, told
+from vagus.procedure.rows import Rows
 from vagus.reasons import Reason
+from vagus.rooms import ROOMS
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.observed import Observed
 
@@ -71,6 +75,25 @@ def test_time_in_which_nothing_was_seen_is_no_stall() -> None:
     assert plan.reason is Reason.SHARDS_MOVING
     assert plan.progress is not None
     assert plan.progress.at - plan.progress.changed_at == 11
+
+
+def test_a_question_hides_no_stall() -> None:
+    """n1 is drained and nothing moves; n3 is asked for, and nobody answers: a person is told of both."""
+    nodes = [*SIX[:2], node("n3", 1, roles=("data",)), *SIX[3:]]
+    waits = group(1, {"n3": WAITING, "n4": SERVING})
+    drained = {"persistent": ours("n1"), "intents": (demanding("n1"),)}
+    seen = six(FIRST_WAITS, "a:n1,n4 b:n2,n5 c:n3,n6", nodes=nodes, **drained)
+    seen = msgspec.structs.replace(seen, groups=(seen.groups[0], waits, seen.groups[2]))
+    asks, room, paged = spec(mode="approve", stall_seconds=300), ROOMS["zone_balance"], {}
+    said: list[tuple[int, str]] = []
+    for at in range(0, 601, 60):
+        plan = consent.within(decide(seen, asks, NOW + at), room, asks, Rows(cluster="claims"), NOW + at)
+        assert isinstance(plan, Ask)
+        assert plan.open_deadline
+        page, paged = told(plan, paged, NOW + at)
+        said += [(at, headline(plan))] if page else []
+        seen = msgspec.structs.replace(seen, progress=plan.progress)
+    assert said == [(0, "APPROVAL_NEEDED"), (300, "APPROVAL_NEEDED, STALLED")]
 
 
 def test_in_mode_observe_and_outside_of_a_run_it_is_told_at_once() -> None:

@@ -34,9 +34,15 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=Tru
 
 
 class Steps(_Plan, frozen=True, kw_only=True):
-    """Do `steps[0]`, then look again."""
+    """Do `steps[0]`, then look again.
+
+    For when nobody lets it be done: `open_deadline` says whether something waits, with a deadline, and `meanwhile` what
+    the plan would be without these steps, if that is to wait for what was begun before.
+    """
 
     steps: tuple[AnyStep, ...]
+    open_deadline: bool = False
+    meanwhile: "Wait | None" = None
 
 
 class Wait(_Plan, frozen=True, kw_only=True):
@@ -47,10 +53,13 @@ class Wait(_Plan, frozen=True, kw_only=True):
 
 
 class Ask(_Plan, frozen=True, kw_only=True):
-    """`steps[0]` needs a person's approval: look again in `seconds` whether there is one. A person is told once."""
+    """`steps[0]` needs a person's approval: look again in `seconds` whether there is one. A person is told once, and
+    again only while something waits with a deadline. `meanwhile`: of `Steps`; it is told too, where it pages."""
 
     steps: tuple[AnyStep, ...]
     seconds: int
+    open_deadline: bool = False
+    meanwhile: Wait | None = None
 
 
 class Done(_Plan, frozen=True, kw_only=True):

@@ -98,6 +98,7 @@ def _if_approved(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: flo
     approvals = approval.in_force(seen.approvals, room.name, now)
     if not isinstance(plan, Steps) or approval.covers(approvals, plan.steps[0]):
         return plan
+    meanwhile = plan.meanwhile
     return Ask(
         reason=Reason.APPROVAL_NEEDED,
         message=f"{plan.message}. Asked for: {_asked(_foreseen(plan))}. Approve it with `vagus approve {spec.name}`; "
@@ -105,7 +106,9 @@ def _if_approved(plan: Plan, room: Room, spec: ClusterSpec, seen: Rows, now: flo
         steps=plan.steps,
         foreseen=plan.foreseen,
         seconds=ASK_SECONDS,
-        progress=plan.progress,
+        open_deadline=plan.open_deadline,
+        meanwhile=meanwhile,
+        progress=meanwhile.progress if meanwhile else plan.progress,
     )
 
 

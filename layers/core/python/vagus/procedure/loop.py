@@ -167,7 +167,7 @@ def _answer(plan: Plan, seen: Rows, call: Call, now: float) -> Answer:
     page, paged = pages.told(plan, pages.read(call.paged, now), now)
     progress = plan.progress or call.progress  # a plan of the frame's own must not set the room's clocks back
     carried = msgspec.structs.replace(call, rounds=call.rounds + 1, progress=progress, error=None, paged=paged)
-    subject = f"{call.cluster}: {plan.reason}"[:100]
+    subject = f"{call.cluster}: {pages.headline(plan)}"[:100]
     match plan:
         case Steps(steps=(first, *_)):
             return Answer(next=kind(first), plan=plan, seconds=0, page=page, subject=subject, step=first, call=carried)

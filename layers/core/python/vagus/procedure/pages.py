@@ -1,4 +1,5 @@
-"""When a person is told: once per reason, again when it comes back, and again while it keeps an instance waiting.
+"""When a person is told: once per reason or question, again when it comes back, and again while it keeps an instance
+waiting.
 
 Pure. What was told travels in the call from look to look, through hand-overs too.
 """
@@ -8,7 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from vagus.plan import Ask, Blocked, Plan, Steps, Wait, pages
-from vagus.steps import kind
+from vagus.reasons import Reason
+from vagus.steps import AnyStep, kind
 
 FORGOTTEN_SECONDS = 600.0
 """A reason that no look has shown for so long is over: when it comes back, it is news."""
@@ -36,31 +38,50 @@ def read(paged: Mapping[str, Told] | tuple[str, ...], now: float) -> Paged:
 
 def told(plan: Plan, paged: Paged, now: float) -> tuple[bool, Paged]:
     """Whether this plan is to be told now, and what has been told then."""
-    standing = {key: one for key, one in paged.items() if now - one.seen < FORGOTTEN_SECONDS}
-    if not pages(plan):
-        return False, standing
-    key = _known_as(plan)
-    before = standing.get(key)
-    page = before is None or (_keeps_waiting(plan) and now - before.at >= AGAIN_SECONDS)
-    return page, {**standing, key: Told(now if before is None or page else before.at, now)}
+    over = _question(plan.steps) if isinstance(plan, Steps) else None
+    standing = {key: one for key, one in paged.items() if now - one.seen < FORGOTTEN_SECONDS and key != over}
+    due = {key for key, again in _known_as(plan) if _due(standing.get(key), now, again)}
+    told_of = {key: Told(now if key in due else standing[key].at, now) for key, _ in _known_as(plan)}
+    return bool(due), {**standing, **told_of}
+
+
+def headline(plan: Plan) -> str:
+    """The reasons for which a person is told, in few words."""
+    beside = _beside(plan)
+    return f"{plan.reason}, {beside.reason}" if beside else plan.reason
 
 
 def text(plan: Plan, about: str, link: str) -> str:
     """What a page says: why, what would be done, and where to see it. `about` names cluster, capability and mode."""
     coming = (*plan.steps, *plan.foreseen) if isinstance(plan, Steps | Ask) else plan.foreseen
-    lines = [f"{about}: {type(plan).__name__} {plan.reason}", "", plan.message]
+    lines = [f"{about}: {type(plan).__name__} {headline(plan)}", "", plan.message]
+    if beside := _beside(plan):
+        lines += ["", f"Meanwhile: {beside.message}"]
     if coming:
         more = f"and {len(coming) - MOST_STEPS} more" if len(coming) > MOST_STEPS else ""
         lines += ["", "Next, or foreseen:", *(f"- {step.sentence}" for step in coming[:MOST_STEPS]), more]
     return "\n".join([*lines, "", f"Execution: {link}"])
 
 
-def _keeps_waiting(plan: Plan) -> bool:
-    return isinstance(plan, Ask | Wait) or (isinstance(plan, Blocked) and plan.open_deadline)
+def _due(before: Told | None, now: float, again: bool) -> bool:
+    return before is None or (again and now - before.at >= AGAIN_SECONDS)
 
 
-def _known_as(plan: Plan) -> str:
-    """A person is asked once for each step, and told of anything else by its reason."""
+def _known_as(plan: Plan) -> list[tuple[str, bool]]:
+    """What a person is to know of a plan, each by a key, and whether it is told again while it lasts."""
+    if not pages(plan):
+        return []
     if isinstance(plan, Ask):
-        return f"{plan.reason}: {kind(plan.steps[0])} {', '.join(plan.steps[0].asked_about)}"
-    return plan.reason
+        beside = _beside(plan)
+        return [(_question(plan.steps), plan.open_deadline), *([(beside.reason, True)] if beside else [])]
+    return [(plan.reason, isinstance(plan, Wait) or (isinstance(plan, Blocked) and plan.open_deadline))]
+
+
+def _beside(plan: Plan) -> Wait | None:
+    """What a question would else hide."""
+    return plan.meanwhile if isinstance(plan, Ask) and plan.meanwhile and plan.meanwhile.page else None
+
+
+def _question(steps: tuple[AnyStep, ...]) -> str:
+    """A person is asked once for each step; when it has been done, the next of its kind is another question."""
+    return f"{Reason.APPROVAL_NEEDED}: {kind(steps[0])} {', '.join(sorted(steps[0].asked_about))}"

@@ -22,7 +22,7 @@ import msgspec
 from vagus import owned
 from vagus.cluster import Unseen
 from vagus.fleet import ClusterSpec
-from vagus.plan import Done, Plan, Progress
+from vagus.plan import Done, Plan, Progress, Steps, Wait
 from vagus.reasons import Reason
 from vagus.zone_balance import (
     balancing,
@@ -87,7 +87,19 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         return launching.suspension(observed, now) or sight.unseen(observed, observed.cluster, spec, now)
     look = looked(observed, observed.cluster, spec, now)
     plan = next((plan for stage in STAGES if (plan := stage(look))), _nothing_leaves(look))
-    return _carrying(plan, observed.progress)
+    return _carrying(_if_held_back(plan, look), observed.progress)
+
+
+def _if_held_back(plan: Plan, look: Look) -> Plan:
+    """What a person has to know who is asked: who waits with a deadline, and how drains get on that began before."""
+    if not isinstance(plan, Steps) or plan.steps[0].protective:
+        return plan
+    drains = waiting.moving(look)
+    return msgspec.structs.replace(
+        plan,
+        open_deadline=look.observed.deadline() or any(intent.deadline for intent in look.observed.intents),
+        meanwhile=msgspec.structs.replace(drains, foreseen=()) if isinstance(drains, Wait) else None,
+    )
 
 
 def _carrying(plan: Plan, before: Progress | None) -> Plan:
