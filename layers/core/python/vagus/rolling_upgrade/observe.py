@@ -40,7 +40,7 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
     )
 
 
-def see(search: SearchRead, intents: Iterable[Intent]) -> tuple[Cluster | Unseen, Snapshots | None]:
+def see(search: SearchRead, intents: Iterable[Intent]) -> tuple[Cluster | Unseen, Snapshots | Unseen | None]:
     """A look, and the snapshots if a restart is asked for and no node is in hand; or why there was no look."""
     try:
         cluster = search.look()
@@ -53,9 +53,10 @@ def see(search: SearchRead, intents: Iterable[Intent]) -> tuple[Cluster | Unseen
     return cluster, _snapshots(search, cluster, tuple(intents))
 
 
-def _snapshots(search: SearchRead, cluster: Cluster, intents: tuple[Intent, ...]) -> Snapshots | None:
+def _snapshots(search: SearchRead, cluster: Cluster, intents: tuple[Intent, ...]) -> Snapshots | Unseen | None:
     """Those that run; the newest only before an upgrade has begun, for to list them all is dear. `None` where they
-    could not be listed: that stands against taking further nodes, and against nothing else."""
+    could not be listed, `Unseen` for want of a right: that stands against taking further nodes, and against nothing
+    else."""
     if not intents:
         return None
     running = {node.version for node in cluster.nodes}
@@ -64,7 +65,9 @@ def _snapshots(search: SearchRead, cluster: Cluster, intents: tuple[Intent, ...]
     newest = idle and any(one.version and one.version not in running and not one.without_snapshot for one in asked)
     try:
         return search.snapshots(newest=newest)
-    except (Denied, Throttled, Unreachable, Refused, Malformed):
+    except Denied as error:
+        return Unseen(reason="DENIED", message=str(error))
+    except (Throttled, Unreachable, Refused, Malformed):
         return None
 
 

@@ -23,7 +23,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Intent, ...] = ()
     identity: str | None = None
     version: str | None = None
-    snapshots: Snapshots | None = None
+    snapshots: Snapshots | Unseen | None = None
     commands: tuple[Command, ...] = ()
     paused: bool = False
     progress: Progress | None = None

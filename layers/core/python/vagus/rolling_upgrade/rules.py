@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import msgspec
 
 from vagus.allocation import FLOOD, THRESHOLD, reserve
-from vagus.cluster import Cluster, Copy
+from vagus.cluster import Cluster, Copy, Unseen
 from vagus.fleet import ClusterSpec
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import versions
 from vagus.rolling_upgrade.observed import Observed
+from vagus.snapshots import Snapshots
 
 HOUR = 3600.0
 NAMED = 5
@@ -114,6 +115,8 @@ def disk_full(asked: Question) -> Violation | None:
 
 def snapshot_running(asked: Question) -> Violation | None:
     """A stopped node would make it PARTIAL. Where none could be listed, one may run."""
+    if isinstance(asked.observed.snapshots, Unseen):
+        return Violation(Reason.DENIED, asked.observed.snapshots.message)
     if asked.observed.snapshots is None:
         return Violation(
             Reason.SNAPSHOT_RUNNING, "the snapshots could not be listed, and one may run: no node is taken before that"
@@ -166,7 +169,7 @@ def archived_settings(asked: Question) -> Violation | None:
 def no_fresh_snapshot(asked: Question) -> Violation | None:
     """Going back is a reinstall and a restore: without a snapshot there is no way back. Where none could be listed,
     `snapshot_running` says so."""
-    if asked.without_snapshot or asked.observed.snapshots is None:
+    if asked.without_snapshot or not isinstance(asked.observed.snapshots, Snapshots):
         return None
     newest = asked.observed.snapshots.newest
     hours = asked.spec.rolling_upgrade.snapshot_hours
