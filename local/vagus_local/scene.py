@@ -264,7 +264,10 @@ class Scene:
             seen = self.rows()
             return intent.id in seen.closed and seen.head(intent.capability).state == "idle"
 
-        until(closed, seconds, f"{intent.id} closed (now: {self.rows().plans.get(intent.capability, {})})", 0.5)
+        def what() -> str:
+            return f"{intent.id} closed (now: {self.rows().plans.get(intent.capability, {})})"
+
+        until(closed, seconds, what, 0.5)
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
@@ -278,7 +281,7 @@ class Scene:
                 on_look()
             return self.settled(*gone)
 
-        until(settled, seconds, f"{', '.join(gone)} gone and everything tidy (now: {self.plan_in_words()})", pause)
+        until(settled, seconds, lambda: f"{', '.join(gone)} gone and everything tidy ({self._now()})", pause)
 
     def wait_until_gone(self, *gone: str, seconds: float = 240) -> None:
         """Until these instances are gone, no intent of ours is open and the run has ended. Unlike `wait_until_settled`
@@ -287,7 +290,7 @@ class Scene:
         def away() -> bool:
             return not self._still_there(gone) and self._at_rest()
 
-        until(away, seconds, f"{', '.join(gone)} gone (now: {self.plan_in_words()})", 0.25)
+        until(away, seconds, lambda: f"{', '.join(gone)} gone ({self._now()})", 0.25)
 
     def await_step(self, step: str, asked: float, seconds: float = 90) -> None:
         """Until such a step has been recorded since then."""
@@ -295,11 +298,20 @@ class Scene:
 
     def await_reason(self, reason: str, seconds: float = 120) -> None:
         """Until the last plan that was decided carries this reason."""
-        until(lambda: self.plan_in_words().startswith(reason), seconds, f"a plan {reason} is decided")
+        until(
+            lambda: self.plan_in_words().startswith(reason),
+            seconds,
+            lambda: f"a plan {reason} is decided ({self._now()})",
+        )
 
     def settled(self, *gone: str) -> bool:
         """Whether these instances are gone, and no intent, run or setting of ours is left."""
         return not self._still_there(gone) and self._at_rest() and not self.settings_of_ours()
+
+    def _now(self) -> str:
+        """How things stand, for what was awaited in vain."""
+        apart = {name: state for name, (_, state) in self.instances().items() if state != "InService"}
+        return f"now: {self.plan_in_words()}; not in service: {apart}"
 
     def _still_there(self, names: tuple[str, ...]) -> set[str]:
         return set(names) & (set(self.instances()) | set(self.names()))
@@ -324,7 +336,7 @@ class Scene:
 
     def await_rest(self, seconds: float = 120) -> None:
         """Until no intent of ours is open and no run is on."""
-        until(self._at_rest, seconds, f"nothing is open (now: {self.plan_in_words()})")
+        until(self._at_rest, seconds, lambda: f"nothing is open ({self._now()})")
 
     def kill(self, instance: str) -> None:
         """End the node's processes behind its instance's back: a crash."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.unit.simulation.scenarios import (
+    DRAIN,
     FIRST,
     FOURTH,
     SECOND,
@@ -17,6 +18,8 @@ from tests.unit.simulation.scenarios import (
     three,
 )
 from tests.unit.simulation.world import World
+
+from vagus.owned import SettingsUpdate
 
 GROUP = "claims-data-eu-west-1a"
 SEVENTH, EIGHTH = (f"i-{number:017x}" for number in (7, 8))
@@ -37,6 +40,10 @@ def comes(node: str) -> Callable[[World], bool]:
 
 def goes(node: str) -> Callable[[World], bool]:
     return lambda world: node in world.oracle.let_go
+
+
+def both(one: Callable[[World], bool], other: Callable[[World], bool]) -> Callable[[World], bool]:
+    return lambda world: one(world) and other(world)
 
 
 def nothing(_: World) -> None:
@@ -66,6 +73,42 @@ def an_instance_refresh(**options: Any) -> World:
         world.when("launch", always, grow())
         world.when("end", serves(new), leave(old))
     return world
+
+
+def a_refresh_of_a_zone_where_an_index_has_a_copy_on_every_node(**options: Any) -> World:
+    """As the security plugin's own index has: with four nodes of eight in one zone, awareness leaves one of its copies
+    nowhere to go until an old one leaves, and that waits for the new ones to serve."""
+    world = six(**options)
+    world.engine.create_index("security", replicas=0, size=DRAIN // 10, expands=True)
+    world.when("launch", always, grow(4))
+    return world.when("end", both(serves(SEVENTH), serves(EIGHTH)), leave(FIRST, SECOND))
+
+
+def one_comes_beside_an_index_with_more_replicas_than_nodes(**options: Any) -> World:
+    """It stays yellow whoever comes."""
+    world = six(**options)
+    world.engine.create_index("wide", replicas=11, size=DRAIN // 10)
+    world.when("grow", always, grow())
+    return world.when("deleted", serves(SEVENTH), lambda world: world.engine.delete_index("wide"))
+
+
+def its_process_starts_again_while_it_waits_for_the_cluster(**options: Any) -> World:
+    """It has joined; long after that its process is gone for a while. Its launch is not taken for one that never
+    joined."""
+    world = six(**options).when(
+        "no replicas", always, lambda world: world.engine.update_settings(_enabled("primaries"))
+    )
+    world.when("crash", always, lambda world: world.engine.crash(FOURTH))
+    world.when("grow", always, grow())
+    world.when("its process ends", later(1200, comes(SEVENTH)), lambda world: world.engine.crash(SEVENTH))
+    world.when("and starts again", later(600), restart(SEVENTH))
+    world.when("restart", later(60), restart(FOURTH))
+    world.when("replicas", always, lambda world: world.engine.update_settings(_enabled(None)))
+    return world.when("serves", serves(SEVENTH), nothing)
+
+
+def _enabled(copies: str | None) -> SettingsUpdate:
+    return SettingsUpdate(transient={"cluster.routing.allocation.enable": copies})
 
 
 def a_node_never_joins(**options: Any) -> World:
@@ -119,6 +162,9 @@ COMING: Mapping[str, Scenario] = {
         it_comes_while_the_cluster_is_not_whole,
         one_leaves_while_another_comes,
         an_instance_refresh,
+        a_refresh_of_a_zone_where_an_index_has_a_copy_on_every_node,
+        one_comes_beside_an_index_with_more_replicas_than_nodes,
+        its_process_starts_again_while_it_waits_for_the_cluster,
         a_node_never_joins,
         a_node_joins_after_its_launch_was_given_up,
         launches_fail_until_a_person_resumes,

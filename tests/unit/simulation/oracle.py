@@ -39,8 +39,24 @@ class Oracle:
         """Raises `Unsafe` if it has not joined, or if the cluster has still to recover: a refresh would go on."""
         if instance not in {machine.name for machine in self._engine.up()}:
             raise Unsafe(f"{instance} is let into service, and is no node of the cluster")
-        if self._engine.shards.status() != "green" and not self.late_admissions:
+        if self._has_to_recover() and not self.late_admissions:
             raise Unsafe(f"{instance} is let into service while the cluster is {self._engine.shards.status()}")
+
+    def judge_giving_up(self, instance: str) -> None:
+        """Raises `Unsafe` if it ever was a node of the cluster."""
+        if instance in self._engine.machines:
+            raise Unsafe(f"the launch of {instance} is abandoned, and its node had joined")
+
+    def _has_to_recover(self) -> bool:
+        """Something is missing, and might be had: not only copies that no node may take."""
+        if self._engine.shards.status() == "green":
+            return False
+        missing = [copy for copy in self._engine.shards.copies() if not copy.active]
+        hopeless = all(
+            copy.state == "UNASSIGNED" and not copy.primary and not self._engine.could_take(*copy.id)
+            for copy in missing
+        )
+        return not hopeless or any(not machine.up for machine in self._engine.machines.values())
 
     def _every_write_has_a_disk(self, instance: str, gone: set[str]) -> None:
         for shard, disks in self._engine.shards.in_sync().items():
@@ -82,7 +98,10 @@ class JudgedGroups(FakeGroups):
         comes = found is not None and found.members[instance].lifecycle.startswith("Pending")
         if comes and result == "CONTINUE":
             self.oracle.judge_admission(instance)
-        elif found is not None and (result == "CONTINUE" or comes or not found.retains):
+        elif comes:
+            self.oracle.judge_giving_up(instance)
+            self.oracle.judge(instance)
+        elif found is not None and (result == "CONTINUE" or not found.retains):
             self.oracle.judge(instance)
         return super().complete(group, hook, instance, result)
 

@@ -12,7 +12,7 @@ from vagus.instances import LAUNCH_HOOK
 from vagus.owned import SettingsUpdate
 from vagus.procedure import people, rows
 from vagus.procedure.room import Writes
-from vagus.steps import AbandonLaunch, ContinueLaunch, ResumeLaunching, Step, SuspendLaunching
+from vagus.steps import AbandonLaunch, ContinueLaunch, NoteJoined, ResumeLaunching, Step, SuspendLaunching
 from vagus.zone_balance.launched import HANDLERS
 from vagus.zone_balance.launching import JOIN_SECONDS, SERVED_SECONDS
 
@@ -21,6 +21,7 @@ CONTINUE = ContinueLaunch(instance=SEVENTH, group=GROUP, hook=LAUNCH_HOOK, node=
 ABANDON = AbandonLaunch(instance=SEVENTH, group=GROUP, hook=LAUNCH_HOOK)
 SUSPEND = SuspendLaunching(group=GROUP, failures=3, why="quota")
 RESUME = ResumeLaunching(group=GROUP)
+NOTE = NoteJoined(instances=(SEVENTH,))
 
 
 def writes(world: World) -> Writes:
@@ -80,6 +81,7 @@ def suspended() -> World:
 
 FITS: dict[str, tuple[Callable[[], World], Step]] = {
     "it has joined and the cluster is whole": (coming, CONTINUE),
+    "it has joined": (coming, NOTE),
     "it never joined": (late, ABANDON),
     "three failed": (failing, SUSPEND),
 }
@@ -101,6 +103,12 @@ def _answered(world: World) -> None:
 def _joined(world: World) -> None:
     world.barren.clear()
     world.sync()
+
+
+def _joined_and_left(world: World) -> None:
+    _joined(world)
+    do(world, NOTE)
+    world.engine.crash(SEVENTH)
 
 
 def _allowed(world: World) -> None:
@@ -125,7 +133,10 @@ CHANGED: dict[str, tuple[Callable[[], World], Step, Callable[[World], None], str
     "another node has left": (coming, CONTINUE, _crashed(FOURTH), "the cluster is yellow"),
     "its hook was answered": (coming, CONTINUE, _answered, "no launch hook waits"),
     "a younger writer was here": (coming, CONTINUE, _younger, "younger writer"),
+    "its node has left before it was noted": (coming, NOTE, _crashed(SEVENTH), "not in the cluster"),
+    "a younger writer was here before it was noted": (coming, NOTE, _younger, "younger writer"),
     "it has joined": (late, ABANDON, _joined, "has joined"),
+    "it has joined, which was noted, and left again": (late, ABANDON, _joined_and_left, "has joined"),
     "a shard may go to it again": (late, ABANDON, _allowed, "is not excluded"),
     "the failures are old": (failing, SUSPEND, _an_hour_later, "does not fail any more"),
     "a person was first": (failing, SUSPEND, _by_a_person, "somebody has suspended"),
@@ -163,6 +174,18 @@ def test_an_answer_is_remembered_and_those_who_no_longer_come_are_forgotten() ->
     do(world, ContinueLaunch(instance=EIGHTH, group=GROUP, hook=LAUNCH_HOOK, node=EIGHTH))
     assert SEVENTH not in world.seen().launches.answered
     assert world.instances().count(EIGHTH) == 1
+
+
+def test_who_has_joined_is_noted_once_and_forgotten_when_it_serves() -> None:
+    world = coming()
+    do(world, NOTE)
+    first = world.seen().launches.joined
+    assert set(first) == {SEVENTH}
+    world.clock.now += 60
+    do(world, NOTE)
+    assert world.seen().launches.joined == first
+    do(world, CONTINUE)
+    assert world.seen().launches.joined == {}
 
 
 def test_a_mark_comes_before_the_act_and_goes_after_it() -> None:

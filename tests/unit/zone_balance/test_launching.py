@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.zone_balance.building import (
     NOW,
@@ -21,7 +22,8 @@ from tests.unit.zone_balance.building import (
 )
 
 from vagus.instances import Launch, Launches, Suspended
-from vagus.plan import Blocked, Plan, Steps, Wait
+from vagus.intent import gone
+from vagus.plan import Blocked, Plan, Progress, Steps, Wait
 from vagus.reasons import Reason
 from vagus.steps import AbandonLaunch, ContinueLaunch, ExcludeNodes, SuspendLaunching, kind
 from vagus.zone_balance.decide import decide
@@ -33,6 +35,7 @@ COMING = {"n1": SERVING, "n2": SERVING, "n7": "Pending:Wait"}
 SEVEN = [*SIX, node("n7", 0)]
 WHOLE, YELLOW, RED = "a:n1,n3 b:n2,n5", "a:n1,n3 b:n2,-", "a:n1,n3 b:-,-"
 RECENTLY, AN_HOUR_AGO = "2025-12-31T23:58:00Z", "2025-12-31T22:59:00Z"
+JOINED = Launches(joined={"n7": RECENTLY})
 
 
 def launched(ago: float) -> dict[str, tuple[Launch, ...]]:
@@ -47,8 +50,10 @@ def failed(*ago: float) -> dict[str, tuple[Launch, ...]]:
 def comes(
     layout: str = WHOLE, *, joined: bool = True, ago: float = 60.0, state: str = "Pending:Wait", **fields: Any
 ) -> Observed:
+    """`n7` comes, and it is noted that it has joined, if it has."""
     first = {**COMING, "n7": state}
-    return six(first, layout, nodes=SEVEN if joined else SIX, launches=launched(ago), desired=3, **fields)
+    given = {"launches": launched(ago), "suspended": JOINED if joined else Launches(), **fields}
+    return six(first, layout, nodes=SEVEN if joined else SIX, desired=3, **given)
 
 
 def stops(ago: Sequence[float], first: Mapping[str, str] | None = None, **fields: Any) -> Observed:
@@ -62,17 +67,27 @@ def marked(at: str = RECENTLY, *, done: str | None = RECENTLY, **more: Any) -> L
     return Launches(marks={A: Suspended(at=at, why="quota", done=done)}, **more)
 
 
+def waited(seconds: float) -> Progress:
+    """For so long nobody else comes."""
+    return Progress(bytes_left=0, about="LAUNCHING n7", at=NOW - 1, changed_at=NOW - seconds)
+
+
 MINUTES = (60.0, 120.0, 180.0)
 GIVEN_UP = {"intents": (demanding("n7"),), "persistent": ours("n7")}
 
 CASES: dict[str, tuple[Observed, str, Reason]] = {
     "its node has joined and the cluster is whole": (comes(), "ContinueLaunch", Reason.ADMITTING),
+    "it has joined and can't serve yet: that is noted": (
+        comes(YELLOW, suspended=Launches()),
+        "NoteJoined",
+        Reason.LAUNCHING,
+    ),
     "a copy has still to recover": (comes(YELLOW), "Wait", Reason.LAUNCHING),
     "a primary is missing": (comes(RED), "Wait", Reason.LAUNCHING),
     "it has not come so far as its hook": (comes(state="Pending"), "Wait", Reason.LAUNCHING),
     "its hook was answered already": (comes(state="Pending:Proceed"), "Wait", Reason.LAUNCHING),
     "its hook was answered moments ago, and AWS shows it late": (
-        comes(suspended=Launches(answered={"n7": RECENTLY})),
+        comes(suspended=Launches(answered={"n7": RECENTLY}, joined={"n7": RECENTLY})),
         "Wait",
         Reason.LAUNCHING,
     ),
@@ -89,6 +104,7 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
             launches=launched(60.0),
             intents=(demanding("n1", let_go=RECENTLY),),
             persistent=ours("n1"),
+            suspended=JOINED,
         ),
         "Wait",
         Reason.INSTANCE_GOING,
@@ -120,6 +136,11 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
         "Wait",
         Reason.LAUNCHING,
     ),
+    "it is not there, and was: its process starts again": (
+        comes(joined=False, ago=JOIN_SECONDS, suspended=JOINED),
+        "Wait",
+        Reason.LAUNCHING,
+    ),
     "it is not there, and is a voter: it has been there": (
         comes(joined=False, ago=JOIN_SECONDS, voters=("n1", "n3", "n5", "n7")),
         "Wait",
@@ -134,6 +155,21 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
         six(COMING, WHOLE, desired=3, launches={A: ()}),
         "Wait",
         Reason.LAUNCHING,
+    ),
+    "it was attached, and has joined": (
+        comes(launches={A: ()}, suspended=Launches()),
+        "ContinueLaunch",
+        Reason.ADMITTING,
+    ),
+    "it was attached, has joined, and a copy has still to recover": (
+        comes(YELLOW, launches={A: ()}),
+        "Wait",
+        Reason.LAUNCHING,
+    ),
+    "it was attached, and the cluster has not been whole for six hours since it joined": (
+        comes(YELLOW, launches={A: ()}, suspended=Launches(joined={"n7": "2025-12-31T18:00:00Z"})),
+        "ContinueLaunch",
+        Reason.ADMITTING,
     ),
     "suspended by us, and its launches can't be asked for: that is no success": (
         observed(
@@ -210,6 +246,16 @@ TOLD: dict[str, tuple[Observed, bool]] = {
     "not whole for an hour": (comes(YELLOW, ago=WHOLE_SECONDS), True),
     "booting": (comes(joined=False, ago=JOIN_SECONDS - 1), False),
     "not joined for half an hour, and not to be given up": (comes(RED, joined=False, ago=2 * JOIN_SECONDS), True),
+    "joined, and away since, for less than an hour": (
+        comes(joined=False, ago=WHOLE_SECONDS - 1, suspended=JOINED),
+        False,
+    ),
+    "joined, and away since": (comes(joined=False, ago=WHOLE_SECONDS, suspended=JOINED), True),
+    "attached, and its node is not there": (comes(joined=False, launches={A: ()}, progress=waited(1799)), False),
+    "attached, and its node has not been there for half an hour": (
+        comes(joined=False, launches={A: ()}, progress=waited(1800)),
+        True,
+    ),
 }
 
 
@@ -248,13 +294,33 @@ def test_launches_that_fail_are_heeded_before_the_cluster_has_formed() -> None:
     assert (told.reason, told.open_deadline) == (Reason.LAUNCHES_FAIL, False)
 
 
-def test_a_person_is_told_at_once_also_while_others_leave() -> None:
-    first = {"n1": "Terminating:Wait", "n2": SERVING}
-    seen = stops(MINUTES, first, suspended=marked(), suspended_processes=("Launch",), identity="uuid-1")
-    held = six(
-        first, WHOLE, launches=failed(*MINUTES), suspended=marked(), persistent=ours("n1"), intents=(demanding("n1"),)
-    )
+DRAINS: Mapping[str, Any] = {"persistent": ours("n1"), "intents": (demanding("n1"),)}
+LEAVES = {"n1": "Terminating:Wait", "n2": SERVING}
+
+
+def test_a_suspension_is_told_beside_what_is_waited_for_and_sets_none_of_its_clocks_back() -> None:
+    seen = stops(MINUTES, LEAVES, suspended=marked(), suspended_processes=("Launch",))
     assert isinstance(decide(seen, spec(), NOW), Steps), "the drain goes on"
-    plan = decide(held, spec(), NOW)
+    alone = decide(six(LEAVES, WHOLE, **DRAINS), spec(), NOW)
+    plan = decide(six(LEAVES, WHOLE, launches=failed(*MINUTES), suspended=marked(), **DRAINS), spec(), NOW)
+    assert isinstance(alone, Wait)
     assert isinstance(plan, Wait)
     assert (plan.reason, plan.page) == (Reason.LAUNCHES_FAIL, True)
+    assert alone.message in plan.message
+    assert (plan.progress, plan.seconds, plan.foreseen) == (alone.progress, alone.seconds, alone.foreseen)
+
+
+def test_a_suspension_hides_no_drain_that_stalls_and_no_data_that_is_lost() -> None:
+    held: dict[str, Any] = {"launches": failed(*MINUTES), "suspended": marked()}
+    first = decide(six(LEAVES, WHOLE, **held, **DRAINS), spec(), NOW)
+    later = NOW + spec().zone_balance.stall_seconds
+    stalled = decide(six(LEAVES, WHOLE, **held, **DRAINS, progress=first.progress), spec(), later)
+    assert isinstance(stalled, Wait)
+    assert (stalled.reason, stalled.page) == (Reason.STALLED, True)
+    gone_without_us = gone("n9", A, RECENTLY)
+    known = msgspec.structs.replace(gone_without_us, lost=("a[0]",))
+    lost = decide(six(LEAVES, "a:-,- b:n2,n5", **held, intents=(known,)), spec(), NOW)
+    for plan in (stalled, lost):
+        assert "launching is suspended" in plan.message
+    at_rest = six({"n1": SERVING, "n2": SERVING}, "a:-,- b:n2,n5", **held, intents=(known,))
+    assert decide(at_rest, spec(), NOW).reason is Reason.LOST_WITH_DATA

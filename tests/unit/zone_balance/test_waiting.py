@@ -8,8 +8,8 @@ from vagus.zone_balance.waiting import advanced, wait_seconds
 MB = 1_000_000
 
 
-def _progress(left: int, speed: float, *, at: float = 100.0, changed_at: float = 100.0) -> Progress:
-    return Progress(bytes_left=left, at=at, changed_at=changed_at, speed=speed)
+def _progress(left: int, speed: float, *, at: float = 100.0, changed_at: float = 100.0, copies: int = 9) -> Progress:
+    return Progress(bytes_left=left, copies_left=copies, at=at, changed_at=changed_at, speed=speed)
 
 
 WAITS = {
@@ -19,6 +19,10 @@ WAITS = {
     "a quarter of what the rest will take": (_progress(100 * MB, MB), 60, 25),
     "never longer than the cap": (_progress(1000 * MB, MB), 60, 60),
     "never shorter than a second": (_progress(MB, MB), 60, 1),
+    "the last are on their way, and small ones came before them": (_progress(1000 * MB, 1.0, copies=2), 60, 1),
+    "the last take long": (_progress(1000 * MB, 1.0, copies=1, at=220.0), 60, 30),
+    "the last take very long": (_progress(1000 * MB, 1.0, copies=1, at=900.0), 60, 60),
+    "three are not the last": (_progress(1000 * MB, 1.0, copies=3), 60, 60),
     "nothing is left but the shard's last words": (_progress(0, MB), 60, 1),
 }
 

@@ -116,6 +116,10 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
             copies=tuple(_without(copy, names) for copy in self.copies),
         )
 
+    def joined_by(self, nodes: tuple[Node, ...]) -> "Cluster":
+        """The cluster as it would be with these nodes in it as well, empty."""
+        return msgspec.structs.replace(self, nodes=(*self.nodes, *nodes))
+
 
 class ShardMove(msgspec.Struct, frozen=True, kw_only=True):
     """One copy of a shard goes from node to node. `why`: what for, for a person."""

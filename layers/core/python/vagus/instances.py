@@ -83,11 +83,12 @@ class Suspended(msgspec.Struct, frozen=True, kw_only=True):
 class Launches(msgspec.Struct, frozen=True, kw_only=True):
     """The row of what is ours of a cluster's launches. `marks`: by group. `forgiven`: a group's failures before this
     time no longer count, for a person said so. `answered`: when we last answered an instance's launch hook, which AWS
-    shows late. ISO 8601."""
+    shows late. `joined`: when the node of an instance that still comes was first seen in the cluster. ISO 8601."""
 
     marks: Mapping[str, Suspended] = {}
     forgiven: Mapping[str, str] = {}
     answered: Mapping[str, str] = {}
+    joined: Mapping[str, str] = {}
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

@@ -141,6 +141,12 @@ class FakeEngine:
         """Nodes whose process runs."""
         return [one for one in self.machines.values() if one.up]
 
+    def could_take(self, index: str, shard: int) -> list[str]:
+        """Nodes that may take one more copy of a shard."""
+        self.settle()
+        rules = self._rules()
+        return [name for name, one in rules.nodes.items() if not self.shards.why_not(rules, index, shard, None, one)]
+
     # -- the port ------------------------------------------------------------------------------------------------
 
     def look(self) -> Cluster:

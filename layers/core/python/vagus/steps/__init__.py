@@ -19,6 +19,7 @@ from vagus.steps.hooks import (
     LetEmptyInstanceGo,
     LetLostInstanceGo,
     LetReplaceableInstanceGo,
+    NoteJoined,
 )
 from vagus.steps.restarts import AllowAllocation, BringVersion, KeepReplicas, Process, RestartNodes
 from vagus.steps.settings import ExcludeNodes, ForceZones, PutSettingsRight, RaiseBalanceThreshold
@@ -48,6 +49,7 @@ __all__ = [
     "MoveShards",
     "NoteDeparture",
     "NoteIdentity",
+    "NoteJoined",
     "NoteVersion",
     "Process",
     "PutSettingsRight",
@@ -81,6 +83,7 @@ AnyStep = (
     | HoldInstance
     | EndRetainedInstance
     | ContinueLaunch
+    | NoteJoined
     | AbandonLaunch
     | SuspendLaunching
     | ResumeLaunching

@@ -82,6 +82,24 @@ class ContinueLaunch(_HookStep, frozen=True, kw_only=True):
         return f"let instance {self.instance} into service: its node has joined, {whole}"
 
 
+class NoteJoined(Step, frozen=True, kw_only=True):
+    """Note that the nodes of these instances, which still come, are in the cluster: from then on shards may be on them,
+    and their launch is never abandoned, whatever becomes of their process."""
+
+    title = "Note that a launched node has joined"
+    protective = True
+    in_every_mode = True
+    instances: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        return f"note that {', '.join(self.instances)} joined: its launch is not given up any more"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.instances)
+
+
 class AbandonLaunch(_HookStep, frozen=True, kw_only=True):
     """ABANDON for a launch whose node never joined, and to which by then no shard may go."""
 

@@ -53,10 +53,10 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     sizing.grow,
     launching.heed,
     launching.admit,
+    launching.note,
     launching.give_up,
     draining.by_hand,
     draining.paused,
-    launching.tell,
     draining.nowhere,
     warned.saving,
     waiting.moving,
@@ -66,6 +66,7 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     departed.missing,
     warned.waits,
     launching.awaited,
+    launching.tell,
     warned.retire,
     zones.force,
     zones.cannot_leave,
@@ -87,7 +88,7 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         return launching.suspension(observed, now) or sight.unseen(observed, observed.cluster, spec, now)
     look = looked(observed, observed.cluster, spec, now)
     plan = next((plan for stage in STAGES if (plan := stage(look))), _nothing_leaves(look))
-    return _carrying(_if_held_back(plan, look), observed.progress)
+    return _carrying(launching.beside(look, _if_held_back(plan, look)), observed.progress)
 
 
 def _if_held_back(plan: Plan, look: Look) -> Plan:

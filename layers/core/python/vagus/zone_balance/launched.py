@@ -10,8 +10,8 @@ from vagus.instances import Launches, Suspended
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
-from vagus.steps import AbandonLaunch, ContinueLaunch, ResumeLaunching, Step, SuspendLaunching
-from vagus.zone_balance import launching
+from vagus.steps import AbandonLaunch, ContinueLaunch, NoteJoined, ResumeLaunching, Step, SuspendLaunching
+from vagus.zone_balance import launching, whole
 from vagus.zone_balance.checking import foreign
 from vagus.zone_balance.launching import Comer
 from vagus.zone_balance.looking import Look, looked
@@ -48,13 +48,25 @@ def _may_continue(writes: Writes, seen: Rows, step: ContinueLaunch, token: int) 
     look, one = fresh
     if not one.joined:
         return f"{one.id} is not in the cluster any more"
-    unwhole = launching.why_not_whole(look) if one.seconds < launching.SERVED_SECONDS else ""
+    unwhole = whole.why_not(look) if one.seconds < launching.SERVED_SECONDS else ""
     return foreign(look.cluster, seen, token) or unwhole or None
 
 
 def _continue(writes: Writes, seen: Rows, step: ContinueLaunch, _token: int) -> None:
     writes.groups.complete(step.group, step.hook, step.instance, "CONTINUE")
     _answered(writes, seen, step.instance)
+
+
+def _may_note(writes: Writes, seen: Rows, step: NoteJoined, token: int) -> str | None:
+    cluster = writes.search.look()
+    if away := sorted(set(step.instances) - cluster.names()):
+        return f"{', '.join(away)} is not in the cluster any more"
+    return foreign(cluster, seen, token)
+
+
+def _note(writes: Writes, seen: Rows, step: NoteJoined, _token: int) -> None:
+    known = {**dict.fromkeys(step.instances, writes.iso), **seen.launches.joined}
+    _put(writes, seen, _of_those_who_come(writes, msgspec.structs.replace(seen.launches, joined=known)))
 
 
 def _may_abandon(writes: Writes, seen: Rows, step: AbandonLaunch, token: int) -> str | None:
@@ -75,11 +87,20 @@ def _abandon(writes: Writes, seen: Rows, step: AbandonLaunch, _token: int) -> No
 
 
 def _answered(writes: Writes, seen: Rows, instance: str) -> None:
-    """The row last: to answer twice is harmless. Only those that still come are kept in it."""
+    """The row last: to answer twice is harmless."""
+    kept = _of_those_who_come(writes, seen.launches)
+    _put(writes, seen, msgspec.structs.replace(kept, answered={**kept.answered, instance: writes.iso}))
+
+
+def _of_those_who_come(writes: Writes, launches: Launches) -> Launches:
+    """Only those that still come are kept in the row."""
     groups = writes.groups.describe([writes.spec.name])
     coming = {one.id for group in groups for one in group.instances if one.launching}
-    known = {name: at for name, at in seen.launches.answered.items() if name in coming}
-    _put(writes, seen, msgspec.structs.replace(seen.launches, answered={**known, instance: writes.iso}))
+    return msgspec.structs.replace(
+        launches,
+        answered={name: at for name, at in launches.answered.items() if name in coming},
+        joined={name: at for name, at in launches.joined.items() if name in coming},
+    )
 
 
 def _put(writes: Writes, seen: Rows, launches: Launches) -> None:
@@ -140,6 +161,7 @@ def _only_groups(writes: Writes, seen: Rows) -> Observed:
 
 HANDLERS: Mapping[type[Step], Handler] = {
     ContinueLaunch: Handler(_may_continue, _continue),
+    NoteJoined: Handler(_may_note, _note),
     AbandonLaunch: Handler(_may_abandon, _abandon),
     SuspendLaunching: Handler(_may_suspend, _suspend),
     ResumeLaunching: Handler(_may_resume, _resume),

@@ -17,8 +17,8 @@ from vagus.fleet import ClusterSpec
 from vagus.instances import Group, Instance, Launch
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
-from vagus.steps import AbandonLaunch, AnyStep, ContinueLaunch, ResumeLaunching, SuspendLaunching
-from vagus.zone_balance import rules
+from vagus.steps import AbandonLaunch, AnyStep, ContinueLaunch, NoteJoined, ResumeLaunching, SuspendLaunching
+from vagus.zone_balance import rules, whole
 from vagus.zone_balance.draining import exclusion, held_back
 from vagus.zone_balance.farewell import tidying
 from vagus.zone_balance.looking import ANSWERED_SECONDS, Look
@@ -41,13 +41,15 @@ COMING_SECONDS = (2, 30)
 
 
 class Comer(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance that comes, held by our launch hook or on its way there. `seconds`: since it was launched.
-    `launched`: whether a launch that names it was seen; one that was attached, or left standby, has none."""
+    """An instance that comes, held by our launch hook or on its way there. `joined`: its node is in the cluster now;
+    `noted`: when we first noted that (ISO 8601, "" if never). `launched`: whether a launch that names it was seen; one
+    that was attached, or left standby, has none. `seconds`: since it was launched, else since it was noted."""
 
     instance: Instance
     group: Group
     seconds: float
     joined: bool
+    noted: str
     launched: bool
 
     @property
@@ -64,6 +66,7 @@ def comers(look: Look) -> tuple[Comer, ...]:
             group=group,
             seconds=_waited(look, group, one),
             joined=look.cluster.node(one.id) is not None,
+            noted=look.observed.suspended.joined.get(one.id, ""),
             launched=_launch(look, group, one) is not None,
         )
         for group in look.observed.groups
@@ -74,12 +77,12 @@ def comers(look: Look) -> tuple[Comer, ...]:
 
 
 def _waited(look: Look, group: Group, instance: Instance) -> float:
-    """Seconds since it was launched. A launch that is older than we look back is simply that old; so is none at all
-    in a group that could not be asked, which is never taken for a node that fails to join."""
-    if group.name not in look.observed.launches:
-        return 0.0
-    found = _launch(look, group, instance)
-    return LOOKED_BACK_SECONDS if found is None else look.now - found.started
+    """Seconds since it was launched. Where no launch is seen, for there was none, or it can't be asked for, or is older
+    than we look back: since it was noted as joined. What is not known is never taken for a node that fails to join."""
+    if found := _launch(look, group, instance):
+        return look.now - found.started
+    noted = look.observed.suspended.joined.get(instance.id)
+    return look.now - datetime.fromisoformat(noted).timestamp() if noted else 0.0
 
 
 def _launch(look: Look, group: Group, instance: Instance) -> Launch | None:
@@ -102,14 +105,15 @@ def asked_for(observed: Observed) -> tuple[Group, ...]:
 
 def admit(look: Look) -> Plan | None:
     """Let those into service whose node has joined, if the cluster is whole, or has not been for too long."""
-    unwhole = why_not_whole(look)
+    unwhole = whole.why_not(look)
+    lasting = "" if unwhole else whole.lasting(look)
     steps = tuple(
         ContinueLaunch(
             instance=one.id,
             group=one.group.name,
             hook=one.group.launch_hook or "",
             node=one.id,
-            finding=unwhole or _elsewhere(look, one),
+            finding=unwhole or lasting or _elsewhere(look, one),
         )
         for one in comers(look)
         if one.joined and _to_be_answered(look, one) and (not unwhole or one.seconds >= SERVED_SECONDS)
@@ -125,22 +129,21 @@ def _to_be_answered(look: Look, one: Comer) -> bool:
     )
 
 
-def why_not_whole(look: Look) -> str:
-    """Why an instance refresh must not go on yet, for a person; empty where it may."""
-    away = sorted({f"{copy.index}[{copy.shard}]" for copy in look.cluster.copies if not copy.active})
-    if away or look.cluster.status != "green":
-        listed = f": copies of {', '.join(away[:5])} are not active" if away else ""
-        return f"the cluster is {look.cluster.status}{listed}"
-    full = [name for name in sorted(look.still_go & look.observed.let_go()) if look.cluster.on(name)]
-    return f"{', '.join(full)} goes with copies that have to be built elsewhere" if full else ""
-
-
 def _elsewhere(look: Look, one: Comer) -> str:
     """A finding of a node that has joined: it says another zone than its instance is in."""
     node = look.cluster.node(one.id)
     if node is None or node.zone == one.instance.zone:
         return ""
     return f"its node says zone {node.zone} and its instance is in {one.instance.zone}"
+
+
+def note(look: Look) -> Plan | None:
+    """Remember who has joined, where it can't be let into service yet: its process may be gone at the next look."""
+    new = tuple(one.id for one in comers(look) if one.joined and not one.noted and one.instance.waits_to_serve)
+    if not new:
+        return None
+    step = NoteJoined(instances=new)
+    return Steps(steps=(step,), reason=Reason.LAUNCHING, message=step.sentence)
 
 
 # -- never joined ----------------------------------------------------------------------------------------------------
@@ -168,6 +171,7 @@ def overdue(look: Look, one: Comer) -> bool:
     return (
         _to_be_answered(look, one)
         and not one.joined
+        and not one.noted
         and one.launched
         and one.seconds >= JOIN_SECONDS
         and one.id not in look.cluster.voters
@@ -257,13 +261,19 @@ def heed(look: Look) -> Plan | None:
 
 
 def tell(look: Look) -> Plan | None:
-    """`stopped`; while somebody comes or leaves a person is told, and the run goes on."""
-    plan = stopped(look.observed, look.spec)
-    if plan is None or not (look.leavers or comers(look)):
+    """`stopped`, where nobody comes or leaves."""
+    return stopped(look.observed, look.spec)
+
+
+def beside(look: Look, plan: Plan) -> Plan:
+    """What is waited for, and a suspension told with it: it hides nothing of that, and sets none of its clocks back."""
+    told = stopped(look.observed, look.spec)
+    if told is None or plan.reason is told.reason or not isinstance(plan, Wait | Blocked):
         return plan
-    progress = advanced(look.observed.progress, plan.message, look.now)
-    _, seconds = COMING_SECONDS
-    return Wait(seconds=seconds, page=True, reason=plan.reason, message=plan.message, progress=progress)
+    if isinstance(plan, Wait) and not plan.page:
+        message = f"{told.message}. Meanwhile: {plan.message}"
+        return msgspec.structs.replace(plan, page=True, reason=told.reason, message=message)
+    return msgspec.structs.replace(plan, message=f"{plan.message}. Beside that, {told.message}")
 
 
 # -- waiting ---------------------------------------------------------------------------------------------------------
@@ -276,21 +286,34 @@ def awaited(look: Look) -> Plan | None:
         return None
     progress = advanced(look.observed.progress, f"{Reason.LAUNCHING} {' '.join(one.id for one in coming)}", look.now)
     shortest, longest = COMING_SECONDS
+    same = look.now - progress.changed_at
     return Wait(
-        seconds=int(max(shortest, min(longest, (look.now - progress.changed_at) / 4))),
-        page=any(one.seconds >= (WHOLE_SECONDS if one.joined else 2 * JOIN_SECONDS) for one in coming),
+        seconds=int(max(shortest, min(longest, same / 4))),
+        page=any(_too_long(one, same) for one in coming),
         reason=Reason.LAUNCHING,
         message="; ".join(_sentences(look, coming)),
         progress=progress,
     )
 
 
+def _too_long(one: Comer, same: float) -> bool:
+    """`same`: for so many seconds nobody else comes, which tells of one whose launch is not seen."""
+    waited = one.seconds if one.launched else max(one.seconds, same)
+    return waited >= (WHOLE_SECONDS if one.joined or one.noted else 2 * JOIN_SECONDS)
+
+
 def _sentences(look: Look, coming: tuple[Comer, ...]) -> Iterator[str]:
-    unwhole = why_not_whole(look)
+    unwhole = whole.why_not(look)
     for one in coming:
         if not one.joined:
-            yield f"{one.id} was launched and its node has not joined yet"
+            yield f"{one.id} {_absent(one)}"
         elif unwhole:
             yield f"{one.id} has joined, and serves when the cluster is whole: {unwhole}"
         else:
             yield f"{one.id} has joined and is about to serve"
+
+
+def _absent(one: Comer) -> str:
+    if one.noted:
+        return f"was in the cluster at {one.noted} and is not now: start its node again; its launch is not given up"
+    return f"{'was launched' if one.launched else 'comes'} and its node has not joined yet"

@@ -24,8 +24,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 
 def fit(cluster: Cluster, going: frozenset[str]) -> Fit:
     """Whether all copies on the nodes of `going` find a place on the others; largest first, to the emptiest node."""
-    closed = going | shielded(cluster) | excluded(cluster)
-    board = _Board(cluster, [node for node in cluster.nodes if node.holds_data and node.name not in closed])
+    board = _Board(cluster, _open(cluster, going))
     moving = [copy for copy in cluster.copies if _ends_on(copy) in going and not _shrinks_away(cluster, copy, going)]
     nowhere: list[Copy] = []
     no_room: list[Copy] = []
@@ -40,14 +39,25 @@ def fit(cluster: Cluster, going: frozenset[str]) -> Fit:
 
 def places(cluster: Cluster, going: frozenset[str], copies: Iterable[Copy]) -> list[tuple[Copy, str]]:
     """A legal node with room for each of these copies that has one, smallest first."""
-    closed = going | shielded(cluster) | excluded(cluster)
-    board = _Board(cluster, [node for node in cluster.nodes if node.holds_data and node.name not in closed])
+    board = _Board(cluster, _open(cluster, going))
     found: list[tuple[Copy, str]] = []
     for copy in sorted(copies, key=lambda copy: (copy.bytes, copy.index, copy.shard)):
         legal = board.legal(copy)
         if legal and (target := board.place(copy, legal)):
             found.append((copy, target))
     return found
+
+
+def homeless(cluster: Cluster, copies: Iterable[Copy]) -> tuple[Copy, ...]:
+    """Those of these unassigned copies that no node may legally take, however much room there is."""
+    board = _Board(cluster, _open(cluster))
+    return tuple(copy for copy in copies if not board.legal(copy))
+
+
+def _open(cluster: Cluster, going: frozenset[str] = frozenset()) -> list[Node]:
+    """Nodes that may take shards: they hold data, and nothing keeps shards off them."""
+    closed = going | shielded(cluster) | excluded(cluster)
+    return [node for node in cluster.nodes if node.holds_data and node.name not in closed]
 
 
 def _shrinks_away(cluster: Cluster, copy: Copy, going: frozenset[str]) -> bool:

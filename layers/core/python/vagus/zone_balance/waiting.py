@@ -25,6 +25,8 @@ AWAITED_SECONDS = 10
 """Between two looks while a replacement has still to join."""
 GONE_SECONDS = 15 * 60
 """How long an instance that was let go may be listed before a person is told."""
+LAST_COPIES = 2
+"""So many copies leave a node at a time, if nobody has set it otherwise: the last of a drain are all on their way."""
 BUSY = "reached the limit of"
 """How the engine's throttling decider begins what it says: the node's hands are full for now."""
 REPLACED_SECONDS = 25 * 60
@@ -111,10 +113,14 @@ def advanced(before: Progress | None, about: str, now: float, *, bytes_left: int
 
 
 def wait_seconds(progress: Progress, cap: int) -> int:
-    """A quarter of the time that the rest will take at the speed seen, from 1 s up to the cap."""
+    """A quarter of the time that the rest will take at the speed seen, from 1 s up to the cap. That speed is of what
+    has arrived: small shards, perhaps, or those of a drain before. While the last are on their way it is no longer than
+    a quarter of the time since one arrived."""
+    since = progress.at - progress.changed_at
     if progress.speed <= 0:
-        return 1 if progress.at == progress.changed_at else min(cap, 5)
-    return int(max(1, min(cap, progress.bytes_left / progress.speed / 4)))
+        return 1 if since == 0 else min(cap, 5)
+    longest = since / 4 if 0 < progress.copies_left <= LAST_COPIES else cap
+    return int(max(1, min(cap, longest, progress.bytes_left / progress.speed / 4)))
 
 
 def voting_still(look: Look) -> Plan | None:
