@@ -134,6 +134,15 @@ know_engine() { # what differs between engines' settings: the managers' name, an
   fi
   [[ $tls == false ]] || refuse tls "${PARAMETER[engine]} has no TLS here, and the parameter tls does not say false"
   [[ $PRIVATE_IP =~ ^127(\.[0-9]+){3}$ ]] || refuse tls "plain HTTP is for loopback addresses alone, not for $PRIVATE_IP"
+  local found
+  found="$(served_elsewhere <<<"${PARAMETER[settings]:-}")"
+  [[ -z $found ]] || refuse tls "the parameter settings has $found: where and how a node without TLS is reached is no \
+matter of settings. Take it out of the fleet file's settings, or run an engine that has TLS"
+}
+
+served_elsewhere() { # of settings, the names that say how HTTP or transport is secured, or where it listens
+  grep -oE '[A-Za-z_][A-Za-z0-9_.-]*"?[[:space:]]*:' | tr -d '": \t' |
+    grep -E '(^|\.)(security|http|transport|network)\.' | paste -sd, - || true
 }
 
 manifest() { # a top-level text or number of the engine's manifest

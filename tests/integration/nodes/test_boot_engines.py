@@ -62,8 +62,24 @@ def parameter(name: str, value: str) -> Callable[[Bench], object]:
         (parameter("tls", "true"), "tls: elasticsearch has no TLS here"),
         (lambda bench: bench.parameters.pop("tls"), "tls: elasticsearch has no TLS here"),
         (parameter("engine", "solr"), "engine: solr is neither"),
+        (
+            parameter("settings", '{"indices.a": 1, "xpack.security.http.ssl.enabled": true}'),
+            "tls: the parameter settings has xpack.security.http.ssl.enabled: where and how a node without TLS",
+        ),
+        (
+            parameter("settings", "{http.host : 0.0.0.0, transport.port: 1}"),
+            "tls: the parameter settings has http.host,transport.port:",
+        ),
     ],
-    ids=["a private address", "a name like a loopback address", "TLS wanted", "TLS not mentioned", "unknown"],
+    ids=[
+        "a private address",
+        "a name like a loopback address",
+        "TLS wanted",
+        "TLS not mentioned",
+        "unknown",
+        "a setting of TLS over HTTP",
+        "another address to listen on",
+    ],
 )
 def test_a_node_without_tls_is_not_started_with(elastic: Bench, spoil: Callable[[Bench], object], why: str) -> None:
     spoil(elastic)
@@ -71,6 +87,13 @@ def test_a_node_without_tls_is_not_started_with(elastic: Bench, spoil: Callable[
     assert done.returncode == FAILED_CHECK, done.stderr
     assert f"CHECK FAILED: {why}" in done.stderr
     assert not (elastic.home / "search" / "command").exists()
+
+
+def test_settings_that_only_sound_like_those_of_http_stay(elastic: Bench) -> None:
+    elastic.parameters["settings"] = '{"indices.query.bool.max_clause_count": 4096, "node.attr.https": "a:network.b"}'
+    done = elastic.prepare()
+    assert done.returncode == 0, done.stderr
+    assert settings(elastic)["node.attr.https"] == "a:network.b"
 
 
 def test_opensearch_never_runs_without_tls(bench: Bench) -> None:

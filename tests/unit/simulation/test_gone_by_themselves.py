@@ -51,7 +51,7 @@ DONE: dict[str, tuple[Scenario, list[str]]] = {
     ),
     "what is lost is noted, and again when it is over": (
         a_spot_instance_is_reclaimed_before_its_last_copy_has_moved,
-        ["SaveLastCopies", "ExcludeNodes", "NoteDeparture", "PutSettingsRight", "NoteDeparture"],
+        ["SaveLastCopies", "ExcludeNodes", "NoteDeparture", "PutSettingsRight", "NoteJoined", "NoteDeparture"],
     ),
     "one that was drained already is saved from as well": (
         a_spot_warning_comes_true_while_its_hook_waits,
@@ -71,7 +71,10 @@ DONE: dict[str, tuple[Scenario, list[str]]] = {
         ["PutSettingsRight"],
     ),
     "one that was ended without us is judged": (ended_without_us, ["NoteDeparture"]),
-    "its only copy is told as lost": (ended_without_us_with_the_only_copy, ["NoteDeparture", "NoteDeparture"]),
+    "its only copy is told as lost": (
+        ended_without_us_with_the_only_copy,
+        ["NoteDeparture", "NoteJoined", "NoteDeparture"],
+    ),
     "a detached one is left alone": (detached_and_attached_again, []),
     "one on standby is not kept free any more": (
         set_aside_while_a_recommendation_stands,
