@@ -42,6 +42,9 @@ class Watched:
     def update_settings(self, update: SettingsUpdate) -> None:
         self._port.update_settings(update)
 
+    def set_replicas(self, indices: Sequence[str], replicas: int) -> None:
+        self._port.set_replicas(indices, replicas)
+
     def flush(self, indices: Any) -> None:
         self._port.flush(indices)
 

@@ -47,6 +47,10 @@ class SearchWorld(Protocol):
         """What the engine's clock shows (epoch seconds)."""
         ...
 
+    def may_set_replicas(self) -> None:
+        """An owner has given the right to."""
+        ...
+
     def until(self, holds: Callable[[], bool]) -> None:
         """Lets time pass until something holds; fails if it never does."""
         ...
@@ -88,6 +92,9 @@ class FakeSearch:
 
     def now(self) -> float:
         return self._now
+
+    def may_set_replicas(self) -> None:
+        self.engine.denied = ""
 
     def until(self, holds: Callable[[], bool]) -> None:
         for _ in range(1000):
@@ -166,6 +173,12 @@ class RealSearch:
             self._repositories.append(name)
             said = {"location": secrets.token_hex(8), **settings}
             self.cluster.call("PUT", f"/_snapshot/{name}", {"type": "fs", "settings": said})
+
+    def may_set_replicas(self) -> None:
+        """As docs/shards.md says; Elasticsearch has no users here, and everybody has the right."""
+        if self.engine.tls:
+            said = {"users": ["CN=vagus-write,O=vagus"]}
+            self.cluster.call("PUT", "/_plugins/_security/api/rolesmapping/vagus_replicas", said)
 
     def now(self) -> float:
         return time.time()

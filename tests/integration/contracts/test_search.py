@@ -209,6 +209,22 @@ def test_flushing_reaches_named_indices_and_minds_none_that_is_gone(search: Sear
     assert search.port.look().status == "green"
 
 
+def test_replicas_of_named_indices_come_and_go_and_one_that_is_gone_is_no_matter(search: SearchWorld) -> None:
+    search.may_set_replicas()
+    search.create_index("few", shards=2, replicas=1)
+    search.create_index("others", replicas=1)
+
+    def copies(index: str) -> list[Copy]:
+        return [copy for copy in search.port.look().copies if copy.index == index]
+
+    search.port.set_replicas(["few", "no-such-index"], 2)
+    search.until(lambda: len(copies("few")) == 6 and search.port.look().status == "green")
+    search.port.set_replicas(["few"], 0)
+    search.until(lambda: len(copies("few")) == 2)
+    assert all(copy.primary for copy in copies("few"))
+    assert len(copies("others")) == 2
+
+
 def test_what_decides_where_shards_may_stand_is_told(search: SearchWorld) -> None:
     search.create_index("claims")
     seen, told = search.port.look(), search.port.placement()

@@ -9,13 +9,16 @@ import yaml
 
 from vagus.procedure.room import Room
 from vagus.rooms import ROOMS
-from vagus.steps import FRAME, AnyStep, EndRun, HandOver, Heartbeat, Step
+from vagus.steps import FRAME, AnyStep, EndRun, HandOver, Heartbeat, SetReplicas, Step
 
 ROLES = Path(__file__).parents[3] / "nodes/security/roles.yml"
 KINDS: tuple[type[Step], ...] = get_args(AnyStep)
 KEEPERS = (Heartbeat,)
 ADMIN_READS = {"cluster:admin/repository/get", "cluster:admin/snapshot/get"}
 """Called admin by the engine, and no more than a look: when the newest snapshot ended."""
+
+BY_MAPPING: dict[type[Step], str] = {SetReplicas: "vagus_replicas"}
+"""Steps whose right a cluster's owner gives by hand, and the role that has it."""
 
 
 def public(kind: type[Step]) -> Iterator[type[Step]]:
@@ -54,7 +57,14 @@ def test_the_cluster_role_that_writes_may_do_what_steps_declare_and_no_more() ->
         *(one for part in role["index_permissions"] for one in part["allowed_actions"]),
     }
     writes = {action for action in granted - ADMIN_READS if ":monitor/" not in action}
-    assert writes == {action for kind in KINDS for action in kind.search}
+    assert writes == {action for kind in KINDS if kind not in BY_MAPPING for action in kind.search}
+
+
+@pytest.mark.parametrize(("kind", "role"), BY_MAPPING.items())
+def test_what_an_owner_has_to_map_is_mapped_to_nobody_and_no_more_than_its_step(kind: type[Step], role: str) -> None:
+    granted = yaml.safe_load(ROLES.read_text())[role]["index_permissions"]
+    assert [action for part in granted for action in part["allowed_actions"]] == list(kind.search)
+    assert role not in yaml.safe_load(ROLES.with_name("roles_mapping.yml").read_text())
 
 
 def test_the_cluster_role_that_reads_only_monitors() -> None:

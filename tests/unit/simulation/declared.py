@@ -30,6 +30,7 @@ def spec(
     managers: int = 0,
     mode: Mode = "act",
     shards: Shards | None = None,
+    replicas: Literal["kept", "with_zones"] = "kept",
 ) -> ClusterSpec:
     """A declared cluster: nodes of one kind, or `managers` of their own in each zone beside data nodes."""
     groups = {"data": NodeGroup(roles=("data",) if managers else ("cluster_manager", "data"), per_zone=per_zone)}
@@ -41,5 +42,5 @@ def spec(
         engine=Engine(version="3.4.0"),
         zones=zones,
         groups=groups,
-        zone_balance=ZoneBalance(mode=mode, nowhere_to_go=nowhere, shards=shards or Shards()),
+        zone_balance=ZoneBalance(mode=mode, nowhere_to_go=nowhere, shards=shards or Shards(), replicas=replicas),
     )

@@ -16,9 +16,10 @@ SIZE = 5_000
 """Bytes of a shard: five seconds at the world's speed."""
 
 
-def _world(zones: tuple[str, ...], replicas: int = 1, **options: Any) -> World:
-    """One node in each zone."""
-    world = World(spec=spec(per_zone=1, zones=zones), **options).known()
+def _world(zones: tuple[str, ...], replicas: int = 1, follows: bool = False, **options: Any) -> World:
+    """One node in each zone. `follows`: replicas come and go with zones."""
+    declared = spec(per_zone=1, zones=zones, replicas="with_zones" if follows else "kept")
+    world = World(spec=declared, **options).known()
     world.engine.create_index("notes", shards=2, replicas=replicas, size=SIZE)
     return world
 
@@ -85,6 +86,43 @@ def a_zone_can_not_go(**options: Any) -> World:
     return world.when("it stays", paged("ZONE_CANT_LEAVE"), deploy(zones_leaving=()))
 
 
+def a_zone_comes_and_replicas_follow(**options: Any) -> World:
+    """What has a copy in each zone gets one in the new one; fewer stay; once raised, a person's word holds."""
+    world = _world(ZONES, replicas=2, follows=True, **options)
+    world.engine.create_index("plain", shards=1, replicas=1, size=SIZE)
+    world.engine.create_index("lowered", shards=1, replicas=2, size=SIZE)
+    world.when("deploy", always, deploy(zones=FOUR))
+    world.when("raised", _has(4, "notes", "lowered"), lambda world: world.engine.set_replicas(["lowered"], 2))
+    return _all_restarted(world.when("forced", forced(FOUR), lambda _: None), 4)
+
+
+def a_zone_goes_and_replicas_follow(**options: Any) -> World:
+    """As many copies as zones: one fewer of what could go nowhere, then the zone is drained."""
+    world = _world(FOUR, replicas=3, follows=True, **options)
+    world.engine.create_index("plain", shards=1, replicas=1, size=SIZE)
+    world.when("it leaves", always, deploy(zones_leaving=(LAST,)))
+    world.when("it is out", forced(ZONES), deploy(zones=ZONES, zones_leaving=()))
+    return _all_restarted(world, 3)
+
+
+def _has(copies: int, *indices: str) -> Callable[[World], bool]:
+    """Each shard of these has so many copies, and all is well."""
+
+    def do(world: World) -> bool:
+        held = [(copy.index, copy.shard) for copy in world.engine.shards.copies()]
+        return whole(world) and all(held.count(shard) == copies for shard in held if shard[0] in indices)
+
+    return do
+
+
 ZONE_SCENARIOS: Mapping[str, Scenario] = {
-    one.__name__: one for one in (a_zone_comes, a_zone_goes, a_zone_is_taken_out_at_once, a_zone_can_not_go)
+    one.__name__: one
+    for one in (
+        a_zone_comes,
+        a_zone_goes,
+        a_zone_is_taken_out_at_once,
+        a_zone_can_not_go,
+        a_zone_comes_and_replicas_follow,
+        a_zone_goes_and_replicas_follow,
+    )
 }

@@ -74,7 +74,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     Times are ISO 8601. `let_go` and `held`: when its hook was last answered with CONTINUE (or its instance ended), and
     with ABANDON: AWS may show it as waiting for long after, and another's hook may hold it. `deadline`: by when it has
     to be done, or EC2 takes the instance away; `acted`: when we last did something about it; `lost`: the shards
-    without a started copy once it was gone.
+    without a started copy once it was gone; `raised`: the indices that were given a copy for a zone that came.
     """
 
     id: str
@@ -91,6 +91,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     acted: str | None = None
     lost: tuple[str, ...] = ()
     rolling: Rolling | None = None
+    raised: tuple[str, ...] = ()
     closed: str | None = None
 
 

@@ -63,6 +63,7 @@ class ZoneBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     until its replacement has joined) or `one_zone_at_a_time` (flush, let it go, rely on the other copies).
     `stall_seconds`: when no shard moves for so long, a drain says why. `wait_cap_seconds`: the longest wait between
     two looks. `failures_in_a_row`: after so many a person is called. `shards`: whether, and how, bytes are evened.
+    `replicas`: `kept`, or `with_zones`: an index with a copy in each zone keeps one in each as zones come and go.
     """
 
     mode: Mode = "observe"
@@ -71,6 +72,7 @@ class ZoneBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     wait_cap_seconds: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
     failures_in_a_row: Annotated[int, msgspec.Meta(ge=2, le=20)] = 5
     shards: Shards = Shards()
+    replicas: Literal["kept", "with_zones"] = "kept"
 
 
 class RollingUpgrade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -64,6 +64,10 @@ class SearchWrite(SearchRead, Protocol):
         `Unreachable` is raised and none is cleared."""
         ...
 
+    def set_replicas(self, indices: Sequence[str], replicas: int) -> None:
+        """How many replicas these indices have from now on; one that is gone is as good as done."""
+        ...
+
     def flush(self, indices: Sequence[str]) -> None:
         """Flush these indices and wait for ongoing flushes."""
         ...

@@ -263,6 +263,13 @@ class SearchClient:
             "DELETE", f"/_cluster/voting_config_exclusions?wait_for_removal={'true' if gone else 'false'}"
         )
 
+    def set_replicas(self, indices: Sequence[str], replicas: int) -> None:
+        """How many replicas these indices have from now on; one that is gone is as good as done."""
+        said = {"index": {"number_of_replicas": replicas}}
+        for names in _batches(indices):
+            path = f"/{names}/_settings?ignore_unavailable=true&allow_no_indices=true&timeout=10s&{self._bounded}"
+            self._transport.write("PUT", path, said)
+
     def flush(self, indices: Sequence[str]) -> None:
         """Flush these indices and wait for ongoing flushes; closed ones have nothing to flush, gone ones neither."""
         for names in _batches(indices):
@@ -319,6 +326,9 @@ class Renewing:
 
     def clear_votes_taken(self, *, gone: bool) -> None:
         self._opened().clear_votes_taken(gone=gone)
+
+    def set_replicas(self, indices: Sequence[str], replicas: int) -> None:
+        self._opened().set_replicas(indices, replicas)
 
     def flush(self, indices: Sequence[str]) -> None:
         self._opened().flush(indices)

@@ -247,6 +247,13 @@ class FakeEngine:
         self.votes_taken.clear()
         self._form_and_elect()
 
+    def set_replicas(self, indices: Sequence[str], replicas: int) -> None:
+        """Copies come or go at once; where those that come stand is for allocation."""
+        self._answers("indices:admin/settings/update")
+        for index in indices:
+            self.shards.set_replicas(index, replicas)
+        self._changed()
+
     def flush(self, indices: Sequence[str]) -> None:
         """Flush these indices; one that is gone meanwhile has nothing to flush."""
         self._answers("indices:admin/flush")

@@ -150,6 +150,19 @@ class Shards:
         copies = [_Copy(primary=True), *(_Copy(primary=False) for _ in range(replicas))]
         self._shards[(index, number)] = _Shard(index, number, size, copies, expands=expands)
 
+    def set_replicas(self, index: str, replicas: int) -> None:
+        """Copies that stand nowhere go first."""
+        for shard in self._shards.values():
+            if shard.index != index:
+                continue
+            while len(shard.copies) <= replicas:
+                shard.copies.append(_Copy(primary=False))
+            while len(shard.copies) > replicas + 1:
+                rest = [copy for copy in shard.copies if not copy.primary]
+                first = min(rest, key=lambda copy: (copy.active, copy.node or ""))
+                shard.copies.remove(first)
+                shard.in_sync.discard(first.node or "")
+
     def expanding(self) -> frozenset[str]:
         """Indices whose replicas come and go with the nodes."""
         return frozenset(shard.index for shard in self._shards.values() if shard.expands)

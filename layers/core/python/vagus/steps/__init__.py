@@ -23,7 +23,7 @@ from vagus.steps.hooks import (
 )
 from vagus.steps.restarts import AllowAllocation, BringVersion, KeepReplicas, Process, RestartNodes
 from vagus.steps.settings import ExcludeNodes, ForceZones, PutSettingsRight, RaiseBalanceThreshold
-from vagus.steps.shards import MoveShards, NoteDeparture, SaveLastCopies
+from vagus.steps.shards import MoveShards, NoteDeparture, SaveLastCopies, SetReplicas
 from vagus.steps.votes import GiveVotesBack, TakeVote
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "ResumeLaunching",
     "SaveLastCopies",
     "SetGroupSize",
+    "SetReplicas",
     "Step",
     "SuspendLaunching",
     "TakeVote",
@@ -72,6 +73,7 @@ AnyStep = (
     | ForceZones
     | RaiseBalanceThreshold
     | MoveShards
+    | SetReplicas
     | TakeVote
     | GiveVotesBack
     | SaveLastCopies

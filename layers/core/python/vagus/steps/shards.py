@@ -47,6 +47,31 @@ class MoveShards(Step, frozen=True, kw_only=True):
         return coming
 
 
+class SetReplicas(Step, frozen=True, kw_only=True):
+    """Give indices a copy more, or fewer, as the fleet file says, because a zone came or is to go."""
+
+    title = "Give indices a copy in each zone, and no more"
+    search = ("indices:admin/settings/update",)
+    indices: tuple[str, ...]
+    before: int
+    replicas: int
+    sizes: Mapping[str, int] = {}
+
+    @property
+    def sentence(self) -> str:
+        shown = ", ".join(self.indices[:LEGS_TOLD])
+        more = f" and {len(self.indices) - LEGS_TOLD} more" if len(self.indices) > LEGS_TOLD else ""
+        return f"give {shown}{more} {self.replicas} replicas instead of {self.before}"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.indices)
+
+    @property
+    def moves(self) -> Mapping[str, int]:
+        return self.sizes
+
+
 class SaveLastCopies(Step, frozen=True, kw_only=True):
     """Flush what an instance holds that EC2 takes back within minutes, and move what has no other started copy.
 

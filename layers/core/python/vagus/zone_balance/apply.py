@@ -21,9 +21,10 @@ from vagus.steps import (
     NoteIdentity,
     PutSettingsRight,
     SetGroupSize,
+    SetReplicas,
     Step,
 )
-from vagus.zone_balance import forced_zones, rules, voting
+from vagus.zone_balance import forced_zones, replicas, rules, voting
 from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, look_afresh, red, says, waiting_afresh
 from vagus.zone_balance.demanding import set_demanded
 from vagus.zone_balance.looking import demands
@@ -95,6 +96,22 @@ def _may_force_zones(writes: Writes, seen: Rows, step: ForceZones, token: int) -
     others = owned.standing(cluster, demands(intent for intent in seen.intents if intent.id != step.intent.id))
     moved = _moved_on(cluster, step.update, owned.converge(cluster, [*others, *step.intent.demands]).update)
     return foreign(cluster, seen, token) or red(cluster) or moved
+
+
+def _may_set_replicas(writes: Writes, seen: Rows, step: SetReplicas, token: int) -> str | None:
+    look = look_afresh(writes, seen)
+    now = (*replicas.raised(look), *replicas.lowered(look))
+    if not any((one.indices, one.before, one.replicas) == (step.indices, step.before, step.replicas) for one in now):
+        return "other replicas are wanted now"
+    return foreign(look.cluster, seen, token)
+
+
+def _set_replicas(writes: Writes, seen: Rows, step: SetReplicas, _token: int) -> None:
+    """The setting first: raised and never noted, it is raised once more if a person lowers it; noted and never raised,
+    it would never be."""
+    writes.search.set_replicas(step.indices, step.replicas)
+    if intent := replicas.noted(seen.intents, step):
+        writes.table.write(rows.partition(writes.spec.name), seen.put(f"intent#{intent.id}", intent))
 
 
 def _moved_on(cluster: Cluster, decided: owned.SettingsUpdate, now: owned.SettingsUpdate) -> str | None:
@@ -248,6 +265,7 @@ HANDLERS: Mapping[type[Step], Handler] = {
     LetReplaceableInstanceGo: Handler(_may_let_replaceable_go, _flush_and_continue),
     HoldInstance: Handler(_may_hold, _abandon),
     EndRetainedInstance: Handler(_may_end_retained, _end_retained),
+    SetReplicas: Handler(_may_set_replicas, _set_replicas),
     SetGroupSize: Handler(_may_size, _size),
     NoteIdentity: Handler(_may_note_identity, _note_identity),
 }

@@ -20,7 +20,7 @@ def wanted(cluster: Cluster, spec: ClusterSpec, groups: Iterable[Group]) -> tupl
     """The zones to force now, sorted. One with nodes or instances is forced on, even if the file no longer has it."""
     live = {node.zone for node in cluster.nodes if node.holds_data}
     held = {group.zone for group in groups if group.instances}
-    known = set(set_now(cluster)) | _configured_by_all(cluster)
+    known = set(set_now(cluster)) | configured_by_all(cluster)
     stay = {zone for zone in spec.zones if zone not in spec.zones_leaving and zone in live | known}
     going = set(spec.zones_leaving) | (known - set(spec.zones))
     go = {zone for zone in going if zone in live | held}
@@ -52,7 +52,7 @@ def _eligible(cluster: Cluster) -> list[Node]:
     return [node for node in cluster.nodes if node.may_be_manager]
 
 
-def _configured_by_all(cluster: Cluster) -> set[str]:
+def configured_by_all(cluster: Cluster) -> set[str]:
     """The zones that every manager-eligible node would force."""
     each = [set(node.forced) for node in _eligible(cluster) if node.forced]
     return set.intersection(*each) if each else set()

@@ -79,12 +79,13 @@ def _by_hand(cluster: Cluster, mine: tuple[str, ...]) -> Plan:
 
 def _intent(look: Look, mine: tuple[str, ...]) -> Intent:
     opened = datetime.fromtimestamp(look.now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    before = next((intent.opened for intent in look.observed.intents if intent.kind == "zones"), opened)
+    before = next((intent for intent in look.observed.intents if intent.kind == "zones"), None)
     return Intent(
         id="zones",
         capability="zone_balance",
         kind="zones",
-        opened=before,
+        opened=before.opened if before else opened,
         source="sweep",
         demands=(AwareZones(values=mine),),
+        raised=before.raised if before else (),
     )
