@@ -15,6 +15,7 @@ from vagus_cli import output
 from vagus_cli.adopt_command import adopt
 from vagus_cli.dlq_command import dlq_app
 from vagus_cli.doctor_command import doctor
+from vagus_cli.executions_command import executions
 from vagus_cli.fleet_commands import fleet_app
 from vagus_cli.local_commands import local_app
 from vagus_cli.people_commands import approve, resume, stop
@@ -55,6 +56,7 @@ app.command()(resume)
 app.command("restart")(restart_nodes)
 app.command("upgrade")(upgrade_nodes)
 app.command()(abort)
+app.command()(executions)
 app.command()(takeover)
 app.command()(replay)
 app.command()(doctor)

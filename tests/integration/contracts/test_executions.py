@@ -1,10 +1,12 @@
 """Executions: by name, once; the same in Step Functions and in the fake."""
 
+import pytest
 from tests.integration.contracts.aws_world import state_machine
 from tests.integration.emulator.support import Aws, until
 
 from vagus.aws.clients import Clients
 from vagus.aws.executions import Machine
+from vagus.errors import Refused
 from vagus.ports import Executions
 
 
@@ -29,6 +31,11 @@ def test_names_do_not_mix(executions: Executions) -> None:
     assert executions.status("one-zone_balance-11") == "MISSING"
 
 
+def test_what_was_never_started_has_no_history(executions: Executions) -> None:
+    with pytest.raises(Refused):
+        executions.history("one-zone_balance-1")
+
+
 # -- Step Functions alone ------------------------------------------------------------------------------------------
 
 
@@ -47,3 +54,12 @@ def test_a_persons_stop_shows_as_aborted_and_its_name_stays_taken(aws: Aws, clie
 
 def state_arn(aws: Aws) -> str:
     return str(aws.stepfunctions.list_state_machines()["stateMachines"][0]["stateMachineArn"])
+
+
+def test_a_history_tells_the_state_that_it_is_in(aws: Aws, clients: Clients) -> None:
+    machine = Machine(clients, state_machine(aws))
+    machine.start("one", {"cluster": "one"})
+    until(lambda: bool(machine.history("one")))
+    (stay,) = machine.history("one")
+    assert (stay.state, stay.type, stay.left) == ("Wait", "Wait", None)
+    assert stay.given == {"cluster": "one"}

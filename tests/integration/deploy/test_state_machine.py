@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from tests.integration.deploy.conftest import Client
 
+from vagus.aws.executions import stays
 from vagus.steps import EndRun, ExcludeNodes, HandOver
 from vagus_cdk.definition import definition
+from vagus_cli.runbook import told
 from vagus_local.waiting import until
 
 SCRIPTED = """
@@ -163,6 +165,20 @@ def test_a_step_that_fails_is_counted_by_its_class_and_never_retried(client: Cli
 def test_blocked_says_reason_and_message(client: Client, machine: str) -> None:
     ended, _, _ = run(client, machine, BLOCKED)
     assert (ended["error"], ended["cause"]) == ("WHY", "because")
+
+
+def test_its_history_reads_as_a_runbook(client: Client, machine: str) -> None:
+    failing = {"next": "ExcludeNodes", "step": {"kind": "ExcludeNodes", "raises": True}}
+    ended, _, _ = run(client, machine, failing, {"next": "Wait"}, DO, BLOCKED)
+    lines = told(stays(client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])["events"]))
+    assert [(one.state, one.result) for one in lines] == [
+        (STEP, "failed"),
+        ("Wait", "waited"),
+        (STEP, "done"),
+        ("Blocked", "Blocked"),
+    ]
+    assert {one.reason for one in lines} == {"WHY"}
+    assert "Denied: autoscaling:SetDesiredCapacity" in lines[0].check.replace('"', "")
 
 
 def test_a_page_is_the_looks_own_text_and_the_plan_where_an_older_function_says_none(

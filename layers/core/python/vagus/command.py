@@ -6,6 +6,9 @@ import msgspec
 
 Outcome = Literal["pending", "done", "already", "superseded", "not-ours", "failed"]
 
+DELIVERY_SECONDS = 60
+"""An agent that has not fetched a command by then never will: a restart must not happen when nobody expects it."""
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """One document on one instance. `step` names the act that sent it, `sent` is in epoch seconds.

@@ -14,6 +14,7 @@ from vagus.cluster import Cluster, Placement, ShardMove
 from vagus.cluster_watch.model import Told
 from vagus.command import Command
 from vagus.group_safety import GroupFacts
+from vagus.history import Stay
 from vagus.instances import Asker, Group, Launch
 from vagus.owned import SettingsUpdate
 from vagus.snapshots import Snapshots
@@ -203,6 +204,11 @@ class Executions(Protocol):
 
     def console(self, name: str) -> str:
         """Where a person sees the execution of that name in a browser."""
+        ...
+
+    def history(self, name: str) -> tuple[Stay, ...]:
+        """The states that the execution of that name went through, in order. Raises `Refused` if there is none. For
+        people: no function of ours has the right."""
         ...
 
 

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, get_args
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import read, translated
-from vagus.command import Command, Outcome
+from vagus.command import DELIVERY_SECONDS, Command, Outcome
 from vagus.errors import Refused
 
 if TYPE_CHECKING:
     from types_boto3_ssm.type_defs import CommandInvocationTypeDef
 
-DELIVERY_SECONDS = 60
-"""An agent that has not fetched a command by then never will: a restart must not happen when nobody expects it."""
 COMMENT = 100
 """Characters of a comment, and so of a step's id."""
 UNDER_WAY = ("Pending", "InProgress", "Delayed", "Cancelling")

@@ -1,15 +1,19 @@
 """Step Functions as `ports.Executions`: the executions of one state machine."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import code_of, read, translated
 from vagus.errors import Refused
+from vagus.history import Status, Stay
 
-Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 CONSOLES = {"aws": "aws.amazon.com", "aws-us-gov": "amazonaws-us-gov.com", "aws-cn": "amazonaws.cn"}
 """The console's domain by partition."""
@@ -54,5 +58,47 @@ class Machine:
         host = f"{region}.console.{CONSOLES.get(partition, CONSOLES['aws'])}"
         return f"https://{host}/states/home?region={region}#/v2/executions/details/{self._execution(name)}"
 
+    def history(self, name: str) -> tuple[Stay, ...]:
+        """The states that the execution of that name went through. Raises `Refused` if there is none."""
+        arn, pages = self._execution(name), self._clients.states.get_paginator("get_execution_history")
+        return stays(
+            read("states", lambda: [one for page in pages.paginate(executionArn=arn) for one in page["events"]])
+        )
+
     def _execution(self, name: str) -> str:
         return f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def stays(events: Iterable[HistoryEventTypeDef]) -> tuple[Stay, ...]:
+    """The states of a history in order; there are no parallel ones. (Step Functions' API: `HistoryEvent`.)"""
+    found: list[Stay] = []
+    for event in events:
+        at, kind = event["timestamp"].timestamp(), event["type"]
+        if "stateEnteredEventDetails" in event:
+            entered = event["stateEnteredEventDetails"]
+            given = _json(entered.get("input"))
+            found.append(Stay(state=entered["name"], type=kind.removesuffix("StateEntered"), entered=at, given=given))
+        elif found and "stateExitedEventDetails" in event:
+            gave = _json(event["stateExitedEventDetails"].get("output"))
+            found[-1] = msgspec.structs.replace(found[-1], left=at, gave=gave)
+        elif found and (error := _error(event)):
+            found[-1] = msgspec.structs.replace(found[-1], error=error)
+        if found and kind.startswith("Execution") and found[-1].left is None:
+            found[-1] = msgspec.structs.replace(found[-1], left=at)
+    return tuple(found)
+
+
+def _error(event: Mapping[str, Any]) -> str:
+    """What failed, timed out or was aborted, and why; `""` for an event that tells of nothing such. A task that is
+    tried again and succeeds has failed all the same."""
+    if not event["type"].endswith(("Failed", "TimedOut", "Aborted")):
+        return ""
+    details: Mapping[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+    return ": ".join(part for part in (details.get("error", event["type"]), details.get("cause", "")) if part)
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return None if text is None else msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

@@ -14,11 +14,10 @@ from vagus.aws.fake_commands import FakeCommands, FakeServices
 from vagus.aws.fake_groups import FakeGroups
 from vagus.cluster_watch.model import Told
 from vagus.errors import Conflict, Refused, Unreachable
+from vagus.history import Status, Stay
 from vagus.ports import Put, Row
 
 __all__ = ["FakeBus", "FakeCommands", "FakeExecutions", "FakeGroups", "FakeParameters", "FakeServices", "FakeTable"]
-
-Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "MISSING"]
 
 TRANSACTION_ITEMS = 100
 """As many items as DynamoDB takes in one transaction."""
@@ -59,11 +58,13 @@ def _plain(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class FakeExecutions:
-    """Executions by name. `started` holds the input of each in the order of their start; `end` sets how one ended."""
+    """Executions by name. `started` holds the input of each in the order of their start; `end` sets how one ended;
+    `stays`: the states that each went through, as a test says."""
 
     def __init__(self) -> None:
         self.started: dict[str, Mapping[str, Any]] = {}
         self._ends: dict[str, Status] = {}
+        self.stays: defaultdict[str, list[Stay]] = defaultdict(list)
 
     def start(self, name: str, payload: Mapping[str, Any]) -> bool:
         """Start it. `False` if the name is taken by one with another input, or by one that has ended."""
@@ -79,6 +80,12 @@ class FakeExecutions:
     def console(self, name: str) -> str:
         """A page that nobody serves."""
         return f"https://console.invalid/executions/{name}"
+
+    def history(self, name: str) -> tuple[Stay, ...]:
+        """What a test says in `stays`."""
+        if name not in self.started:
+            raise Refused(f"ExecutionDoesNotExist: {name}")
+        return tuple(self.stays[name])
 
     def end(self, name: str, status: Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]) -> None:
         """The execution ended that way; an end is final."""

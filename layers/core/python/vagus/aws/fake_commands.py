@@ -1,7 +1,7 @@
 """In-memory instances that carry out our documents, as `ports.NodeCommands`: what `nodes/documents` say, in Python.
 
-A command is carried out at once, or with `hold` when the test says `deliver`. What a document does to the search
-process is told to `services`, which a test gives.
+A command is carried out at once, or with `hold` when the test says `deliver`; one that was not fetched in time has
+failed. What a document does to the search process is told to `services`, which a test gives.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from vagus.command import Command, Outcome
+from vagus.command import DELIVERY_SECONDS, Command, Outcome
 from vagus.errors import Refused
 
 STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{7,99}")
@@ -98,6 +98,7 @@ class FakeCommands:
 
     def sent(self, instance: str, since: float) -> tuple[Command, ...]:
         """What was sent to an instance since then, oldest first."""
+        self._expire()
         return tuple(one for one, _ in self._sent if one.instance == instance and one.sent >= since)
 
     def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
@@ -109,11 +110,17 @@ class FakeCommands:
             self.deliver()
 
     def deliver(self) -> None:
-        """Carry out what was sent and has not been."""
+        """Carry out what was sent, has not been, and still may be."""
+        self._expire()
         for at, (command, parameters) in enumerate(self._sent):
             if command.outcome == "pending":
                 ended: Outcome = self._carry_out(command, parameters)
                 self._sent[at] = (msgspec.structs.replace(command, outcome=ended, said=ended), parameters)
+
+    def _expire(self) -> None:
+        for at, (command, parameters) in enumerate(self._sent):
+            if command.outcome == "pending" and self._clock() - command.sent > DELIVERY_SECONDS:
+                self._sent[at] = (msgspec.structs.replace(command, outcome="failed"), parameters)
 
     def _check(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
         if document not in DOCUMENTS:

@@ -30,7 +30,8 @@ def _tier(node: Node) -> int:
 
 
 def batches(cluster: Cluster, nodes: Iterable[Node], most: int, accepted: Sequence[str] = ()) -> list[list[Node]]:
-    """Nodes that go together, in order: of one zone and class, at most `most`, never all nodes of a zone.
+    """Nodes that go together, in order: of one zone and class, at most `most`, never all nodes of a zone, and no two
+    that hold copies of one shard.
 
     What a batch may be is asked of the cluster as it is now: it is asked again before each.
     """
@@ -52,5 +53,8 @@ def _beside(cluster: Cluster, batch: list[Node], node: Node, accepted: Sequence[
     zone = [one for one in cluster.nodes if one.zone == node.zone]
     names = frozenset(one.name for one in together)
     return (
-        len(together) < len(zone) and not rules.only_copy(cluster, names, accepted) and not rules.quorum(cluster, names)
+        len(together) < len(zone)
+        and not rules.shard_twice(cluster, names)
+        and not rules.only_copy(cluster, names, accepted)
+        and not rules.quorum(cluster, names)
     )

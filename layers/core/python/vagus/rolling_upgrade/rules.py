@@ -75,6 +75,22 @@ def quorum(cluster: Cluster, names: Collection[str], going: Collection[str] = ()
     )
 
 
+def shard_twice(cluster: Cluster, names: Collection[str]) -> Violation | None:
+    """Two of them hold copies of one shard: were the rest lost meanwhile, none would be left that serves. An index that
+    has a copy on every node does not count; of that, `only_copy` wants one that stays."""
+    held = [copy.id for copy in cluster.copies if copy.node in names and copy.index not in cluster.auto_expanding]
+    twice = sorted({shard for shard in held if held.count(shard) > 1}) if len(names) > 1 else []
+    if not twice:
+        return None
+    return Violation(
+        Reason.ONLY_COPY, f"{', '.join(sorted(names))} hold several copies of {_shards(twice)}: one by one"
+    )
+
+
+def _twice(asked: Question) -> Violation | None:
+    return shard_twice(asked.cluster, asked.names)
+
+
 def _copies(asked: Question) -> Violation | None:
     return only_copy(asked.cluster, asked.names, asked.accepted, _going(asked))
 
@@ -185,7 +201,7 @@ def no_fresh_snapshot(asked: Question) -> Violation | None:
 
 Rule = Callable[[Question], Violation | None]
 
-RESTART: tuple[Rule, ...] = (red, disk_full, snapshot_running, _quorum, _copies)
+RESTART: tuple[Rule, ...] = (red, disk_full, snapshot_running, _quorum, _twice, _copies)
 UPGRADE: tuple[Rule, ...] = (version_path, index_too_old, archived_settings, no_fresh_snapshot)
 
 
