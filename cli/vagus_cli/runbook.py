@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from vagus.history import Stay
-from vagus.steps import AnyStep, EndRun
+from vagus.steps import AnyStep, EndRun, Step
 
 LOOK, TELL = "Look and decide", "Tell a person"
 SILENT = ("Choice", "Pass")
@@ -77,9 +77,10 @@ def _subject(plan: Any) -> str:
     """What the plan's first step is done to; a step of another version may not be known."""
     steps = _said(plan).get("steps") or [None]
     try:
-        return msgspec.convert(steps[0], AnyStep).subject
+        step: Step = msgspec.convert(steps[0], AnyStep)
     except msgspec.ValidationError:
         return ""
+    return step.subject
 
 
 def _result(stay: Stay) -> Result:
