@@ -166,7 +166,8 @@ def _giving_back(spec: ClusterSpec, cluster: Cluster | None) -> Iterable[Command
     if cluster is None or not owned.marked(cluster):
         return
     update = owned.converge(cluster, ()).update
-    mine = SettingsUpdate(persistent={**update.persistent, owned.TOKEN: None}, transient=update.transient)
+    back = {name: value for name, value in update.persistent.items() if name != owned.VOTES}  # it goes with the votes
+    mine = SettingsUpdate(persistent={**back, owned.TOKEN: None}, transient=update.transient)
     body = {layer: dict(one) for layer, one in (("persistent", mine.persistent), ("transient", mine.transient)) if one}
     yield Command(what="give back what Vagus had set, and its marks; what people set stays", command=_put(spec, body))
 

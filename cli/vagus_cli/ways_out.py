@@ -20,7 +20,7 @@ WAYS_OUT: Mapping[Reason, str] = {
     "you want.",
     Reason.CANNOT_SEE_ALL: "Give the read role the missing privilege on all indices, hidden ones included.",
     Reason.LAUNCHES_FAIL: "Put right what the message names (capacity, quota, the volume key's grant, the launch "
-    "template, a failed check of the boot script), then `vagus resume CLUSTER`; else it is tried again an hour later.",
+    "template, a failed check of the boot script), then `vagus resume CLUSTER`; else it is tried again by itself.",
     Reason.WRONG_CLUSTER: "Stop, and find out which cluster answers: a second one has formed under this name, or "
     "its nodes are tagged wrongly. Nothing is written to it.",
     Reason.REMOVED_BY_HAND: "Set the exclusion (or what the message names) again by hand, and it goes on. An instance "

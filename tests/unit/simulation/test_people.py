@@ -1,5 +1,8 @@
 """What people hold back, for longer than a hook's time-out: the instance lives, and a person was told."""
 
+from itertools import pairwise
+
+from tests.unit.simulation.coming import GROUP, grow
 from tests.unit.simulation.declared import spec
 from tests.unit.simulation.scenarios import (
     DRAIN,
@@ -17,6 +20,7 @@ from tests.unit.simulation.scenarios import (
     later,
     leave,
     one_leaves,
+    six,
     to_be_approved,
 )
 from tests.unit.simulation.world import World
@@ -182,3 +186,20 @@ def test_a_run_hands_over_after_fifty_rounds_and_goes_on_where_it_was() -> None:
     assert world.head().generation > 2
     assert world.pages == ["claims: APPROVAL_NEEDED"], "what was told travels along"
     assert all(len(one.states) <= 50 + len(("HandOver", "EndRun")) for one in world.executions.values())
+
+
+def test_launches_that_go_on_failing_page_ever_more_rarely() -> None:
+    world = six().when("no capacity", always, lambda world: world.groups.refuse_launches(GROUP, "quota"))
+    world.when("grow", always, grow())
+    at: list[float] = []
+    began = world.clock.now
+    while world.clock.now < began + 16 * HOOK:
+        world.step()
+        at += [(world.clock.now - began) / 3600] * (world.pages.count("claims: LAUNCHES_FAIL") - len(at))
+    gaps = [round(after - before) for before, after in pairwise(at)]
+    assert gaps == [1, 2, 4, 8]
+    world.groups.refuse_launches(GROUP, "")
+    world.resume()
+    world.run()
+    assert not world.seen().launches.marks
+    assert len(world.instances()) == 7

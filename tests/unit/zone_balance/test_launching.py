@@ -21,13 +21,13 @@ from tests.unit.zone_balance.building import (
     spec,
 )
 
-from vagus.instances import Launch, Launches, Suspended
+from vagus.instances import Launch, Launches, Suspended, TriedAgain
 from vagus.intent import gone
 from vagus.plan import Blocked, Plan, Progress, Steps, Wait
 from vagus.reasons import Reason
 from vagus.steps import AbandonLaunch, ContinueLaunch, ExcludeNodes, SuspendLaunching, kind
 from vagus.zone_balance.decide import decide
-from vagus.zone_balance.launching import FAILED_SECONDS, JOIN_SECONDS, SERVED_SECONDS, WHOLE_SECONDS
+from vagus.zone_balance.launching import FAILED_SECONDS, JOIN_SECONDS, SERVED_SECONDS, WHOLE_SECONDS, rest
 from vagus.zone_balance.observed import Observed
 
 A = "claims-data-eu-west-1a"
@@ -63,8 +63,12 @@ def stops(ago: Sequence[float], first: Mapping[str, str] | None = None, **fields
     return observed(cluster(SIX, WHOLE), groups, launches=failed(*ago), **fields)
 
 
-def marked(at: str = RECENTLY, *, done: str | None = RECENTLY, **more: Any) -> Launches:
-    return Launches(marks={A: Suspended(at=at, why="quota", done=done)}, **more)
+def marked(at: str = RECENTLY, *, done: str | None = RECENTLY, times: int = 1, **more: Any) -> Launches:
+    return Launches(marks={A: Suspended(at=at, why="quota", done=done, times=times)}, **more)
+
+
+def tried_again(at: str, times: int, **more: Any) -> Launches:
+    return Launches(again={A: TriedAgain(at=at, times=times)}, **more)
 
 
 def waited(seconds: float) -> Progress:
@@ -223,6 +227,11 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
         "ResumeLaunching",
         Reason.LAUNCHING_RESUMES,
     ),
+    "suspended by us an hour ago, for the second time in a row: that lasts two hours": (
+        stops((FAILED_SECONDS + 1.0,) * 3, suspended=marked(AN_HOUR_AGO, times=2), suspended_processes=("Launch",)),
+        "Blocked",
+        Reason.LAUNCHES_FAIL,
+    ),
     "its group is gone": (
         observed(cluster(SIX, WHOLE), TWO_ZONES, suspended=marked()),
         "ResumeLaunching",
@@ -279,6 +288,34 @@ def test_what_is_not_as_it_should_be_stands_in_the_step() -> None:
         assert isinstance(plan, Steps)
         assert isinstance(plan.steps[0], ContinueLaunch)
         assert words in plan.steps[0].sentence
+
+
+SERVES_SINCE = Launch(instance="n7", started=NOW - 1200.0, ended=NOW - 1000.0)
+TIMES: dict[str, tuple[Launches, tuple[Launch, ...], int]] = {
+    "the first": (Launches(), (), 1),
+    "tried again an hour ago": (tried_again(AN_HOUR_AGO, 1), (), 2),
+    "the fourth": (tried_again(AN_HOUR_AGO, 3), (), 4),
+    "one was launched since": (tried_again(AN_HOUR_AGO, 3), (SERVES_SINCE,), 1),
+    "one was launched before": (tried_again(RECENTLY, 3), (SERVES_SINCE,), 4),
+    "tried again a day ago, and all was well": (tried_again("2025-12-31T00:00:00Z", 3), (), 1),
+}
+
+
+@pytest.mark.parametrize(("noted", "more", "times"), TIMES.values(), ids=TIMES.keys())
+def test_failures_soon_after_another_try_are_the_same_trouble(
+    noted: Launches, more: tuple[Launch, ...], times: int
+) -> None:
+    seen = stops(MINUTES, suspended=noted)
+    seen = msgspec.structs.replace(seen, launches={A: (*seen.launches[A], *more)})
+    plan = decide(seen, spec(), NOW)
+    assert isinstance(plan, Steps)
+    assert isinstance(plan.steps[0], SuspendLaunching)
+    assert plan.steps[0].times == times
+
+
+@pytest.mark.parametrize(("times", "hours"), [(1, 1), (2, 2), (3, 4), (5, 16), (6, 24), (99, 24)])
+def test_each_suspension_in_a_row_lasts_twice_as_long_up_to_a_day(times: int, hours: int) -> None:
+    assert rest(Suspended(at=RECENTLY, times=times)) == hours * 3600
 
 
 def test_launches_that_fail_are_heeded_before_the_cluster_has_formed() -> None:

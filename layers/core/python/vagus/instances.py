@@ -73,19 +73,29 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
 
 class Suspended(msgspec.Struct, frozen=True, kw_only=True):
     """The mark that we suspended launching in a group: `at` when it was made, `done` when the process was suspended
-    (`None`: it may be, or not). ISO 8601."""
+    (`None`: it may be, or not). ISO 8601. `times`: how often in a row, with no launch in between that succeeded."""
 
     at: str
     why: str = ""
     done: str | None = None
+    times: int = 1
+
+
+class TriedAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """When a suspension of ours was over by itself (ISO 8601), and the how manieth in a row it was."""
+
+    at: str
+    times: int
 
 
 class Launches(msgspec.Struct, frozen=True, kw_only=True):
     """The row of what is ours of a cluster's launches. `marks`: by group. `forgiven`: a group's failures before this
     time no longer count, for a person said so. `answered`: when we last answered an instance's launch hook, which AWS
-    shows late. `joined`: when the node of an instance that still comes was first seen in the cluster. ISO 8601."""
+    shows late. `joined`: when the node of an instance that still comes was first seen in the cluster. ISO 8601.
+    `again`: groups that were let launch again, of which nobody knows yet whether they do."""
 
     marks: Mapping[str, Suspended] = {}
+    again: Mapping[str, TriedAgain] = {}
     forgiven: Mapping[str, str] = {}
     answered: Mapping[str, str] = {}
     joined: Mapping[str, str] = {}

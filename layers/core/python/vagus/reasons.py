@@ -112,7 +112,8 @@ class Reason(StrEnum):
     NOWHERE_TO_GO = "NOWHERE_TO_GO"
     """No node may legally take a shard, and the group can't be held."""
     LAUNCHES_FAIL = "LAUNCHES_FAIL"
-    """Launching is suspended in a group, for it failed three times within an hour."""
+    """Launching is suspended in a group, for it failed three times within an hour: for an hour, then two, then four, up
+    to a day."""
     DETACHED = "DETACHED"
     """A node serves on whose instance is in no group: it is kept."""
     SIZE_OUT_OF_BOUNDS = "SIZE_OUT_OF_BOUNDS"

@@ -18,11 +18,14 @@ class SuspendLaunching(_LaunchingStep, frozen=True, kw_only=True):
     aws = (Grant("autoscaling:SuspendProcesses", "group"),)
     failures: int
     why: str = ""
+    times: int = 1
 
     @property
     def sentence(self) -> str:
         last = self.why or "Auto Scaling says no why"
-        return f"suspend launching in {self.group}: {self.failures} launches failed within an hour, the last: {last}"
+        again = f", for the {self.times}th time in a row" if self.times > 1 else ""
+        failed = f"{self.failures} launches failed within an hour{again}, the last: {last}"
+        return f"suspend launching in {self.group}: {failed}"
 
 
 class ResumeLaunching(_LaunchingStep, frozen=True, kw_only=True):

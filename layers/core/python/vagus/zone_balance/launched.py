@@ -6,7 +6,7 @@ import msgspec
 
 from vagus import owned
 from vagus.cluster import Cluster, Unseen
-from vagus.instances import Launches, Suspended
+from vagus.instances import Launches, Suspended, TriedAgain
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
@@ -122,7 +122,7 @@ def _may_suspend(writes: Writes, seen: Rows, step: SuspendLaunching, _token: int
 
 def _suspend(writes: Writes, seen: Rows, step: SuspendLaunching, _token: int) -> None:
     """Mark, act, note that it was done: a mark without that may be ours or not, and is acted on again."""
-    mark = Suspended(at=writes.iso, why=step.why)
+    mark = Suspended(at=writes.iso, why=step.why, times=step.times)
     _put(writes, seen, _marked(seen.launches, step.group, mark))
     writes.groups.suspend_launching(step.group)
     again = rows.read(writes.table, writes.spec.name)
@@ -141,16 +141,21 @@ def _may_resume(writes: Writes, seen: Rows, step: ResumeLaunching, _token: int) 
 
 
 def _resume(writes: Writes, seen: Rows, step: ResumeLaunching, _token: int) -> None:
-    """Undo, then unmark. Where a person was first, what failed before is forgiven, or it would be suspended anew."""
+    """Undo, then unmark. Where a person was first, what failed before is forgiven, or it would be suspended anew; where
+    a person said so, it counts no further."""
     observed = _only_groups(writes, seen)
     by_hand = launching.resumed_by_hand(observed, step.group, writes.now)
-    if any(group.name == step.group for group in observed.groups):
+    there = any(group.name == step.group for group in observed.groups)
+    if there:
         writes.groups.resume_launching(step.group)
     marks = {name: mark for name, mark in seen.launches.marks.items() if name != step.group}
     forgiven = {name: at for name, at in seen.launches.forgiven.items() if name in marks or name == step.group}
+    again = {name: one for name, one in seen.launches.again.items() if name != step.group}
     if by_hand:
         forgiven[step.group] = writes.iso
-    _put(writes, seen, msgspec.structs.replace(seen.launches, marks=marks, forgiven=forgiven))
+    elif there and not launching.said_to_try(observed, step.group):
+        again[step.group] = TriedAgain(at=writes.iso, times=seen.launches.marks[step.group].times)
+    _put(writes, seen, msgspec.structs.replace(seen.launches, marks=marks, again=again, forgiven=forgiven))
 
 
 def _only_groups(writes: Writes, seen: Rows) -> Observed:

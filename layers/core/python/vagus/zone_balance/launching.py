@@ -3,7 +3,8 @@
 Safety: a node that has joined may hold shards, so that its launch is never abandoned: in the end it is let into service
 whatever stands, with a finding. One that never joined is abandoned only when no shard may go to it any more (it is
 excluded first: it could join in the very moment) and every shard is served elsewhere. Convergence: each launch ends in
-one or the other, and a group whose launches fail again and again stops, is told, and is tried again an hour later.
+one or the other, and a group whose launches fail again and again stops, is told, and is tried again an hour later,
+then two, then four, up to a day.
 
 Nothing here waits for a drain, and no drain waits for a hook: it is the node's joining that helps one, not its service.
 """
@@ -14,7 +15,7 @@ from datetime import datetime
 import msgspec
 
 from vagus.fleet import ClusterSpec
-from vagus.instances import Group, Instance, Launch
+from vagus.instances import Group, Instance, Launch, Suspended
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
 from vagus.steps import AbandonLaunch, AnyStep, ContinueLaunch, NoteJoined, ResumeLaunching, SuspendLaunching
@@ -36,6 +37,11 @@ LOOKED_BACK_SECONDS = SERVED_SECONDS + 3600
 FAILURES = 3
 """So many failed launches of a group in `FAILED_SECONDS` suspend its launching."""
 FAILED_SECONDS = 3600
+LONGEST_REST = 24 * 3600
+"""A suspension lasts an hour, and twice as long each time that launches fail again: a quota or a key that nobody puts
+right pages once a day in the end."""
+AGAIN_SECONDS = 4 * 3600
+"""Failures so soon after a suspension was over are the same trouble still."""
 COMING_SECONDS = (2, 30)
 """Between two looks while an instance comes: at first, and at most."""
 
@@ -194,6 +200,22 @@ def failing(observed: Observed, group: str, now: float) -> tuple[Launch, ...]:
     return found if len(found) >= FAILURES else ()
 
 
+def times(observed: Observed, group: str, now: float) -> int:
+    """The how manieth suspension in a row one would be: it counts on from the last, unless a launch succeeded since."""
+    before = observed.suspended.again.get(group)
+    if before is None:
+        return 1
+    since = datetime.fromisoformat(before.at).timestamp()
+    tries = observed.launches.get(group, ())
+    mended = any(one.ended is not None and not one.failed and one.ended > since for one in tries)
+    return 1 if mended or now - since > AGAIN_SECONDS else before.times + 1
+
+
+def rest(mark: Suspended) -> int:
+    """How long a suspension lasts, in seconds."""
+    return min(LONGEST_REST, FAILED_SECONDS << min(mark.times - 1, 10))
+
+
 def suspension(observed: Observed, now: float) -> Plan | None:
     """End a suspension of ours that is over, or begin one. It asks of AWS alone: launches fail most while a cluster has
     yet to form."""
@@ -203,7 +225,12 @@ def suspension(observed: Observed, now: float) -> Plan | None:
 def _stop(observed: Observed, now: float) -> Plan | None:
     """Suspend launching where it fails again and again. What a person suspended is theirs."""
     steps = tuple(
-        SuspendLaunching(group=group.name, failures=len(found), why=found[0].why[:200])
+        SuspendLaunching(
+            group=group.name,
+            failures=len(found),
+            why=found[0].why[:200],
+            times=times(observed, group.name, now),
+        )
         for group in observed.groups
         if (found := failing(observed, group.name, now)) and not _stopped(observed, group)
     )
@@ -217,7 +244,7 @@ def _stopped(observed: Observed, group: Group) -> bool:
 
 
 def _start(observed: Observed, now: float) -> Plan | None:
-    """Resume what we suspended: the failures are an hour old, or a person says so (to us, or by resuming it)."""
+    """Resume what we suspended: its time is over, or a person says so (to us, or by resuming it)."""
     marked = sorted(observed.suspended.marks)
     steps = tuple(ResumeLaunching(group=name) for name in marked if over(observed, name, now))
     return Steps(steps=steps, reason=Reason.LAUNCHING_RESUMES, message=steps[0].sentence) if steps else None
@@ -226,8 +253,21 @@ def _start(observed: Observed, now: float) -> Plan | None:
 def over(observed: Observed, group: str, now: float) -> bool:
     """Whether a suspension of ours is to end. A group that is gone has none any more; of one that could not be asked
     nobody knows whether it fails still."""
-    asked = group in observed.launches or all(one.name != group for one in observed.groups)
-    return (asked and not failing(observed, group, now)) or resumed_by_hand(observed, group, now)
+    if all(one.name != group for one in observed.groups):
+        return True
+    rested = group in observed.launches and not failing(observed, group, now) and _rested(observed, group, now)
+    return rested or resumed_by_hand(observed, group, now)
+
+
+def _rested(observed: Observed, group: str, now: float) -> bool:
+    mark = observed.suspended.marks[group]
+    return said_to_try(observed, group) or now - datetime.fromisoformat(mark.at).timestamp() >= rest(mark)
+
+
+def said_to_try(observed: Observed, group: str) -> bool:
+    """A person said so after it was suspended."""
+    at = observed.suspended.forgiven.get(group, "")
+    return bool(at) and datetime.fromisoformat(at) >= datetime.fromisoformat(observed.suspended.marks[group].at)
 
 
 def resumed_by_hand(observed: Observed, group: str, now: float) -> bool:
@@ -244,10 +284,13 @@ def stopped(observed: Observed, spec: ClusterSpec) -> Plan | None:
     marks = {name: mark for name, mark in observed.suspended.marks.items() if mark.done}
     if not marks:
         return None
-    words = "; ".join(f"{name}: {mark.why or 'no why'}" for name, mark in sorted(marks.items()))
+    words = "; ".join(
+        f"{name}: for {rest(mark) // 3600} h since {mark.at}: {mark.why or 'no why'}"
+        for name, mark in sorted(marks.items())
+    )
     message = (
-        f"launching is suspended, for it failed {FAILURES} times within an hour ({words}). It is tried again an hour "
-        f"after that; at once by `vagus resume {spec.name}`"
+        f"launching is suspended, for it failed {FAILURES} times within an hour ({words}). It is tried again after "
+        f"that; at once by `vagus resume {spec.name}`"
     )
     return Blocked(reason=Reason.LAUNCHES_FAIL, message=message)
 
