@@ -40,7 +40,7 @@ def every(aws: str, spec: ClusterSpec, groups: Iterable[Group], cluster: Cluster
         *_votes(spec, leaving, cluster),
         *_letting_go(aws, groups),
         *_launching(aws, groups),
-        *_giving_back(spec, cluster),
+        *_giving_back(spec, leaving, cluster),
         *_votes_back(spec, cluster),
     )
 
@@ -89,9 +89,7 @@ def _reaching(aws: str, spec: ClusterSpec) -> Iterable[Command]:
 def _draining(spec: ClusterSpec, leaving: tuple[str, ...], cluster: Cluster | None) -> Iterable[Command]:
     if cluster is None or not leaving:
         return
-    layer = "transient" if owned.EXCLUDE in cluster.transient else "persistent"
-    wanted = ",".join(sorted(owned.excluded(cluster) | set(leaving)))
-    body = {layer: {owned.EXCLUDE: wanted}}
+    body = _excluding(cluster, owned.excluded(cluster) | set(leaving))
     yield Command(what=f"drain {', '.join(leaving)}; what is excluded already stays", command=_put(spec, body))
     shards = f'{_curl(spec)} "{_url(spec)}/_cat/shards?h=index,shard,prirep,state,node"'
     pattern = "|".join(leaving)
@@ -162,14 +160,29 @@ def _launching(aws: str, groups: Iterable[Group]) -> Iterable[Command]:
             )
 
 
-def _giving_back(spec: ClusterSpec, cluster: Cluster | None) -> Iterable[Command]:
-    if cluster is None or not owned.marked(cluster):
+def _excluding(cluster: Cluster, nodes: frozenset[str]) -> Mapping[str, Mapping[str, str | None]]:
+    """Where people exclude transiently, which wins, so does this."""
+    layer = "transient" if owned.EXCLUDE in cluster.transient else "persistent"
+    return {layer: {owned.EXCLUDE: ",".join(sorted(nodes)) or None}}
+
+
+def _giving_back(spec: ClusterSpec, leaving: tuple[str, ...], cluster: Cluster | None) -> Iterable[Command]:
+    """What was excluded to drain by hand goes with Vagus' own, or by itself where nothing of Vagus' stands."""
+    if cluster is None:
+        return
+    if not owned.marked(cluster):
+        if drained := set(leaving) - owned.excluded(cluster):
+            yield Command(
+                what=f"take back what you excluded to drain {', '.join(sorted(drained))}: once it is gone",
+                command=_put(spec, _excluding(cluster, owned.excluded(cluster))),
+            )
         return
     update = owned.converge(cluster, ()).update
     back = {name: value for name, value in update.persistent.items() if name != owned.VOTES}  # it goes with the votes
     mine = SettingsUpdate(persistent={**back, owned.TOKEN: None}, transient=update.transient)
     body = {layer: dict(one) for layer, one in (("persistent", mine.persistent), ("transient", mine.transient)) if one}
-    yield Command(what="give back what Vagus had set, and its marks; what people set stays", command=_put(spec, body))
+    what = "give back what Vagus had set, and its marks, once those that leave are gone; what people set stays"
+    yield Command(what=what, command=_put(spec, body))
 
 
 def _waiting(groups: Iterable[Group]) -> Iterable[tuple[Group, str]]:

@@ -260,6 +260,17 @@ def test_where_people_exclude_transiently_a_drain_by_hand_does_too(scene: Scene)
     assert body == {"transient": {owned.EXCLUDE: ",".join(sorted([leaver, "i-theirs"]))}}
 
 
+def test_what_was_excluded_by_hand_alone_is_taken_back_by_hand(scene: Scene) -> None:
+    leaver = _leaves(scene)
+    scene.engine.update_settings(SettingsUpdate(persistent={owned.EXCLUDE: "i-theirs"}))
+    commands = scene.json("takeover", "demo")["commands"]
+    assert _body(commands, "drain") == {"persistent": {owned.EXCLUDE: ",".join(sorted([leaver, "i-theirs"]))}}
+    assert _body(commands, f"take back what you excluded to drain {leaver}") == {
+        "persistent": {owned.EXCLUDE: "i-theirs"}
+    }
+    assert not [one for one in commands if one["what"].startswith("give back")]
+
+
 def test_a_takeover_without_tables_says_so_and_goes_on(scene: Scene) -> None:
     leaver = _leaves(scene)
     scene.table = scene.book = GoneTable()
