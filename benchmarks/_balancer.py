@@ -100,7 +100,7 @@ def layout(cluster: Cluster) -> Layout:
         for node in cluster.nodes
     )
     flat = {**cluster.defaults, **cluster.persistent, **cluster.transient}
-    return Layout(nodes=nodes, copies=cluster.copies, settings=reading.settings(flat))
+    return Layout(nodes=nodes, copies=cluster.copies, settings=reading.settings(flat, cluster.nodes[0].version))
 
 
 def rests(cluster: Cluster) -> bool:

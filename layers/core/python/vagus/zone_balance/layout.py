@@ -12,7 +12,7 @@ from vagus.zone_balance.planner.model import Index, Settings
 
 def layout_of(cluster: Cluster, placement: Placement) -> Layout:
     """Nodes, copies and settings as the planner takes them."""
-    settings = reading.settings(placement.settings)
+    settings = reading.settings(placement.settings, _oldest(cluster))
     indices = {name: reading.index(flat) for name, flat in placement.indices.items()}
     telling = _telling(settings, indices.values())
     return Layout(
@@ -22,6 +22,12 @@ def layout_of(cluster: Cluster, placement: Placement) -> Layout:
         indices=indices,
         snapshots=placement.snapshots,
     )
+
+
+def _oldest(cluster: Cluster) -> str:
+    """The version whose rules hold: the elected manager's, which may be the oldest for as long as there are several."""
+    versions = [node.version for node in cluster.nodes]
+    return min(versions, key=lambda version: [int(part) for part in version.split("-")[0].split(".")], default="3.0.0")
 
 
 def _measured(copies: tuple[Copy, ...]) -> tuple[Copy, ...]:

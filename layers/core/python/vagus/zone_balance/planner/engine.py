@@ -23,13 +23,12 @@ from itertools import chain
 
 from vagus.zone_balance.planner.board import Board, Leg
 from vagus.zone_balance.planner.deciders import Deciders
+from vagus.zone_balance.planner.model import BREACHED
 from vagus.zone_balance.planner.region import Region
 
 EPSILON = 0.001
 NOISE = 1e-6
 """The engine's own epsilon; and what 32-bit floats can't tell apart."""
-
-BREACHED = 1_000_000.0
 
 RESERVED = 3
 """A band is not widened by counts so far that no index could be spread so wide: else nothing could be exchanged."""

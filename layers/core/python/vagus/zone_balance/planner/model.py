@@ -10,6 +10,9 @@ import msgspec
 
 from vagus.cluster import Copy
 
+BREACHED = 1_000_000.0
+"""What a node weighs more, in the engine's balancer, where a constraint is breached."""
+
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A node. `tier` names those among which bytes are evened; `attributes` are its `node.attr.*`."""

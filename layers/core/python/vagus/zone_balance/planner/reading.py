@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vagus.zone_balance.planner.model import Index, Settings
+from vagus.zone_balance.planner.model import BREACHED, Index, Settings
 
 ROUTING = "cluster.routing.allocation."
 UNMODELLED = {
@@ -13,8 +13,9 @@ UNMODELLED = {
 """Settings that change where the engine puts shards in ways that are not modelled, and the value that is harmless."""
 
 
-def settings(flat: Mapping[str, str]) -> Settings:
-    """From the cluster's settings in force (a transient one has replaced its persistent twin already)."""
+def settings(flat: Mapping[str, str], version: str) -> Settings:
+    """From the cluster's settings in force (a transient one has replaced its persistent twin already). `version`: of
+    the engine; OpenSearch 2 knows no `primary_constraint.threshold`: there a million is fixed."""
 
     def of(name: str, default: str) -> str:
         return flat.get(ROUTING + name, default)
@@ -41,7 +42,7 @@ def settings(flat: Mapping[str, str]) -> Settings:
         prefer_primary=_true(of("balance.prefer_primary", "false")),
         rebalance_primary=_true(of("rebalance.primary.enable", "false")),
         primary_buffer=float(of("rebalance.primary.buffer", "0.10")),
-        primary_weight=float(of("primary_constraint.threshold", "10")),
+        primary_weight=float(of("primary_constraint.threshold", "10")) if _major(version) >= 3 else BREACHED,
         unmodelled=tuple(f"{name}={flat[name]}" for name, off in UNMODELLED.items() if flat.get(name, off) != off),
     )
 
@@ -60,6 +61,10 @@ def index(flat: Mapping[str, str]) -> Index:
         tier_preference=_listed(preference),
         segment_replication=flat.get("index.replication.type", "").upper() == "SEGMENT",
     )
+
+
+def _major(version: str) -> int:
+    return int(version.partition(".")[0])
 
 
 def _true(text: str) -> bool:
