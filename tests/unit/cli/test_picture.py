@@ -1,9 +1,12 @@
 """`vagus plan --picture`: every shard is drawn where it stands and where it would, and nothing has to be loaded."""
 
+import itertools
+import math
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from tests.unit.zone_balance.building import GB, NOW, spec
 from tests.unit.zone_balance.test_balancing import LAYOUT, PLACED, seen
 
@@ -12,7 +15,7 @@ from vagus.policy import Shards
 from vagus.zone_balance import balancing
 from vagus.zone_balance.layout import layout_of
 from vagus.zone_balance.looking import looked
-from vagus_cli.picture import PALETTE, TALL, svg
+from vagus_cli.picture import LETTER, PALETTE, SMALL, TALL, human, svg
 
 Scene = Any  # the fixture's class lives in conftest.py, which can't be imported by name
 NAME = "{http://www.w3.org/2000/svg}"
@@ -54,8 +57,68 @@ def test_nothing_is_loaded_and_colours_are_those_that_everybody_tells_apart() ->
     root = _drawn()
     assert not [one for one in root.iter() if any("href" in key or key == "src" for key in one.attrib)]
     fills = {rect.get("fill") for rect in root.iter(f"{NAME}rect") if rect.get("class")}
-    assert fills <= set(PALETTE)
-    assert len(fills) == 8
+    assert fills == set(PALETTE)
+
+
+SEEN_BY: dict[str, tuple[tuple[float, float, float], ...]] = {
+    "everybody": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": ((0.1523, 1.0526, -0.2049), (0.1145, 0.7863, 0.0992), (-0.0039, -0.0481, 1.0520)),
+    "deuteranopia": ((0.3673, 0.8606, -0.2280), (0.2801, 0.6725, 0.0474), (-0.0118, 0.0429, 0.9689)),
+    "tritanopia": ((1.2555, -0.0767, -0.1788), (-0.0784, 0.9308, 0.1476), (0.0047, 0.6914, 0.3039)),
+}
+"""What becomes of linear red, green and blue (Machado, Oliveira and Fernandes 2009, severity 1)."""
+
+
+@pytest.mark.parametrize("eyes", SEEN_BY.values(), ids=SEEN_BY.keys())
+def test_any_two_colours_are_told_apart_by_all_eyes(eyes: tuple[tuple[float, float, float], ...]) -> None:
+    """CIELAB, in which 2.3 is just noticeable."""
+    seen_as = {colour: _lab(colour, eyes) for colour in (*PALETTE, SMALL, "#ffffff")}
+    nearest = min(math.dist(one, other) for one, other in itertools.combinations(seen_as.values(), 2))
+    assert nearest > 12
+
+
+def _lab(colour: str, eyes: tuple[tuple[float, float, float], ...]) -> tuple[float, float, float]:
+    digits = colour[1:] if len(colour) == 7 else "".join(one * 2 for one in colour[1:])
+    sent = [(int(digits[at : at + 2], 16) / 255 + 0.055) / 1.055 for at in (0, 2, 4)]
+    linear = [part**2.4 if part > 0.09 else 0.0 for part in sent]
+    r, g, b = (min(1.0, max(0.0, sum(a * c for a, c in zip(row, linear, strict=True)))) for row in eyes)
+    white = (
+        (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+        0.2126 * r + 0.7152 * g + 0.0722 * b,
+        (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.0888,
+    )
+    x, y, z = (part ** (1 / 3) if part > 0.0089 else 7.787 * part + 16 / 116 for part in white)
+    return (116 * y - 16, 500 * (x - y), 200 * (y - z))
+
+
+def test_no_word_lies_over_another_and_none_beyond_the_edge() -> None:
+    root = _drawn(spare=5)
+    width = float(root.get("width", "0"))
+    lines: dict[str, list[tuple[float, str]]] = {}
+    for text in root.iter(f"{NAME}text"):
+        if text.get("text-anchor") is None:
+            lines.setdefault(text.get("y", ""), []).append((float(text.get("x", "0")), text.text or ""))
+    for line in lines.values():
+        line.sort()
+        for (x, said), (following, _) in itertools.pairwise([*line, (width, "")]):
+            assert x + LETTER * len(said) <= following, said
+    assert any("stays" in said for line in lines.values() for _, said in line), "findings are told"
+    assert max(float(y) for y in lines) < float(root.get("height", "0"))
+
+
+def test_the_legend_names_marks_and_the_largest_indices() -> None:
+    texts = [text.text or "" for text in _drawn().iter(f"{NAME}text")]
+    assert {"primary", "replica", "moved", "many small shards", "fair share"} <= set(texts)
+    assert texts[texts.index("fair share") + 1 :][:2] == ["a", "b"], "the two large ones"
+    assert "and 1 smaller, in the same colours again" in texts
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (150 << 30, "150 GiB"), (5 << 50, "5 PiB")],
+)
+def test_bytes_as_people_write_them(size: int, said: str) -> None:
+    assert human(size) == said
 
 
 def test_the_command_draws_into_a_file_and_changes_nothing(scene: Scene, tmp_path: Path) -> None:
