@@ -6,12 +6,13 @@ the search with that closed connection as an error: this too is tried again, and
 carry their own ids, so that trying one twice is one document.
 """
 
+import base64
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,6 +22,8 @@ BATCH = 20
 CLOSED = {"node_disconnected_exception", "node_not_connected_exception", "node_closed_exception"}
 """What the engine calls a connection between two nodes that closed in the middle of a search."""
 CHECKED_AT_ONCE = 500
+DOCUMENT = 500_000
+"""Bytes of the largest document of noise."""
 SEARCH = {"size": 1, "query": {"match_all": {}}}
 
 
@@ -153,6 +156,34 @@ def create_indices(client: AdminClient, indices: Mapping[str, tuple[int, int]], 
             ids = [f"seed-{number}" for number in range(at, min(documents, at + CHECKED_AT_ONCE))]
             client.call("POST", f"/{index}/_bulk", bulk(ids, padding))
         client.call("POST", f"/{index}/_refresh")
+
+
+class Caller(Protocol):
+    """Whoever can send a request as admin."""
+
+    def call(self, method: str, path: str, body: Any = None) -> Any: ...
+
+
+def create_uneven(client: Caller, sizes: Mapping[str, int]) -> None:
+    """Indices of one shard and a replica, each with about so many bytes that no disk can squeeze, in one segment: both
+    copies are as large as each other."""
+    said = {"settings": {"number_of_shards": 1, "number_of_replicas": 1}, "mappings": {"enabled": False}}
+    for index, size in sizes.items():
+        client.call("PUT", f"/{index}", said)
+        fill(client, index, size)
+    in_one_segment(client, sizes)
+
+
+def fill(client: Caller, index: str, size: int) -> None:
+    """About so many bytes of noise, in documents of half a MB."""
+    for at in range(0, size, DOCUMENT):
+        noise = base64.b64encode(secrets.token_bytes(min(DOCUMENT, size - at) * 3 // 4)).decode()
+        client.call("PUT", f"/{index}/_doc/{at}", {"noise": noise})
+
+
+def in_one_segment(client: Caller, indices: Iterable[str]) -> None:
+    """On disk as one segment, without what the engine keeps beside it until then."""
+    client.call("POST", f"/{','.join(indices)}/_forcemerge?max_num_segments=1&flush=true")
 
 
 @contextmanager
