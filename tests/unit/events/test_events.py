@@ -63,6 +63,10 @@ SAYS: dict[str, Parsed] = {
 }
 MALFORMED = {
     "malformed_no_instance": "EC2InstanceId",
+    "malformed_instance": "EC2InstanceId 'i-0A1B2C3D4E5F60718' is no instance's id",
+    "malformed_launched_instance": "EC2InstanceId 'i-0A1B2C3D4E5F60718' is no instance's id",
+    "malformed_ended_instance": "EC2InstanceId 'i-0A1B2C3D4E5F60718' is no instance's id",
+    "malformed_warned_instance": "instance-id 'arn:.*' is no instance's id",
     "malformed_transition": "LifecycleTransition",
     "malformed_launch_transition": "LifecycleTransition",
     "malformed_detail": "detail",
@@ -131,6 +135,32 @@ def test_an_event_that_lacks_what_its_kind_has_is_malformed(sentence: str) -> No
 def test_a_field_that_aws_adds_one_day_changes_nothing() -> None:
     later = _edited(lambda event: event.update({"trace": "x", "detail": event["detail"] | {"Priority": {"a": [1]}}}))
     assert parse(later, FLEET) == LEAVES
+
+
+IDS = {
+    "i-0a1b2c3d4e5f60718": True,
+    "i-0a1b2c3d": True,
+    "": False,
+    "i-": False,
+    "i-0a1b2c3": False,
+    "i-0a1b2c3d4": False,
+    "i-0a1b2c3d4e5f607180": False,
+    "i-0a1b2c3d,i-0a1b2c3e": False,
+    "*": False,
+    "i-0a1b2c3d\n": False,
+}
+
+
+@pytest.mark.parametrize(("instance", "good"), IDS.items(), ids=[repr(one) for one in IDS])
+def test_what_leaves_has_an_instances_id(instance: str, good: bool) -> None:
+    """It becomes an exclusion by name: a pattern, or a list, would keep shards off others."""
+    said = _outcome(_edited(lambda event: event["detail"].update(EC2InstanceId=instance)))
+    assert isinstance(said, Hint if good else Malformed)
+
+
+def test_what_a_group_of_others_has_for_an_id_is_no_matter_of_ours() -> None:
+    foreign = {"AutoScalingGroupName": "web-frontend", "EC2InstanceId": "i-1"}
+    assert isinstance(_outcome(_edited(lambda event: event["detail"].update(foreign))), Ignored)
 
 
 def test_the_same_event_twice_is_one_intent() -> None:

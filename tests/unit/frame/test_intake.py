@@ -16,6 +16,7 @@ from vagus.procedure import intake
 from vagus.procedure.rows import Head
 
 FLEET = {CLUSTER: spec()}
+ONE, TWO, UNKNOWN = (f"i-{number:017x}" for number in (1, 2, 99))
 
 
 def _event(kind: str = "EC2 Instance-terminate Lifecycle Action", **detail: Any) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def _event(kind: str = "EC2 Instance-terminate Lifecycle Action", **detail: Any)
         "time": "2026-01-01T00:00:00Z",
         "detail": {
             "AutoScalingGroupName": "claims-data-eu-west-1a",
-            "EC2InstanceId": "i-1",
+            "EC2InstanceId": ONE,
             "LifecycleHookName": "vagus-terminate",
             "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
             **detail,
@@ -33,7 +34,7 @@ def _event(kind: str = "EC2 Instance-terminate Lifecycle Action", **detail: Any)
     }
 
 
-GROUPS = {"i-1": "claims-data-eu-west-1a", "i-2": "web"}
+GROUPS = {ONE: "claims-data-eu-west-1a", TWO: "web"}
 
 
 def _groups_of(instances: Sequence[str]) -> dict[str, str]:
@@ -47,7 +48,7 @@ def _take(event: Any, table: FakeTable, executions: FakeExecutions) -> tuple[Hin
 def test_a_leaving_instance_opens_an_intent_and_starts_a_run() -> None:
     table, executions = FakeTable(), FakeExecutions()
     assert isinstance(_take(_event(), table, executions), tuple)
-    assert [one.instance for one in seen(table).intents] == ["i-1"]
+    assert [one.instance for one in seen(table).intents] == [ONE]
     assert list(executions.started) == ["claims-zone_balance-1"]
 
 
@@ -113,7 +114,7 @@ def test_what_can_not_be_read_is_told_and_does_nothing(event: Any) -> None:
 def test_an_event_for_a_run_that_goes_on_is_seen_by_it() -> None:
     table, executions = FakeTable(), FakeExecutions()
     _take(_event(), table, executions)
-    _take(_event(EC2InstanceId="i-2"), table, executions)
+    _take(_event(EC2InstanceId=TWO), table, executions)
     assert head(table).seq == 2
     assert list(executions.started) == ["claims-zone_balance-1"]
 
@@ -122,7 +123,7 @@ def test_an_event_for_a_stopped_capability_is_kept_and_starts_nothing() -> None:
     table, executions = FakeTable(), FakeExecutions()
     put(table, head__zone_balance=Head(state="paused", paused_by="ada"))
     _take(_event(), table, executions)
-    assert [one.instance for one in seen(table).intents] == ["i-1"]
+    assert [one.instance for one in seen(table).intents] == [ONE]
     assert executions.started == {}
 
 
@@ -158,14 +159,14 @@ def test_so_is_a_race_that_is_lost_again_and_again() -> None:
 def test_one_that_ended_without_us_opens_an_intent_that_it_be_judged() -> None:
     table, executions = FakeTable(), FakeExecutions()
     _take(_event("EC2 Instance Terminate Successful"), table, executions)
-    assert [one.id for one in seen(table).intents] == ["gone-i-1"]
+    assert [one.id for one in seen(table).intents] == [f"gone-{ONE}"]
 
 
 def test_the_end_of_one_that_was_to_leave_opens_nothing() -> None:
     table, executions = FakeTable(), FakeExecutions()
     _take(_event(), table, executions)
     _take(_event("EC2 Instance Terminate Successful"), table, executions)
-    assert [one.id for one in seen(table).intents] == ["leave-i-1"]
+    assert [one.id for one in seen(table).intents] == [f"leave-{ONE}"]
 
 
 def _spot(instance: str) -> dict[str, Any]:
@@ -175,14 +176,14 @@ def _spot(instance: str) -> dict[str, Any]:
 
 def test_a_spot_warning_is_an_intent_with_a_deadline_for_the_cluster_whose_instance_it_is() -> None:
     table, executions = FakeTable(), FakeExecutions()
-    _take(_spot("i-1"), table, executions)
+    _take(_spot(ONE), table, executions)
     (found,) = seen(table).intents
-    assert (found.id, found.kind, found.deadline) == ("spot-i-1", "spot", "2026-01-01T00:02:00Z")
+    assert (found.id, found.kind, found.deadline) == (f"spot-{ONE}", "spot", "2026-01-01T00:02:00Z")
     assert found.group == "claims-data-eu-west-1a"
     assert list(executions.started) == ["claims-zone_balance-1"]
 
 
-@pytest.mark.parametrize("instance", ["i-2", "i-unknown"])
+@pytest.mark.parametrize("instance", [TWO, UNKNOWN])
 def test_a_warning_for_an_instance_of_no_declared_cluster_is_a_no_op(instance: str) -> None:
     table, executions = FakeTable(), FakeExecutions()
     assert _take(_spot(instance), table, executions) == Ignored(f"{instance}: of no declared cluster")

@@ -255,7 +255,7 @@ def an_event_of_an_instance_that_nobody_knows(**options: Any) -> World:
     world = six(**options)
     world.groups.scale_in(FIRST)
     for event in world.groups.events:
-        event["detail"]["EC2InstanceId"] = "i-unknown"
+        event["detail"]["EC2InstanceId"] = f"i-{0xBAD:017x}"
     return world
 
 

@@ -3,6 +3,7 @@
 Shapes are AWS's own (EventBridge envelope with `source`, `detail-type`, `detail`); samples lie in `events/`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,9 @@ from vagus.intent import Intent, Kind, gone, leave
 
 WAKING = ("Node Joined", "Node Left", "Shards Unassigned", "Bytes Uneven", "Watermark Near")
 """Events of the cluster watch that have zone_balance look at once. The others are for people and for other rules."""
+
+INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
+"""EC2's ids of instances, the short ones of before 2016 too. Source: EC2 User Guide, "Resource IDs"."""
 
 WARM_POOL = "WarmPool"
 """Auto Scaling's own word in `Origin` and `Destination`."""
@@ -161,7 +165,7 @@ def _terminating(envelope: _Envelope, fleet: Fleet) -> Parsed:
         return _unknown(detail.AutoScalingGroupName)
     if detail.Origin == WARM_POOL:
         return _warm(detail)
-    intent = leave(detail.EC2InstanceId, detail.AutoScalingGroupName, envelope.time, "event")
+    intent = leave(_id(detail.EC2InstanceId, "EC2InstanceId"), detail.AutoScalingGroupName, envelope.time, "event")
     return Hint(cluster=cluster, capability="zone_balance", intent=intent)
 
 
@@ -173,6 +177,7 @@ def _launching(envelope: _Envelope, fleet: Fleet) -> Parsed:
         return _unknown(detail.AutoScalingGroupName)
     if detail.Destination == WARM_POOL:
         return _warm(detail)
+    _id(detail.EC2InstanceId, "EC2InstanceId")
     return Hint(cluster=cluster, capability="zone_balance")
 
 
@@ -182,6 +187,13 @@ def _lifecycle(envelope: _Envelope, transition: str) -> _Lifecycle:
         kind = "launch" if transition.endswith("LAUNCHING") else "terminate"
         raise Malformed(f"event: detail.LifecycleTransition is {detail.LifecycleTransition} in a {kind} event")
     return detail
+
+
+def _id(text: str, field: str) -> str:
+    """An instance's id: it becomes part of a row's key, and names a node. Raises `Malformed` for anything else."""
+    if not INSTANCE_ID.fullmatch(text):
+        raise Malformed(f"event: detail.{field} {text!r} is no instance's id: i- and 8 or 17 hexadecimal digits")
+    return text
 
 
 def _warm(detail: _Lifecycle) -> Ignored:
@@ -225,7 +237,7 @@ def _ended(envelope: _Envelope, fleet: Fleet) -> Parsed:
     hint = _activity(envelope, fleet)
     if not isinstance(hint, Hint) or not detail.EC2InstanceId:
         return hint
-    intent = gone(detail.EC2InstanceId, detail.AutoScalingGroupName, envelope.time)
+    intent = gone(_id(detail.EC2InstanceId, "EC2InstanceId"), detail.AutoScalingGroupName, envelope.time)
     return msgspec.structs.replace(hint, intent=intent)
 
 
@@ -243,13 +255,13 @@ RETIREMENTS = (
 
 
 def _spot(envelope: _Envelope, _fleet: Fleet) -> Parsed:
-    instance = msgspec.convert(envelope.detail, _OfInstance).instance_id
+    instance = _id(msgspec.convert(envelope.detail, _OfInstance).instance_id, "instance-id")
     deadline = _iso(_moment(envelope.time, "time") + timedelta(seconds=SPOT_SECONDS))
     return Notice(kind="spot", instances=(instance,), opened=envelope.time, deadline=deadline)
 
 
 def _rebalance(envelope: _Envelope, _fleet: Fleet) -> Parsed:
-    instance = msgspec.convert(envelope.detail, _OfInstance).instance_id
+    instance = _id(msgspec.convert(envelope.detail, _OfInstance).instance_id, "instance-id")
     return Notice(kind="rebalance", instances=(instance,), opened=envelope.time)
 
 
