@@ -360,6 +360,11 @@ def ended_without_us_with_the_only_copy(**options: Any) -> World:
     return world.when("given up", later(300, paged("LOST_WITH_DATA")), lambda world: world.engine.delete_index("alone"))
 
 
+def ended_without_us_with_the_only_copy_and_no_event_comes(**options: Any) -> World:
+    """The sweep finds what is missing, and that nobody is."""
+    return ended_without_us_with_the_only_copy(**options, events="never")
+
+
 def detached_and_attached_again(**options: Any) -> World:
     world = six(**options).when("detached", always, lambda world: world.groups.detach(FIRST))
     return world.when("attached", later(300, paged("DETACHED")), lambda world: world.groups.attach(FIRST))
@@ -574,6 +579,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         a_rebalance_recommendation_means_nothing_to_its_group,
         ended_without_us,
         ended_without_us_with_the_only_copy,
+        ended_without_us_with_the_only_copy_and_no_event_comes,
         detached_and_attached_again,
         two_instances_retire,
         an_instance_retires_and_a_person_approves,

@@ -19,6 +19,7 @@ from tests.unit.simulation.scenarios import (
     detached_and_attached_again,
     ended_without_us,
     ended_without_us_with_the_only_copy,
+    ended_without_us_with_the_only_copy_and_no_event_comes,
     excluded_is,
     its_hook_runs_out,
     managers_of_their_own_leave,
@@ -90,6 +91,10 @@ def test_what_is_done(make: Scenario, expected: list[str]) -> None:
 
 TOLD: dict[str, tuple[Scenario, list[str]]] = {
     "nothing is lost": (a_spot_instance_holds_last_copies, []),
+    "data is lost with one of which no event came": (
+        ended_without_us_with_the_only_copy_and_no_event_comes,
+        ["claims: LOST_WITH_DATA"],
+    ),
     "data is lost": (a_spot_instance_is_reclaimed_before_its_last_copy_has_moved, ["claims: LOST_WITH_DATA"]),
     "ended without us, and data is lost": (ended_without_us_with_the_only_copy, ["claims: LOST_WITH_DATA"]),
     "ended without us, and nothing is lost": (ended_without_us, []),

@@ -87,7 +87,8 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
         Reason.LAUNCHING,
     ),
     "a copy has still to recover": (comes(YELLOW), "Wait", Reason.LAUNCHING),
-    "a primary is missing": (comes(RED), "Wait", Reason.LAUNCHING),
+    "a shard is nowhere, and nobody is missing": (comes(RED), "Blocked", Reason.LOST_WITH_DATA),
+    "a primary recovers": (comes("a:n1,n3 b:+n2,-"), "Wait", Reason.LAUNCHING),
     "it has not come so far as its hook": (comes(state="Pending"), "Wait", Reason.LAUNCHING),
     "its hook was answered already": (comes(state="Pending:Proceed"), "Wait", Reason.LAUNCHING),
     "its hook was answered moments ago, and AWS shows it late": (

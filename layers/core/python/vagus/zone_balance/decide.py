@@ -65,6 +65,7 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     waiting.refused,
     waiting.going,
     departed.missing,
+    departed.unexplained,
     warned.waits,
     launching.awaited,
     launching.tell,

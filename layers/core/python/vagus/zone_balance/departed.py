@@ -15,6 +15,8 @@ JUDGED_SECONDS = 10
 """Between two looks while a shard still recovers, so that nobody knows whether it was lost."""
 DETACHED_SECONDS = 120
 """How long a node may serve on when its instance is in no group any more before a person is told."""
+UNEXPLAINED_SECONDS = 60
+"""How long shards may stand nowhere with nobody missing before a person is told."""
 SHOWN = 10
 """How many shards a message names."""
 
@@ -70,6 +72,28 @@ def missing(look: Look) -> Plan | None:
         "node of that zone, or restore the shards from a snapshot, or delete their indices",
         open_deadline=True,
     )
+
+
+def unexplained(look: Look) -> Plan | None:
+    """Shards stand nowhere, and nobody who could bring them is missing: an instance went of which no event came. What
+    is just being made shows so as well, for a moment: a run waits for that."""
+    shards = lost_shards(look.cluster)
+    instances = [one for group in look.observed.groups for one in group.instances]
+    if not shards or {one.id for one in instances} - look.cluster.names():
+        return None
+    more = f" and {len(shards) - SHOWN} more" if len(shards) > SHOWN else ""
+    named = f"{', '.join(shards[:SHOWN])}{more}"
+    waits = any(one.launching for one in instances)
+    progress = advanced(look.observed.progress, f"{Reason.LOST_WITH_DATA} {named}", look.now)
+    message = (
+        f"no copy of {named} is assigned, and every instance has its node in the cluster: what held them went, and no "
+        "event of that came, or these indices may stand nowhere. Its data volume is kept, unless it was deleted by "
+        f"hand: among the available volumes with the tag vagus:cluster={look.spec.name}. Attach it to a node of its "
+        "zone, or restore the shards from a snapshot, or delete their indices"
+    )
+    if look.observed.progress is not None and not overdue(progress, UNEXPLAINED_SECONDS):
+        return Wait(seconds=JUDGED_SECONDS, reason=Reason.LOST_WITH_DATA, message=message, progress=progress)
+    return Blocked(reason=Reason.LOST_WITH_DATA, message=message, progress=progress, open_deadline=waits)
 
 
 def _names(intents: list[Intent]) -> str:
