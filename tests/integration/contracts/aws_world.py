@@ -55,6 +55,14 @@ class GroupsWorld(Protocol):
         """From now on EC2 can launch nothing in this group."""
         ...
 
+    def stand_by(self, instance: str) -> None:
+        """A person takes it out of service; it runs on."""
+        ...
+
+    def serve_again(self, instance: str) -> None:
+        """And back."""
+        ...
+
     def await_lifecycle(self, group: str, instance: str, lifecycle: str | None) -> None:
         """Until the instance is in that state; `None`: gone from its group."""
         ...
@@ -83,6 +91,12 @@ class FakeWorldGroups:
 
     def refuse_launches(self, group: str) -> None:
         self.fake.refuse_launches(group, "You have exceeded your quota.")
+
+    def stand_by(self, instance: str) -> None:
+        self.fake.stand_by(instance)
+
+    def serve_again(self, instance: str) -> None:
+        self.fake.stand_by(instance, back=True)
 
     def await_lifecycle(self, group: str, instance: str, lifecycle: str | None) -> None:
         self.fake.settle()
@@ -123,6 +137,15 @@ class AwsGroups:
     def refuse_launches(self, group: str) -> None:
         template = self._aws.shown(group)["LaunchTemplate"]["LaunchTemplateName"]
         self._aws.ec2.delete_launch_template(LaunchTemplateName=template)
+
+    def stand_by(self, instance: str) -> None:
+        (group,) = self.port.groups_of([instance]).values()
+        asked = {"AutoScalingGroupName": group, "InstanceIds": [instance]}
+        self._aws.autoscaling.enter_standby(**asked, ShouldDecrementDesiredCapacity=True)
+
+    def serve_again(self, instance: str) -> None:
+        (group,) = self.port.groups_of([instance]).values()
+        self._aws.autoscaling.exit_standby(AutoScalingGroupName=group, InstanceIds=[instance])
 
     def await_lifecycle(self, group: str, instance: str, lifecycle: str | None) -> None:
         until(lambda: lifecycle_of(self.port, group, instance) == lifecycle)

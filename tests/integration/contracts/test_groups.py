@@ -207,6 +207,19 @@ def test_a_launch_that_ec2_refuses_has_failed_without_an_instance(groups: Groups
     assert groups.port.describe(["one"])[0].short
 
 
+def test_one_that_comes_back_from_standby_has_no_launch_under_way(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=1)
+    (instance,) = (one.id for one in members(groups.port, GROUP))
+    groups.stand_by(instance)
+    assert lifecycle_of(groups.port, GROUP, instance) == "Standby"
+    assert groups.port.describe(["one"])[0].desired == 0
+    groups.serve_again(instance)
+    groups.await_lifecycle(GROUP, instance, "InService")
+    assert groups.port.describe(["one"])[0].desired == 1
+    (told,) = groups.port.launches(GROUP, LONG_AGO)
+    assert (told.instance, told.ended is None) == (instance, False), "its first launch, which has ended"
+
+
 def test_nothing_is_launched_while_launching_is_suspended(groups: GroupsWorld) -> None:
     groups.create(GROUP, "one", desired=0)
     groups.port.suspend_launching(GROUP)

@@ -111,6 +111,21 @@ def _enabled(copies: str | None) -> SettingsUpdate:
     return SettingsUpdate(transient={"cluster.routing.allocation.enable": copies})
 
 
+def one_comes_back_from_standby_while_its_process_is_away(**options: Any) -> World:
+    """Its launch ended long ago, and no other is told: it is never taken for one that never joined."""
+    world = six(**options).when("standby", later(1200), lambda world: world.groups.stand_by(FIRST))
+    world.when("its process ends", always, lambda world: world.engine.crash(FIRST))
+    world.when("back", later(60), lambda world: world.groups.stand_by(FIRST, back=True, held=True))
+    world.when("its process starts", later(1500, comes(FIRST)), restart(FIRST))
+    return world.when("serves", serves(FIRST), nothing)
+
+
+def one_is_attached_again_and_meets_the_launch_hook(**options: Any) -> World:
+    world = six(**options).when("detached", always, lambda world: world.groups.detach(FIRST))
+    world.when("attached", later(1200), lambda world: world.groups.attach(FIRST, held=True))
+    return world.when("serves", serves(FIRST), nothing)
+
+
 def a_node_never_joins(**options: Any) -> World:
     """Its launch is abandoned after a quarter of an hour, and the next one succeeds."""
     world = six(**options, barren={SEVENTH})
@@ -165,6 +180,8 @@ COMING: Mapping[str, Scenario] = {
         a_refresh_of_a_zone_where_an_index_has_a_copy_on_every_node,
         one_comes_beside_an_index_with_more_replicas_than_nodes,
         its_process_starts_again_while_it_waits_for_the_cluster,
+        one_comes_back_from_standby_while_its_process_is_away,
+        one_is_attached_again_and_meets_the_launch_hook,
         a_node_never_joins,
         a_node_joins_after_its_launch_was_given_up,
         launches_fail_until_a_person_resumes,

@@ -190,20 +190,27 @@ class FakeGroups:
         self.settle()
         del member
 
-    def attach(self, instance: str) -> None:
-        """A person puts it back; the group grows by it."""
+    def attach(self, instance: str, *, held: bool = False) -> None:
+        """A person puts it back; the group grows by it. `held`: by the launch hook, as for `stand_by`."""
         self.settle()
-        group = self._loose.pop(instance)
-        group.members[instance] = _Member(instance, launched=self._clock(), lifecycle="InService")
+        group, now = self._loose.pop(instance), self._clock()
+        group.members[instance] = _Member(
+            instance, launched=now, lifecycle="Pending" if held else "InService", changes_at=now
+        )
         group.desired += 1
         self.settle()
 
-    def stand_by(self, instance: str, *, back: bool = False) -> None:
-        """A person sets an instance aside, or has it serve again: no hook is asked, and nobody replaces it."""
+    def stand_by(self, instance: str, *, back: bool = False, held: bool = False) -> None:
+        """A person sets an instance aside, or has it serve again: nobody replaces it. `held`: it meets the launch hook
+        on its way back. Auto Scaling's life cycle leads it through Pending, and the documentation leaves open whether
+        its hook holds it there: both are tried. No launch is told of it either way."""
         self.settle()
         group, member = self._member(instance)
-        member.turn("InService" if back else "Standby", self._clock())
+        now = self._clock()
+        member.turn(("Pending" if held else "InService") if back else "Standby", now)
+        member.changes_at = now
         group.desired += 1 if back else -1
+        self.settle()
 
     def settle(self) -> None:
         """Let happen what is due by now, in the order of time."""
@@ -444,7 +451,7 @@ class FakeGroups:
 
 
 def _end_try(group: _Group, member: _Member, now: float, failure: str = "") -> None:
-    at = next((n for n, one in enumerate(group.tries) if one.instance == member.id), None)
+    at = next((n for n, one in enumerate(group.tries) if one.instance == member.id and one.ended is None), None)
     if at is not None:
         group.tries[at] = msgspec.structs.replace(group.tries[at], ended=now, failed=bool(failure), why=failure)
 

@@ -48,7 +48,7 @@ COMING_SECONDS = (2, 30)
 
 class Comer(msgspec.Struct, frozen=True, kw_only=True):
     """An instance that comes, held by our launch hook or on its way there. `joined`: its node is in the cluster now;
-    `noted`: when we first noted that (ISO 8601, "" if never). `launched`: whether a launch that names it was seen; one
+    `noted`: when we first noted that (ISO 8601, "" if never). `launched`: whether a launch of it is under way; one
     that was attached, or left standby, has none. `seconds`: since it was launched, else since it was noted."""
 
     instance: Instance
@@ -92,8 +92,10 @@ def _waited(look: Look, group: Group, instance: Instance) -> float:
 
 
 def _launch(look: Look, group: Group, instance: Instance) -> Launch | None:
+    """Its launch that is under way. One that ended long ago is not what is waited for: it left standby, or was attached
+    again."""
     tries = look.observed.launches.get(group.name, ())
-    return next((one for one in tries if one.instance == instance.id), None)
+    return next((one for one in tries if one.instance == instance.id and one.ended is None), None)
 
 
 def asked_for(observed: Observed) -> tuple[Group, ...]:
