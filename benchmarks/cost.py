@@ -27,6 +27,7 @@ from vagus_local.stack import wait_green
 QUIET_MINUTES = 5
 """In so many minutes a quiet cluster is looked at once."""
 LEAST_CALLS = 6
+OF_AN_EVENT = 26
 GROUP = "demo-data-us-east-1a"
 EACH_MINUTE = {"sweep": 1.0, "keeper": 0.5, "cluster-watch": 0.5}
 """GB of the functions that are called each minute."""
@@ -99,17 +100,28 @@ def _used(counted: dict[str, dict[str, int]], **more: float) -> Use:
     )
 
 
-def _log(scene: Scene) -> int:
-    return (Path(scene.stack.run) / "emulator.log").stat().st_size
+def _logged(scene: Scene, since: float) -> int:
+    """Bytes of the functions' logs since then (epoch seconds), as CloudWatch Logs counts them: 26 more for an event.
+    Step Functions' own log is no function's."""
+    logs, found = scene.stack.client("logs"), 0
+    for groups in logs.get_paginator("describe_log_groups").paginate():
+        for group in groups["logGroups"]:
+            if group["logGroupName"].startswith("/aws/vendedlogs/"):
+                continue
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group["logGroupName"], startTime=int(since * 1000)
+            )
+            found += sum(len(event["message"].encode()) + OF_AN_EVENT for page in pages for event in page["events"])
+    return found
 
 
 def _idle(scene: Scene, seconds: dict[str, float]) -> Use:
     """A minute's share of the time in which everything that happens now and then happens once."""
     _counted(scene)
-    log = _log(scene)
+    began = time.time()
     time.sleep(QUIET_MINUTES * 60)
     counted = _counted(scene)
-    whole = _used(counted, log_bytes=_log(scene) - log)
+    whole = _used(counted, log_bytes=_logged(scene, began))
     return Use(
         calls={name: number / QUIET_MINUTES for name, number in whole.calls.items()},
         read_units=whole.read_units / QUIET_MINUTES,
@@ -123,10 +135,9 @@ def _idle(scene: Scene, seconds: dict[str, float]) -> Use:
 def _drain(scene: Scene) -> Use:
     """One scale-in, until its run has ended."""
     _counted(scene)
-    log = _log(scene)
-    instance, _asked = scene.scale_in(GROUP)
+    instance, asked = scene.scale_in(GROUP)
     scene.wait_until_gone(instance)
-    counted, written = _counted(scene), _log(scene) - log
+    counted, written = _counted(scene), _logged(scene, asked)
     events = _history(scene)
     scene.restore_sizes()
     wait_green(scene.stack, scene.cluster, say=lambda _: None)

@@ -39,6 +39,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(nodes_per_zone=1, zones=("a", "b", "c")) as running:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    settings = {"path.repo": str(tmp_path_factory.mktemp("repositories"))}
+    with LocalCluster(nodes_per_zone=1, zones=("a", "b", "c"), settings=settings) as running:
         yield running

@@ -28,6 +28,13 @@ LOOK: list[Request] = [
     ("GET", "/_cat/recovery?format=json&active_only=true", None),
     ("GET", "/_cluster/allocation/explain", {"index": "patients", "shard": 0, "primary": True}),
     ("GET", "/_shard_stores?status=all", None),
+    ("GET", "/_nodes/_all/settings,jvm?flat_settings=true", None),
+    ("GET", "/_nodes/stats/indices/search", None),
+    ("GET", "/_cluster/state/nodes,customs", None),
+    ("GET", "/_cluster/state/metadata/vagus-no-such-index-*?ignore_unavailable=true&allow_no_indices=true", None),
+    ("GET", "/_all/_settings/index.version.created?expand_wildcards=all&flat_settings=true", None),
+    ("GET", "/_snapshot", None),
+    ("GET", "/_snapshot/near/_all", None),
     ("GET", "/_cluster/pending_tasks", None),
     ("GET", "/patients/_settings", None),
 ]
@@ -46,16 +53,28 @@ CHANGES: list[Request] = [
     ("PUT", "/_cluster/settings", {"persistent": {"cluster.metadata.vagus.test": "1"}}),
     ("POST", "/patients/_flush", None),
     ("POST", "/_flush", None),
-    ("POST", "/_cluster/reroute?dry_run=true", {"commands": []}),
+    ("POST", "/_cluster/reroute?dry_run=true&explain=true&metric=version", {"commands": []}),
     ("POST", "/_cluster/reroute", {"commands": []}),
     ("POST", "/_cluster/voting_config_exclusions?node_names=MANAGER&timeout=20s", None),
     ("DELETE", "/_cluster/voting_config_exclusions?wait_for_removal=false", None),
 ]
+RESTORE = {
+    "indices": "patients",
+    "include_global_state": False,
+    "rename_pattern": "patients",
+    "rename_replacement": "patients-again",
+}
+"""Patients' data under a name of its own: beside what is there, where it could be read."""
 NEVER: list[Request] = [
     ("GET", "/.opendistro_security/_search", None),
     ("PUT", "/patients/_settings", {"index.number_of_replicas": 1}),
     ("POST", "/patients/_close", None),
     ("PUT", "/_snapshot/mine", {"type": "fs", "settings": {"location": "x"}}),
+    ("PUT", "/_snapshot/near/mine", None),
+    ("POST", "/_snapshot/near/kept/_restore?wait_for_completion=true", RESTORE),
+    ("DELETE", "/_snapshot/near/kept", None),
+    ("DELETE", "/_snapshot/near", None),
+    ("PUT", "/_cluster/decommission/awareness/zone/c", None),
     ("GET", "/_plugins/_security/api/roles", None),
     ("PUT", "/_plugins/_security/api/internalusers/x", {"password": "Long-enough-1-password"}),
 ]
@@ -73,6 +92,8 @@ def patients(cluster: LocalCluster) -> LocalCluster:
     shards = {"settings": {"number_of_shards": 1, "number_of_replicas": 1}}
     cluster.call("PUT", "/patients", shards, client=cluster.certificates.application)
     cluster.call("PUT", "/patients/_doc/1?refresh=true", {"name": "a"}, client=cluster.certificates.application)
+    cluster.call("PUT", "/_snapshot/near", {"type": "fs", "settings": {"location": "near"}})
+    cluster.call("PUT", "/_snapshot/near/kept?wait_for_completion=true")
     cluster.wait_green()
     return cluster
 
@@ -87,6 +108,15 @@ def test_role(patients: LocalCluster, request_: Request, allowed: tuple[str, ...
         assert status in (200, 201), answer
     else:
         assert status == 403, answer
+
+
+def test_a_restore_is_a_persons_alone(patients: LocalCluster) -> None:
+    """The very request that no role of ours may make (`NEVER`) does restore, with the admin's certificate."""
+    _, path, body = next(request for request in NEVER if request[2] is RESTORE)
+    done = patients.call("POST", path, body)
+    assert done["snapshot"]["shards"]["failed"] == 0
+    assert patients.call("GET", "/patients-again/_doc/1")["_source"] == {"name": "a"}
+    patients.call("DELETE", "/patients-again")
 
 
 @pytest.mark.parametrize("role", FUNCTIONS)
