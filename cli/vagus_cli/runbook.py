@@ -15,6 +15,7 @@ from vagus.steps import AnyStep, EndRun, Step
 LOOK, TELL = "Look and decide", "Tell a person"
 SILENT = ("Choice", "Pass")
 """Types of states in which nothing is done."""
+ENDS = ("Succeed", "Fail")
 
 Result = Literal["done", "superseded", "refused", "failed", "waited", "told", "under way", "Done", "Blocked", "ended"]
 
@@ -64,7 +65,7 @@ def _line(stay: Stay, plan: Any) -> Line | None:
         reason=said.get("reason", "") if stay.state != LOOK else "",
         message=said.get("message", "") if stay.state != LOOK else "",
         result=_result(stay),
-        check=stay.error or _why_not(stay),
+        check="" if stay.type in ENDS else stay.error or _why_not(stay),
         seconds=None if stay.left is None else round(stay.left - stay.entered, 3),
     )
 
@@ -85,7 +86,7 @@ def _subject(plan: Any) -> str:
 
 def _result(stay: Stay) -> Result:
     ends: dict[str, Result] = {"Done": "Done", "Blocked": "Blocked"}
-    if stay.type in ("Succeed", "Fail"):
+    if stay.type in ENDS:
         return ends.get(stay.state, "ended")
     if stay.error:
         return "failed"

@@ -120,9 +120,30 @@ def test_the_end_says_why(history: History, state: str, kind: str) -> None:
     history.look(DONE)
     history.passed(EndRun.title, DONE, {"result": "done", "message": ""})
     history.enter(state, {}, kind)
-    history.end("ExecutionSucceeded" if kind == "Succeed" else "ExecutionFailed")
+    if kind == "Succeed":
+        history.leave(state, {}, kind)
+        history.end("ExecutionSucceeded")
+    else:
+        history.end("ExecutionFailed", executionFailedEventDetails={"error": "UP_TO_DATE", "cause": "every node"})
     (line,) = history.told()
+    assert line.check == ""
     assert (line.state, line.result, line.reason, line.message) == (state, state, "UP_TO_DATE", "every node is done")
+
+
+def test_what_failed_and_succeeded_at_another_try_is_done(history: History) -> None:
+    history.look(PLAN)
+    history.enter(RestartNodes.title, PLAN)
+    history.fail("Lambda.TooManyRequestsException", "later")
+    history.end("TaskSucceeded")
+    history.leave(RestartNodes.title, {"result": "done", "message": ""})
+    (line,) = history.told()
+    assert (line.result, line.check) == ("done", "")
+
+
+def test_of_a_functions_error_its_message_is_told(history: History) -> None:
+    history.enter(definition.LOOK, {})
+    history.fail("Denied", '{"errorMessage": "es:Look: not allowed", "errorType": "Denied", "stackTrace": []}')
+    assert history.told()[0].check == "Denied: es:Look: not allowed"
 
 
 def test_a_look_stands_there_only_if_it_failed(history: History) -> None:

@@ -81,20 +81,29 @@ def stays(events: Iterable[HistoryEventTypeDef]) -> tuple[Stay, ...]:
         elif found and "stateExitedEventDetails" in event:
             gave = _json(event["stateExitedEventDetails"].get("output"))
             found[-1] = msgspec.structs.replace(found[-1], left=at, gave=gave)
-        elif found and (error := _error(event)):
+        elif found and (error := _error(event)) is not None:
             found[-1] = msgspec.structs.replace(found[-1], error=error)
         if found and kind.startswith("Execution") and found[-1].left is None:
             found[-1] = msgspec.structs.replace(found[-1], left=at)
     return tuple(found)
 
 
-def _error(event: Mapping[str, Any]) -> str:
-    """What failed, timed out or was aborted, and why; `""` for an event that tells of nothing such. A task that is
-    tried again and succeeds has failed all the same."""
-    if not event["type"].endswith(("Failed", "TimedOut", "Aborted")):
+def _error(event: Mapping[str, Any]) -> str | None:
+    """What failed, timed out or was aborted, and why; `""` where a later try succeeded; `None` for an event that tells
+    of neither."""
+    if event["type"].endswith("Succeeded"):
         return ""
+    if not event["type"].endswith(("Failed", "TimedOut", "Aborted")):
+        return None
     details: Mapping[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
-    return ": ".join(part for part in (details.get("error", event["type"]), details.get("cause", "")) if part)
+    said = (details.get("error") or event["type"], _cause(details.get("cause", "")))
+    return ": ".join(part for part in said if part)
+
+
+def _cause(text: str) -> str:
+    """A function's error comes as JSON, with its stack; its message is what a person reads."""
+    told = _json(text)
+    return str(told["errorMessage"]) if isinstance(told, dict) and "errorMessage" in told else text
 
 
 def _json(text: str | None) -> Any:
