@@ -6,6 +6,8 @@
 #   boot.sh prepare   facts, engine, certificate, configuration, then the checks
 #   boot.sh bundle    (user data) bring the bundle that belongs to this script
 #   boot.sh exec      become the search process
+#   boot.sh trust     take up the published authorities, while the search process runs (nodes/documents)
+#   boot.sh renew     the same, and a new key and certificate
 #
 # Every start goes through `prepare` again, so that a new version, address or trust takes effect by a restart.
 # What differs between AWS and a local stack is an executable on PATH: aws, systemctl, instance-metadata,
@@ -203,27 +205,87 @@ certificate_fits() { # prints why not
     { echo "it ends within the hour" && return 1; }
   openssl x509 -in "$folder/node.pem" -noout -checkip "$PRIVATE_IP" | grep -q 'does match' ||
     { echo "it is not for address $PRIVATE_IP" && return 1; }
-  openssl x509 -in "$folder/node.pem" -noout -checkhost "$INSTANCE_ID" | grep -q 'does match' ||
-    { echo "it is not for instance $INSTANCE_ID" && return 1; }
+  certified_names "$folder/node.pem" || { echo "it is not for instance $INSTANCE_ID" && return 1; }
   key="$(openssl pkey -in "$folder/node.key" -pubout)" cert="$(openssl x509 -in "$folder/node.pem" -noout -pubkey)"
   [[ $key == "$cert" ]] || { echo "its key is another one" && return 1; }
 }
 
-obtain_certificate() { # the key is born here and never leaves the node
+obtain_certificate() { # a node that was away during a rotation has old files: what is published now is what counts
   [[ $SECURED ]] || return 0
-  local folder="$SEARCH/config/certificates"
-  mkdir -p "$folder"
-  certificate_fits "$folder" >/dev/null && return
+  certificates_folder
+  install_trust
+  certificate_fits "$CERTIFICATES" >/dev/null || new_certificate
+}
+
+certificates_folder() { # a link: key, certificate and authorities are replaced together, by one rename
+  local found before="$SEARCH/config/certificates-before"
+  CERTIFICATES="$SEARCH/config/certificates"
+  # a node of before has the folder itself there
+  [[ -L $CERTIFICATES || ! -d $CERTIFICATES ]] || mv "$CERTIFICATES" "$before"
+  [[ -e $CERTIFICATES || ! -d $before ]] || ln -sfn "${before##*/}" "$CERTIFICATES"
+  for found in "$SEARCH"/config/{.,}certificates-*; do # what a command that was killed left behind, its key too
+    [[ -L $CERTIFICATES && $found == "$SEARCH/config/$(readlink "$CERTIFICATES")" ]] || rm -rf "$found"
+  done
+}
+
+install_trust() { # the authorities that this node trusts: as they are published, once they are
+  local published
+  [[ -n ${PARAMETER[trust]:-} ]] || return 0
+  published="$(sed '/^$/d' <<<"${PARAMETER[trust]}")"
+  openssl x509 -noout <<<"$published" 2>/dev/null || later certificate "the parameter trust holds no certificate"
+  [[ ! -e $CERTIFICATES/ca.pem || $published != "$(<"$CERTIFICATES/ca.pem")" ]] || return 0
+  SCRATCH="$(mktemp -d "$SEARCH/config/.certificates-XXXXXX")"
+  [[ ! -e $CERTIFICATES ]] || cp -p "$CERTIFICATES"/* "$SCRATCH/"
+  printf '%s\n' "$published" >"$SCRATCH/ca.pem"
+  take_up
+}
+
+take_up() { # the scratch folder becomes the one that the engine watches
+  local before="" made="$SEARCH/config/certificates-${SCRATCH##*-}"
+  [[ ! -L $CERTIFICATES ]] || before="$SEARCH/config/$(readlink "$CERTIFICATES")"
+  chmod 750 "$SCRATCH"
+  chmod 640 "$SCRATCH"/*.pem # a key keeps the 600 that it was made with
+  [[ ! -e $CERTIFICATES ]] || chown -R --reference="$CERTIFICATES/." "$SCRATCH"
+  mv "$SCRATCH" "$made"
+  SCRATCH="$made"
+  ln -s "${made##*/}" "$made/link"
+  # a key whose certificate is another's breaks every handshake: a look of the engine between two renames would do
+  mv -T "$made/link" "$CERTIFICATES"
+  SCRATCH=""
+  [[ -z $before ]] || rm -rf "$before"
+}
+
+asks_issuer() { # the cell's issuing function, which knows a node by its role's session; else people sign
+  [[ -n ${PARAMETER[role-id]:-} ]]
+}
+
+certified_name() {
+  if asks_issuer; then echo "$INSTANCE_ID.$CLUSTER.vagus.internal"; else echo "$INSTANCE_ID"; fi
+}
+
+certified_names() { # either is this node's: who signs may have changed, and what fits goes on fitting
+  local name
+  for name in "$INSTANCE_ID" "$INSTANCE_ID.$CLUSTER.vagus.internal"; do
+    ! openssl x509 -in "$1" -noout -checkhost "$name" | grep -q 'does match' || return 0
+  done
+  return 1
+}
+
+new_certificate() { # the key is born here and never leaves the node
   SCRATCH="$(mktemp -d "$SEARCH/config/.certificates-XXXXXX")"
   (umask 077 && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$SCRATCH/node.key" 2>/dev/null)
   openssl req -new -key "$SCRATCH/node.key" -subj "/O=vagus/CN=node-$INSTANCE_ID" \
-    -addext "subjectAltName=DNS:$INSTANCE_ID,IP:$PRIVATE_IP" -out "$SCRATCH/node.csr"
-  export ARTIFACT_BUCKET="${PARAMETER[artifact-bucket]:-}"
-  issue-certificate <"$SCRATCH/node.csr" >"$SCRATCH/node.pem" ||
+    -addext "subjectAltName=DNS:$(certified_name),IP:$PRIVATE_IP" -out "$SCRATCH/node.csr"
+  export ARTIFACT_BUCKET="${PARAMETER[artifact-bucket]:-}" ROLE_ID="${PARAMETER[role-id]:-}"
+  issue-certificate <"$SCRATCH/node.csr" >"$SCRATCH/chain" ||
     later certificate "the issuer did not sign the request"
-  # the chain is leaf first, authority last: what follows the leaf is what this node trusts
-  awk '/BEGIN CERTIFICATE/ {n++} n > 1' "$SCRATCH/node.pem" >"$SCRATCH/ca.pem"
-  rm -rf "$folder" && mv "$SCRATCH" "$folder"
+  # the chain is leaf first: what follows it is what this node trusts. The engine refuses a file of more than the leaf
+  # in which one certificate did not sign the one before
+  awk '/BEGIN CERTIFICATE/ {n++} n > 1' "$SCRATCH/chain" >"$SCRATCH/ca.pem"
+  awk '/BEGIN CERTIFICATE/ {n++} n == 1' "$SCRATCH/chain" >"$SCRATCH/node.pem"
+  rm "$SCRATCH/chain" "$SCRATCH/node.csr"
+  certificate_fits "$SCRATCH" >/dev/null || refuse certificate "$(certificate_fits "$SCRATCH")"
+  take_up
 }
 
 # ---------------------------------------------------------------- configuration
@@ -273,6 +335,8 @@ security_settings() {
 "plugins.security.ssl.transport.enforce_hostname_verification": true,
 "plugins.security.ssl.transport.resolve_hostname": false,
 "plugins.security.ssl.certificates_hot_reload.enabled": true,
+"plugins.security.ssl.http.enforce_cert_reload_dn_verification": false,
+"plugins.security.ssl.transport.enforce_cert_reload_dn_verification": false,
 "plugins.security.authcz.admin_dn": ["CN=admin,O=vagus"],
 "plugins.security.nodes_dn": ["CN=node-*,O=vagus"],
 "plugins.security.allow_default_init_securityindex": true,
@@ -347,6 +411,20 @@ find_nodes_folder() { # beside this script, else (as user data) the bundle that 
   mkdir -p "$NODES" && tar -xzf "$SCRATCH" -C "$NODES" --no-same-owner
 }
 
+certify() { # while the search process runs: `trust` takes up the published bundle, `renew` a new certificate as well
+  find_nodes_folder
+  PATH="$PATH:$NODES/bin"
+  read_facts
+  read_parameters
+  know_engine
+  [[ $SECURED ]] || refuse certificate "${PARAMETER[engine]} has no certificates of ours"
+  [[ -L $SEARCH/config/certificates ]] ||
+    refuse certificate "this node has not booted yet: it gets its certificate when it does"
+  certificates_folder
+  install_trust
+  [[ $1 == trust ]] || new_certificate
+}
+
 bring_bundle() {
   read_facts
   read_parameters
@@ -419,5 +497,6 @@ start) start ;;
 prepare) prepare ;;
 exec) become_search ;;
 bundle) bring_bundle ;;
-*) echo "usage: boot.sh [start|prepare|exec]" >&2 && exit 64 ;;
+trust | renew) certify "$1" ;;
+*) echo "usage: boot.sh [start|prepare|exec|bundle|trust|renew]" >&2 && exit 64 ;;
 esac

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from vagus.errors import VagusError
 from vagus_cli import output
 from vagus_cli.adopt_command import adopt
+from vagus_cli.certificates_commands import acknowledge, certificates, rotate
 from vagus_cli.dlq_command import dlq_app
 from vagus_cli.doctor_command import doctor
 from vagus_cli.executions_command import executions
@@ -58,6 +59,9 @@ app.command("upgrade")(upgrade_nodes)
 app.command()(abort)
 app.command()(executions)
 app.command()(takeover)
+app.command()(certificates)
+app.command()(rotate)
+app.command()(acknowledge)
 app.command()(replay)
 app.command()(doctor)
 app.command()(adopt)

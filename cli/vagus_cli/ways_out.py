@@ -60,6 +60,16 @@ WAYS_OUT: Mapping[Reason, str] = {
     "is one of ours; else see which policy of the account or the key denies it.",
     Reason.PAUSED: "`vagus resume CLUSTER`, once the cause of the stop is gone. Until then the keeper goes on, and "
     "what is set on the cluster stays.",
+    Reason.NODES_SILENT: "Start the node that is named, or let its instance go: until then the old authority stays "
+    "trusted, and nothing is lost.",
+    Reason.CLIENTS_TO_TRUST: "Give the client the bundle (`vagus certificates CLUSTER --bundle`), then "
+    "`vagus acknowledge CLUSTER CLIENT`. Until then the old authority signs.",
+    Reason.CLIENTS_TO_RENEW: "Give the client a certificate of the new authority, then `vagus acknowledge CLUSTER "
+    "CLIENT`. Until then both authorities are trusted.",
+    Reason.CERTIFIED_BY_OTHERS: "Say `certificates: {issuer: own}` in the fleet file and deploy: until then nodes that "
+    "are new get no certificate. Vagus issues for clusters that are new.",
+    Reason.NODE_NOT_RENEWED: "Read what the node said, and its boot.log: it may not reach the artifact bucket, or its "
+    "request was refused (`vagus records CLUSTER`). It serves on until its certificate ends.",
     Reason.APPROVAL_NEEDED: "Read the steps, then `vagus approve CLUSTER`, or do nothing: the instance is kept.",
     Reason.RECOVERING: "See in `_cluster/allocation/explain` what keeps the shards named.",
     Reason.ONLY_COPY: "Give the index named a replica; or, if it may be away for a minute, abort and ask again with "

@@ -22,7 +22,7 @@ REASONS = {
     "LambdaInsideVPC": (
         "The keeper calls nothing but Auto Scaling, and DynamoDB for its records, by AWS's public TLS endpoints; it "
         "holds no certificate and reaches no node. Inside the VPC, the safety of waiting instances would depend on "
-        "subnets and endpoints."
+        "subnets and endpoints. The issuing function calls KMS, S3, EC2 and DynamoDB, and reaches no node either."
     ),
     "S3BucketLoggingEnabled": (
         "The bucket holds published software and certificate requests, no patient data. Who read or wrote an object is "

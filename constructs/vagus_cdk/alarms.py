@@ -17,6 +17,7 @@ from constructs import Construct, IConstruct
 
 from vagus import figures
 from vagus.figures import Watch
+from vagus_cdk import names
 from vagus_cdk.cell import Cell
 
 FIVE_MINUTES = Duration.minutes(5)
@@ -69,16 +70,19 @@ class Alarms(Construct):
     def _rule(self, rule: events.CfnRule) -> None:
         """What a rule could not hand to its target. EventBridge tells it late or never where a key policy is missing,
         which `vagus doctor` tries."""
-        bus = {"EventBusName": rule.event_bus_name} if rule.event_bus_name else {}
+        self._undelivered(str(rule.name), rule.event_bus_name)
+
+    def _undelivered(self, rule: str, event_bus: str | None = None) -> None:
+        bus = {"EventBusName": event_bus} if event_bus else {}
         metric = cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="FailedInvocations",
-            dimensions_map={"RuleName": str(rule.name), **bus},
+            dimensions_map={"RuleName": rule, **bus},
             period=FIVE_MINUTES,
             statistic="Sum",
         )
         watch = Watch(page="rule-undelivered", meaning="a rule could not hand an event, or a call, to its target")
-        self._add(f"{self._short(rule.name)}-undelivered", metric, watch)
+        self._add(f"{self._short(rule)}-undelivered", metric, watch)
 
     def _queue(self, queue: sqs.Queue) -> None:
         name = self._short(_made(queue, sqs.CfnQueue).queue_name)
@@ -97,6 +101,10 @@ class Alarms(Construct):
         return str(name).removeprefix(self._cell.name(""))
 
     # -- of a cluster ----------------------------------------------------------------------------------------------
+
+    def watch_requests(self, cluster: str) -> None:
+        """The way that its nodes' requests for certificates take."""
+        self._undelivered(names.requests_rule(cluster))
 
     def watch_cluster(self, cluster: str) -> None:
         """Every watched figure that the sweep tells of it."""

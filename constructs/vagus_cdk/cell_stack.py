@@ -9,7 +9,7 @@ from constructs import Construct
 
 from vagus import events
 from vagus.rooms import ROOMS
-from vagus_cdk import names, scheduled
+from vagus_cdk import certificates, names, scheduled
 from vagus_cdk.alarms import Alarms
 from vagus_cdk.cell import Cell
 from vagus_cdk.dashboard import Dashboard
@@ -39,6 +39,9 @@ class CellStack(Stack):
         self.procedures = {
             name: Procedure(self, name, self.cell, name, room.kinds, calls) for name, room in ROOMS.items()
         }
+        self.calls_dead = calls
+        certified = bool(settings.certified)
+        self.issuing = certificates.issuing(self, self.cell, self.cell.keys.nodes, calls) if certified else None
         self._watch(calls)
         self._outputs()
 
@@ -75,6 +78,7 @@ class CellStack(Stack):
             account=self.account,
             cell=settings.cell,
             clusters=tuple(settings.clusters),
+            certified=settings.certified,
             capabilities=tuple(ROOMS),
             topic=topic.topic_arn,
             state_table=tables.state.table_arn,
@@ -103,6 +107,7 @@ class CellStack(Stack):
             "sweep": self.sweep.function,
             "cluster watch": self.cluster_watch.function,
             "intake": self.intake.function.function,
+            **({"certificates issue": self.issuing.function} if self.issuing else {}),
             **{
                 f"{name} {verb}": made.function
                 for name, one in self.procedures.items()

@@ -12,6 +12,7 @@ from vagus_cdk import names
 from vagus_cdk.acknowledged import acknowledge
 from vagus_cdk.alarms import Alarms
 from vagus_cdk.cell_stack import CellStack
+from vagus_cdk.certificates import AuthorityKeys, WayToIssuing
 from vagus_cdk.node_group import NodeGroup, NodeSpec
 from vagus_cdk.nodes import Artifacts, Documents, NodeRole, NodeSecurity, Parameters, bundle, user_data
 
@@ -64,9 +65,20 @@ class ClusterStack(Stack):
         cell = cell_stack.cell
         artifacts = Artifacts(self, "Artifacts", cell)
         packed = bundle(cell.settings.build)
-        Parameters(self, "Parameters", spec, artifacts.bucket, f"nodes/{packed.name}")
         Documents(self, "Documents", spec.name)
         role = NodeRole(self, "Role", cell, spec, artifacts.bucket)
+        Parameters(self, "Parameters", spec, artifacts.bucket, f"nodes/{packed.name}", role.role.role_id)
+        if cell_stack.issuing and spec.certified:
+            AuthorityKeys(self, "Authority", spec)
+            WayToIssuing(
+                self,
+                "Certificates",
+                cell,
+                spec,
+                artifacts.bucket,
+                cell_stack.issuing.role.role_arn,
+                cell_stack.calls_dead,
+            )
         nodes = NodeSpec(
             cluster=spec,
             image=cell.settings.image,
@@ -85,7 +97,10 @@ class ClusterStack(Stack):
         secrets_key = cell.keys.secrets.key_arn
         ClientCertificate(self, "ReadCertificate", spec, "read", secrets_key, [*cell_stack.readers(), *people])
         ClientCertificate(self, "WriteCertificate", spec, "write", secrets_key, cell_stack.writers())
-        Alarms(self, "Alarms", cell).watch_cluster(spec.name)
+        alarms = Alarms(self, "Alarms", cell)
+        alarms.watch_cluster(spec.name)
+        if spec.certified:
+            alarms.watch_requests(spec.name)
         CfnOutput(self, "ArtifactBucket", value=artifacts.bucket.bucket_name)
         CfnOutput(
             self, "NodesBundle", value=packed.name, description="Upload .build/nodes/<this> to nodes/ in the bucket"

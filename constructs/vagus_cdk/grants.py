@@ -11,10 +11,12 @@ from typing import Any
 
 import msgspec
 
-from vagus.steps import Grant, Resource, Step
+from vagus.steps import SIGNS, Grant, Resource, Step
 from vagus_cdk import names
 
 Statement = dict[str, Any]
+OF_CERTIFIED: tuple[Resource, ...] = ("authority_key", "client_secret", "node_trust")
+"""What only clusters have whose certificates Vagus issues."""
 
 STEP_PARAMETERS: Mapping[str, tuple[str, ...]] = {"node_parameters": ("formed",), "node_version": ("version",)}
 """Node parameters that steps write, by what a grant calls them. No template has them: CloudFormation would put its
@@ -30,13 +32,15 @@ LOOKS = (
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a role lives. `clusters` are the names of the cell's clusters; ARNs may be CloudFormation tokens."""
+    """Where a role lives. `clusters` are the names of the cell's clusters, `certified`
+    of those whose certificates Vagus issues; ARNs may be CloudFormation tokens."""
 
     partition: str
     region: str
     account: str
     cell: str
     clusters: tuple[str, ...]
+    certified: tuple[str, ...]
     capabilities: tuple[str, ...]
     topic: str
     state_table: str
@@ -90,6 +94,10 @@ def _tagged(scope: Scope, any_cluster: bool) -> Statement:
 def _of_resource(resource: Resource, actions: Sequence[str], scope: Scope, ours: Statement) -> list[Statement]:
     if resource == "node_command":
         return _of_commands(actions, scope)
+    if resource in OF_CERTIFIED and not scope.certified:
+        return []
+    if resource == "client_secret":
+        return _of_secrets(actions, scope)
     return [_of_one(resource, actions, scope, ours)]
 
 
@@ -103,6 +111,29 @@ def _of_commands(actions: Sequence[str], scope: Scope) -> list[Statement]:
     ]
 
 
+def _of_secrets(actions: Sequence[str], scope: Scope) -> list[Statement]:
+    """To put, never to get: a value is encrypted under the customer key on its way in."""
+    secrets = [secret for role in ("read", "write") for secret in _secrets(scope, scope.certified, role)]
+    return [
+        allow("ClientSecrets", actions, secrets),
+        allow("ClientSecretsKey", ["kms:Decrypt", "kms:GenerateDataKey"], [scope.secrets_key], _to_secrets(scope)),
+    ]
+
+
+def _secrets(scope: Scope, clusters: Sequence[str], role: str) -> list[str]:
+    # Secrets Manager adds six characters of its own to a secret's name
+    return [scope.arn("secretsmanager", f"secret:{names.client_secret(one, role)}-??????") for one in clusters]
+
+
+def _to_secrets(scope: Scope) -> Statement:
+    return {"StringEquals": {"kms:ViaService": f"secretsmanager.{scope.region}.amazonaws.com"}}
+
+
+def signs(scope: Scope) -> list[Statement]:
+    """To sign with the authorities' keys of the cell's clusters: only as what their alias says they are."""
+    return _of_resource("authority_key", [grant.action for grant in SIGNS], scope, {})
+
+
 def _of_one(resource: Resource, actions: Sequence[str], scope: Scope, ours: Statement) -> Statement:
     match resource:
         case "group":
@@ -111,6 +142,14 @@ def _of_one(resource: Resource, actions: Sequence[str], scope: Scope, ours: Stat
             )
         case "instance":
             return allow("Instances", actions, [scope.arn("ec2", "instance/*")], ours)
+        case "authority_key":
+            aliases = [names.authority_alias(scope.cell, cluster, slot) for cluster in scope.certified for slot in "ab"]
+            return allow(
+                "AuthorityKeys", actions, [scope.arn("kms", "key/*")], {"StringEquals": {"kms:RequestAlias": aliases}}
+            )
+        case "node_trust":
+            trust = [scope.arn("ssm", f"parameter{names.node_parameter(one, 'trust')}") for one in scope.certified]
+            return allow("NodeTrust", actions, trust)
         case "node_parameters" | "node_version":
             parameters = [
                 scope.arn("ssm", f"parameter{names.node_parameter(cluster, name)}")
@@ -198,14 +237,9 @@ def runs(scope: Scope) -> list[Statement]:
 
 def client_certificate(scope: Scope, role: str) -> list[Statement]:
     """To read the client certificate of one role, of the cell's clusters."""
-    # Secrets Manager adds six characters of its own to a secret's name
-    secrets = [
-        scope.arn("secretsmanager", f"secret:{names.client_secret(cluster, role)}-??????") for cluster in scope.clusters
-    ]
-    through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{scope.region}.amazonaws.com"}}
     return [
-        allow("ClientCertificate", ["secretsmanager:GetSecretValue"], secrets),
-        allow("ClientCertificateKey", ["kms:Decrypt"], [scope.secrets_key], through),
+        allow("ClientCertificate", ["secretsmanager:GetSecretValue"], _secrets(scope, scope.clusters, role)),
+        allow("ClientCertificateKey", ["kms:Decrypt"], [scope.secrets_key], _to_secrets(scope)),
     ]
 
 

@@ -36,6 +36,21 @@ def client_secret(cluster: str, role: str) -> str:
     return f"{PREFIX}/{cluster}/{role}"
 
 
+def authority_alias(cell: str, cluster: str, slot: str) -> str:
+    """The key of a cluster's authority, in one of its two slots."""
+    return f"alias/{PREFIX}/{cell}/{cluster}/authority-{slot}"
+
+
+def requests_rule(cluster: str) -> str:
+    """The rule that hands a cluster's requests for certificates to that function."""
+    return f"{PREFIX}-{cluster}-requests"
+
+
+def issuing(cell: str) -> str:
+    """The function that answers nodes' requests for certificates."""
+    return of_cell(cell, "certificates-issue")
+
+
 def node_parameter(cluster: str, name: str) -> str:
     """What a booting node asks for (`nodes/boot.sh`)."""
     return f"/{PREFIX}/{cluster}/node/{name}"

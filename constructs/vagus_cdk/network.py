@@ -18,8 +18,10 @@ BLOCK = "10.42.{}.0/{}"
 CIDR = BLOCK.format(0, 16)
 ENDPOINTS = ("autoscaling", "ec2", "ec2messages", "events", "secretsmanager", "ssm", "ssmmessages", "states")
 """Interface endpoints: what functions and nodes call. DynamoDB and S3 have gateway endpoints."""
+SIGNING = "kms"
+"""And this one, where Vagus issues certificates."""
 HTTPS = 443
-SEARCH = 9200
+SEARCH, TRANSPORT = 9200, 9300
 
 
 class Network(Construct):
@@ -27,6 +29,7 @@ class Network(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, settings: Settings, logs_key: kms.IKey) -> None:
         super().__init__(scope, construct_id)
+        self._certified = bool(settings.certified)
         if settings.vpc:
             self.vpc, self.subnets, self.cidr = self._imported(settings.vpc, settings.zones)
         else:
@@ -48,6 +51,8 @@ class Network(Construct):
             allow_all_ipv6_outbound=False,
         )
         group.add_egress_rule(ec2.Peer.ipv4(self.cidr), ec2.Port.tcp(SEARCH), "nodes")
+        if self._certified:
+            group.add_egress_rule(ec2.Peer.ipv4(self.cidr), ec2.Port.tcp(TRANSPORT), "handshakes with nodes")
         # gateway endpoints are reached by public addresses, which only they answer: no route leads further
         group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(HTTPS), "AWS endpoints")
         return group
@@ -99,7 +104,7 @@ class Network(Construct):
             self, "Endpoints", vpc=vpc, description="AWS endpoints of Vagus", allow_all_outbound=False
         )
         group.add_ingress_rule(ec2.Peer.ipv4(CIDR), ec2.Port.tcp(HTTPS), "from within the VPC")
-        for name in ENDPOINTS:
+        for name in (*ENDPOINTS, SIGNING) if self._certified else ENDPOINTS:
             endpoint = ec2.InterfaceVpcEndpoint(
                 self,
                 f"Endpoint{name.capitalize()}",

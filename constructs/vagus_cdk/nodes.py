@@ -20,6 +20,7 @@ from vagus.fleet import ClusterSpec
 from vagus_cdk import names
 from vagus_cdk.acknowledged import acknowledge
 from vagus_cdk.cell import Cell
+from vagus_cdk.certificates import ANSWERS, REQUESTS
 from vagus_cdk.settings import ROOT
 
 SEARCH, TRANSPORT, HTTPS = 9200, 9300, 443
@@ -77,10 +78,19 @@ class Parameters(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, spec: ClusterSpec, bucket: s3.IBucket, nodes_bundle: str
+        self,
+        scope: Construct,
+        construct_id: str,
+        spec: ClusterSpec,
+        bucket: s3.IBucket,
+        nodes_bundle: str,
+        role_id: str,
     ) -> None:
         super().__init__(scope, construct_id)
-        for name, value in self.values(spec, bucket.bucket_name, nodes_bundle).items():
+        values = self.values(spec, bucket.bucket_name, nodes_bundle)
+        if spec.certified:  # it tells nodes whom to ask, and by which name
+            values["role-id"] = role_id
+        for name, value in values.items():
             ssm.StringParameter(self, name, parameter_name=names.node_parameter(spec.name, name), string_value=value)
 
     @staticmethod
@@ -128,6 +138,7 @@ class NodeRole(Construct):
         statements = [
             *self._boots(cell, spec),
             *self._artifacts(cell, bucket),
+            *self._asks(spec, bucket),
             *self._commands(),
         ]
         self.role = iam.Role(
@@ -154,11 +165,20 @@ class NodeRole(Construct):
             _allow(
                 "Artifacts",
                 ["s3:GetObject"],
-                [bucket.arn_for_objects(f"{folder}/*") for folder in ("engines", "nodes", "certificates")],
+                [bucket.arn_for_objects(f"{folder}/*") for folder in ("engines", "nodes")],
             ),
-            _allow("CertificateRequests", ["s3:PutObject"], [bucket.arn_for_objects("requests/*")]),
-            _allow("CertificateAnswers", ["s3:DeleteObject"], [bucket.arn_for_objects("certificates/*")]),
             _allow("ArtifactsKey", ["kms:Decrypt", "kms:GenerateDataKey"], [cell.keys.nodes.key_arn], through),
+        ]
+
+    def _asks(self, spec: ClusterSpec, bucket: s3.IBucket) -> list[iam.PolicyStatement]:
+        """For a certificate. Of an instance's session the id is <role's id>:<instance's id>: where the issuing function
+        signs, no node asks in another's name. Where people sign, they look whose request it is."""
+        requests, answers = ("${aws:userid}.csr", "${aws:userid}.pem") if spec.certified else ("*", "*")
+        request = [bucket.arn_for_objects(f"{REQUESTS}/{requests}")]
+        answer = [bucket.arn_for_objects(f"{ANSWERS}/{answers}")]
+        return [
+            _allow("CertificateRequests", ["s3:PutObject"], request),
+            _allow("CertificateAnswers", ["s3:DeleteObject", "s3:GetObject"], answer),
         ]
 
     def _commands(self) -> list[iam.PolicyStatement]:
@@ -185,7 +205,7 @@ class NodeRole(Construct):
 
 
 class NodeSecurity(Construct):
-    """Who may reach a node: its own kind on 9300, functions and declared clients on 9200."""
+    """Who may reach a node: its own kind on 9300, functions and declared clients on 9200, functions for handshakes."""
 
     def __init__(self, scope: Construct, construct_id: str, cell: Cell, spec: ClusterSpec) -> None:
         super().__init__(scope, construct_id)
@@ -205,6 +225,8 @@ class NodeSecurity(Construct):
             self, "Functions", cell.network.functions.security_group_id, mutable=False
         )
         self.group.add_ingress_rule(functions, ec2.Port.tcp(SEARCH), "functions of Vagus")
+        if spec.certified:  # they send nothing there: it is for TLS handshakes, which show what a node trusts
+            self.group.add_ingress_rule(functions, ec2.Port.tcp(TRANSPORT), "handshakes of Vagus")
         for block in spec.network.clients:
             self.group.add_ingress_rule(ec2.Peer.ipv4(block), ec2.Port.tcp(SEARCH), "declared clients")
 

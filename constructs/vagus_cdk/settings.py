@@ -61,6 +61,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Every zone that a cluster of this cell has, in order."""
         return tuple(sorted({zone for spec in self.clusters.values() for zone in spec.zones}))
 
+    @property
+    def certified(self) -> tuple[str, ...]:
+        """Names of the clusters whose certificates Vagus issues."""
+        return tuple(name for name, spec in self.clusters.items() if spec.certified)
+
 
 def read(context: Mapping[str, str | None], root: Path = ROOT) -> Settings:
     """Settings from context. Raises `SettingsError`, or the fleet's own error with every finding."""

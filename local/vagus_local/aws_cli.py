@@ -55,17 +55,25 @@ class FileSource:
 
     def download(self, bucket: str, key: str, target: Path) -> None:
         """From the bucket's folder."""
-        shutil.copyfile(Path(self.data["bucket"]) / bucket / key, target)
+        _pour(Path(self.data["bucket"]) / bucket / key, target)
 
     def upload(self, source: Path, bucket: str, key: str) -> None:
         """Into the bucket's folder."""
         target = Path(self.data["bucket"]) / bucket / key
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        partial = target.with_name(f".{target.name}.partial")
+        _pour(source, partial)
+        partial.rename(target)  # as S3 has it: whole, or not there
 
     def remove(self, bucket: str, key: str) -> None:
         """From the bucket's folder."""
         (Path(self.data["bucket"]) / bucket / key).unlink(missing_ok=True)
+
+
+def _pour(source: Path, target: Path) -> None:
+    """Either may be a pipe, which `shutil.copyfile` refuses."""
+    with source.open("rb") as given, target.open("wb") as taken:
+        shutil.copyfileobj(given, taken)
 
 
 class ServiceSource:

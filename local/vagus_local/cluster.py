@@ -98,10 +98,12 @@ class LocalCluster:
         settings: Mapping[str, object] | None = None,
         folder: Path | None = None,
         jvm: str = "",
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.zones, self.roles, self.heap, self.engine = name, zones, roles, heap, engine
         self.settings = {**(SMALL_OPENSEARCH if engine.name == "opensearch" else SMALL), **(settings or {})}
         self._jvm = jvm
+        self._parameters = dict(parameters or {})
         self._given_folder = folder
         self.folder = folder or Path()
         self.nodes: dict[str, LocalNode] = {}
@@ -249,6 +251,18 @@ class LocalCluster:
         """Undoes freeze."""
         node.signal_all(signal.SIGCONT)
 
+    def put_parameter(self, name: str, value: str) -> None:
+        """Tells nodes something more, or something else, from their next boot or document on."""
+        self._parameters[name] = value
+        if self._network is not None:
+            self._write_facts()
+
+    def forget_connections(self) -> None:
+        """The next call reads its certificate, and what it trusts, anew."""
+        for pool in self._pools.values():
+            pool.clear()
+        self._pools.clear()
+
     def shell(self, node: LocalNode, command: str) -> subprocess.CompletedProcess[str]:
         """Runs a shell text on the instance, as an SSM document's runs."""
         environment = {**os.environ, **self.environment(node)}
@@ -298,6 +312,7 @@ class LocalCluster:
             "zones": ",".join(self.zones),
             "formed": self._formed,
             "initial-managers": str(managers),
+            **self._parameters,
         }
         facts = {
             "instances": [self._described(node) for node in self.nodes.values()],

@@ -149,7 +149,7 @@ SENTENCES: list[tuple[str, str, Holds]] = [
         lambda p: p["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True},
     ),
     ("tables can't be deleted by a slip", TABLE, lambda p: p["DeletionProtectionEnabled"] is True),
-    ("keys turn each year", "KMS::Key", lambda p: p["EnableKeyRotation"] is True),
+    ("keys turn each year", "KMS::Key", lambda p: p.get("EnableKeyRotation") is True or p["KeyUsage"] == "SIGN_VERIFY"),
     ("queues are under the customer's key", "SQS::Queue", lambda p: customer_key(p["KmsMasterKeyId"])),
     ("topics are under the customer's key", "SNS::Topic", lambda p: customer_key(p["KmsMasterKeyId"])),
     ("logs are under the customer's key", LOGS, lambda p: customer_key(p["KmsKeyId"])),
@@ -227,6 +227,9 @@ def test_every_function_that_reaches_nodes_lies_in_the_subnets_and_the_keeper_de
         "vagus-prod-zone_balance-apply": 3,
         "vagus-prod-rolling_upgrade-decide": 3,
         "vagus-prod-rolling_upgrade-apply": 3,
+        "vagus-prod-certificates-decide": 3,
+        "vagus-prod-certificates-apply": 3,
+        "vagus-prod-certificates-issue": 0,
         "vagus-prod-keeper": 0,
     }
 
@@ -256,7 +259,7 @@ def test_no_rule_admits_the_world(templates: Templates) -> None:
 
 def test_every_endpoint_serves_this_account_alone(templates: Templates) -> None:
     endpoints = templates.resources("EC2::VPCEndpoint")
-    assert len(endpoints) == 10
+    assert len(endpoints) == 11
     for one in endpoints:
         statements = one.properties["PolicyDocument"]["Statement"]
         (ours,) = (statement for statement in statements if statement["Sid"] == "OnlyThisAccount")

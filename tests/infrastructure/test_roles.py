@@ -26,7 +26,9 @@ def writes(statements: list[dict[str, Any]]) -> set[str]:
 
 
 def steps_grant(capability: str) -> set[str]:
-    return {grant.action for kind in ROOMS[capability].kinds for grant in kind.aws}
+    """What its steps change: an authority's public key is only read."""
+    grants = {grant.action for kind in ROOMS[capability].kinds for grant in kind.aws}
+    return {one for one in grants if not one.split(":")[1].startswith(READING)}
 
 
 @pytest.mark.parametrize("capability", ROOMS)
@@ -40,7 +42,8 @@ def test_decide_puts_plan_rows_and_nothing_else(templates: Templates, capability
 @pytest.mark.parametrize("capability", ROOMS)
 def test_apply_has_exactly_its_steps_grants_rows_and_records(templates: Templates, capability: str) -> None:
     statements = templates.statements_of(f"vagus-prod-{capability}-apply")
-    assert writes(statements) == steps_grant(capability) | {"dynamodb:PutItem", "kms:GenerateDataKey*"}
+    encrypts = {"kms:GenerateDataKey"} if "secretsmanager:PutSecretValue" in steps_grant(capability) else set()
+    assert writes(statements) == steps_grant(capability) | {"dynamodb:PutItem", "kms:GenerateDataKey*"} | encrypts
     partitions = {
         key
         for one in statements
@@ -110,6 +113,7 @@ def test_a_functions_code_can_not_use_what_lambda_needs_for_its_network(template
 
 
 EVERYTHING_READ = {
+    "ssm:ListCommandInvocations",
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeLifecycleHooks",
@@ -118,7 +122,6 @@ EVERYTHING_READ = {
     "ec2:DescribeLaunchTemplateVersions",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
-    "ssm:ListCommandInvocations",
 } | INTERFACES
 """Actions that know no resource-level permissions: the only ones allowed on everything."""
 
@@ -145,6 +148,42 @@ CERTIFICATES = [
     ("cluster-watch", "read"),
     ("zone_balance-apply", "write"),
 ]
+
+
+SIGNERS = ("certificates-apply", "certificates-issue")
+
+
+def test_two_functions_sign_and_only_with_an_authoritys_key(templates: Templates) -> None:
+    for one in templates.resources("Lambda::Function"):
+        name = str(one.properties["FunctionName"]).removeprefix("vagus-prod-")
+        signs = [s for s in templates.statements_of(f"vagus-prod-{name}") if "kms:Sign" in listed(s["Action"])]
+        assert bool(signs) is (name in SIGNERS), name
+        for statement in signs:
+            aliases = listed(statement["Condition"]["StringEquals"]["kms:RequestAlias"])
+            assert aliases == [f"alias/vagus/prod/claims/authority-{slot}" for slot in "ab"]
+
+
+def test_who_issues_to_nodes_writes_no_other_rows_and_reads_no_certificate(templates: Templates) -> None:
+    statements = templates.statements_of("vagus-prod-certificates-issue")
+    partitions = [
+        key
+        for one in statements
+        if "dynamodb:PutItem" in listed(one["Action"])
+        for key in one["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    ]
+    assert partitions == ["issued#*", "record#*"]
+    assert not [a for one in statements for a in listed(one["Action"]) if a.startswith("secretsmanager:")]
+
+
+def test_a_cluster_lets_who_issues_read_requests_and_put_answers(templates: Templates) -> None:
+    policy = templates.at("vagus-prod-claims/Artifacts/Bucket/Policy/Resource").properties["PolicyDocument"]
+    ways = {one["Sid"]: one for one in policy["Statement"] if "Sid" in one and one["Effect"] == "Allow"}
+    assert {sid: listed(one["Action"]) for sid, one in ways.items()} == {
+        "ReadsRequests": ["s3:GetObject"],
+        "Answers": ["s3:PutObject"],
+    }
+    assert text(ways["ReadsRequests"]["Resource"]).endswith("/requests/*")
+    assert text(ways["Answers"]["Resource"]).endswith("/certificates/*")
 
 
 @pytest.mark.parametrize(("function", "role"), CERTIFICATES)
@@ -189,8 +228,8 @@ def test_a_node_reads_its_own_parameters_and_asks_for_its_own_certificate(templa
         "s3:PutObject",
         "s3:DeleteObject",
     }
-    assert text(statements["CertificateRequests"]["Resource"]).endswith("/requests/*")
-    assert text(statements["CertificateAnswers"]["Resource"]).endswith("/certificates/*")
+    assert text(statements["CertificateRequests"]["Resource"]).endswith("/requests/${aws:userid}.csr")
+    assert text(statements["CertificateAnswers"]["Resource"]).endswith("/certificates/${aws:userid}.pem")
 
 
 def test_no_function_may_write_an_approval(templates: Templates) -> None:

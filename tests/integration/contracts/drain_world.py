@@ -8,6 +8,7 @@ from tests.integration.contracts.search_world import ZONES, RealSearch
 from tests.unit.simulation.execution import Execution
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.cluster import Cluster, Copy, Placement, ShardMove
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.owned import SettingsUpdate
@@ -17,6 +18,7 @@ from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
 from vagus.procedure.sweep import Sweep
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.snapshots import Snapshots
 from vagus.steps import AnyStep
 from vagus.zone_balance.room import ZONE_BALANCE
@@ -173,6 +175,9 @@ class Ward:
             search=self.search,
             parameters=self.parameters,
             commands=FakeCommands(),
+            handshakes=FakeHandshakes(),
+            authority_keys=FakeAuthorityKeys(),
+            secrets=FakeSecrets(),
             table=self.table,
             now=now,
             iso=records.iso(now),
@@ -181,7 +186,12 @@ class Ward:
         return loop.act(ZONE_BALANCE, writes, self.machines, book, call, step)
 
     def _reads(self) -> Reads:
-        return Reads(groups=self.groups, search=lambda _: self.search, commands=lambda _: FakeCommands())
+        return Reads(
+            groups=self.groups,
+            search=lambda _: self.search,
+            commands=lambda _: FakeCommands(),
+            handshakes=lambda _: FakeHandshakes(),
+        )
 
     def _run(self) -> None:
         self.world.cluster.wait_until(self._ended, "at the end of its run", DRAIN_SECONDS)

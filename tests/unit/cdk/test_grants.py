@@ -20,6 +20,7 @@ from vagus_cdk import grants, procedure
 from vagus_cdk.grants import Scope
 
 SCOPE = Scope(
+    certified=("claims",),
     partition="aws",
     region="eu-central-1",
     account="111122223333",

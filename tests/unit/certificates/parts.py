@@ -1,9 +1,10 @@
-"""Parts that the tests of certificates share: requests of every kind, and a cluster with an authority."""
+"""Parts that the tests of certificates share: requests of every kind, and a cluster whose nodes do as the documents."""
 
 import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -13,6 +14,7 @@ from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.certificates.issuing import new_authority
 from vagus.fleet import ClusterSpec, Engine, NodeGroup
 from vagus.instances import Asker
+from vagus.policy import Certificates
 from vagus.trust import Trust
 
 CLUSTER, CELL = "claims", "prod"
@@ -66,7 +68,7 @@ def request(
     return builder.sign(own, digest).public_bytes(serialization.Encoding.PEM)
 
 
-def spec() -> ClusterSpec:
+def spec(**policy: object) -> ClusterSpec:
     """Three nodes, one a zone."""
     return ClusterSpec(
         name=CLUSTER,
@@ -74,10 +76,11 @@ def spec() -> ClusterSpec:
         engine=Engine(version="3.4.0"),
         zones=("eu-west-1a", "eu-west-1b", "eu-west-1c"),
         groups={"core": NodeGroup(roles=("cluster_manager", "data"), per_zone=1)},
+        certificates=msgspec.convert({"mode": "act", "issuer": "kms", **policy}, Certificates),
     )
 
 
 def trusted(keys: FakeAuthorityKeys, now: float = NOW) -> Trust:
-    """The row of a cluster whose first authority is made."""
+    """The row of a cluster whose first authority is made and published."""
     made = new_authority(keys, CLUSTER, Trust(), "0123456789abcdef", now)
-    return Trust(authorities=(made,), signs=1)
+    return Trust(authorities=(made,), signs=1, published=(1,))

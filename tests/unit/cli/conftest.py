@@ -14,7 +14,9 @@ from vagus.fleet import ClusterSpec
 from vagus.ports import Put
 from vagus.procedure import rows
 from vagus.procedure.room import Reads
+from vagus.rooms import ROOMS
 from vagus.search.fake import FakeEngine
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus_cli import fleet_files
 from vagus_cli.dead_letter_queue import FakeDeadLetters
 from vagus_cli.main import app
@@ -59,10 +61,15 @@ class Scene:
         return World(
             where="target: fakes",
             fleet=self.fleet,
-            reads=Reads(groups=self.groups, search=lambda _: self.engine, commands=lambda _: FakeCommands()),
+            reads=Reads(
+                groups=self.groups,
+                search=lambda _: self.engine,
+                commands=lambda _: FakeCommands(),
+                handshakes=lambda _: FakeHandshakes(),
+            ),
             state=lambda _: self.table,
             records=lambda _: self.book,
-            executions=lambda _: {"zone_balance": self.machine, "rolling_upgrade": self.machine},
+            executions=lambda _: dict.fromkeys(ROOMS, self.machine),
             send=lambda cell, event: self.sent.append((cell, event)),
             dead_letters=lambda _: self.dead,
             now=lambda: self.now,

@@ -216,4 +216,6 @@ def test_where_nothing_ran_that_is_said(scene: Scene) -> None:
 def test_a_capability_that_there_is_not_is_refused_by_name(scene: Scene) -> None:
     refused = scene.run("executions", "demo", "--capability", "zone-balance")
     assert refused.exit_code == 2
-    assert "there is no capability zone-balance (there are: rolling_upgrade, zone_balance)" in refused.output
+    assert (
+        "there is no capability zone-balance (there are: certificates, rolling_upgrade, zone_balance)" in refused.output
+    )

@@ -168,7 +168,7 @@ def test_a_resume_just_after_a_stop_in_the_console_starts_the_next_run(scene: Sc
 def test_a_capability_that_there_is_not(scene: Scene) -> None:
     said = scene.run("stop", "demo", "--capability", "zone_ballance")
     assert said.exit_code == 2
-    assert "there is no capability zone_ballance (there are: zone_balance, rolling_upgrade)" in said.stderr
+    assert f"there is no capability zone_ballance (there are: {', '.join(ROOMS)})" in said.stderr
 
 
 # -- status ----------------------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_nothing_is_changed(scene: Scene, sentence: str) -> None:
 def test_as_json_the_first_step_stands_apart_from_what_is_foreseen(scene: Scene) -> None:
     leaver = scene.instance(DATA)
     _leaves(scene)
-    shown, _ = scene.json("plan", "demo")
+    shown = scene.json("plan", "demo")[0]
     assert (shown["plan"], shown["reason"], shown["mode"]) == ("Steps", "DRAINING", "act")
     assert [(step["kind"], step["subject"], step["nature"]) for step in shown["next"]] == [
         ("ExcludeNodes", leaver, "disturbing")

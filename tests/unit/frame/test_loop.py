@@ -10,6 +10,7 @@ from tests.unit.frame.parts import CLUSTER, ISO, NOW, head, intent, put, seen
 from tests.unit.zone_balance.building import spec
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.errors import Conflict, Denied, Malformed, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
@@ -24,6 +25,7 @@ from vagus.procedure.room import Handler, Reads, Room, Writes
 from vagus.procedure.rows import Head, Lease
 from vagus.reasons import Reason
 from vagus.search.fake import FakeEngine
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.steps import FRAME, AnyStep, EndRun, ExcludeNodes, HandOver, NoteIdentity, SetGroupSize, kind
 
 STEP = NoteIdentity(uuid="uuid-1")
@@ -67,7 +69,10 @@ class Bench:
 
     def look(self, call: Call = CALL, now: float = NOW) -> Answer:
         reads = Reads(
-            groups=FakeGroups(lambda: now), search=lambda _: FakeEngine(lambda: now), commands=lambda _: FakeCommands()
+            groups=FakeGroups(lambda: now),
+            search=lambda _: FakeEngine(lambda: now),
+            commands=lambda _: FakeCommands(),
+            handshakes=lambda _: FakeHandshakes(),
         )
         return loop.look(self.room(), reads, spec(), seen(self.table), call, now)
 
@@ -80,6 +85,9 @@ class Bench:
             search=FakeEngine(lambda: now),
             parameters=FakeParameters(),
             commands=FakeCommands(),
+            handshakes=FakeHandshakes(),
+            authority_keys=FakeAuthorityKeys(),
+            secrets=FakeSecrets(),
             table=self.table,
             now=now,
             iso=ISO,

@@ -13,14 +13,20 @@ from vagus.procedure import records, standing
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Lease
 from vagus.rooms import ROOMS
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.status import Shown, Status
 
 
 def of(world: World) -> Status:
     shows = standing.Shows(
-        reads=Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands),
+        reads=Reads(
+            groups=world.groups,
+            search=lambda _: world.engine,
+            commands=lambda _: world.commands,
+            handshakes=lambda _: FakeHandshakes(),
+        ),
         table=world.table,
-        rooms=ROOMS,
+        rooms={"zone_balance": ROOMS["zone_balance"]},
         executions=dict.fromkeys(ROOMS, world.machines),
     )
     return standing.of(shows, world.spec, world.clock.now)

@@ -26,6 +26,7 @@ from vagus.procedure.sweep import BACK_OFF, Sweep, Swept, after_end, wants_run
 from vagus.reasons import Reason
 from vagus.rooms import ROOMS
 from vagus.search.fake import FakeEngine
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.status import Status
 from vagus.steps import NoteIdentity
 
@@ -82,7 +83,12 @@ def test_whether_a_plan_is_worth_an_execution(plan: Plan, reason: str, wanted: b
 
 def _sweep(world: World) -> Sweep:
     return Sweep(
-        reads=Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands),
+        reads=Reads(
+            groups=world.groups,
+            search=lambda _: world.engine,
+            commands=lambda _: world.commands,
+            handshakes=lambda _: FakeHandshakes(),
+        ),
         table=world.table,
         fleet={world.spec.name: world.spec},
         rooms=ALONE,
@@ -166,7 +172,9 @@ def test_a_cluster_that_fails_keeps_no_other_from_being_looked_at() -> None:
         return world.engine
 
     both = Sweep(
-        reads=Reads(groups=world.groups, search=search, commands=lambda _: world.commands),
+        reads=Reads(
+            groups=world.groups, search=search, commands=lambda _: world.commands, handshakes=lambda _: FakeHandshakes()
+        ),
         table=world.table,
         fleet={"broken": broken, "claims": world.spec},
         rooms=ALONE,
@@ -180,7 +188,12 @@ def test_each_minute_another_cluster_is_the_first() -> None:
     world = World().known()
     fleet = {name: msgspec.structs.replace(world.spec, name=name) for name in "abc"}
     sweep = Sweep(
-        reads=Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands),
+        reads=Reads(
+            groups=world.groups,
+            search=lambda _: world.engine,
+            commands=lambda _: world.commands,
+            handshakes=lambda _: FakeHandshakes(),
+        ),
         table=world.table,
         fleet=fleet,
         rooms=ALONE,
@@ -208,7 +221,10 @@ def test_groups_are_described_once_for_all() -> None:
     counted = msgspec.structs.replace(
         sweep,
         reads=Reads(
-            groups=wired(world.groups, "sweep", meter), search=sweep.reads.search, commands=sweep.reads.commands
+            groups=wired(world.groups, "sweep", meter),
+            search=sweep.reads.search,
+            commands=sweep.reads.commands,
+            handshakes=sweep.reads.handshakes,
         ),
         fleet={"claims": world.spec, "other": msgspec.structs.replace(world.spec, name="other")},
     )
@@ -222,7 +238,12 @@ def _two_rooms(world: World, meter: Meter) -> Sweep:
     engine = wired(world.engine, "search", meter)
     return msgspec.structs.replace(
         _sweep(world),
-        reads=Reads(groups=world.groups, search=lambda _: engine, commands=lambda _: world.commands),
+        reads=Reads(
+            groups=world.groups,
+            search=lambda _: engine,
+            commands=lambda _: world.commands,
+            handshakes=lambda _: FakeHandshakes(),
+        ),
         rooms={"zone_balance": ROOMS["zone_balance"], "other": other},
         executions={"zone_balance": world.machines, "other": world.machines},
     )
@@ -298,6 +319,7 @@ def _many(world: World, hanging: set[str], let_go: Event, **more: Any) -> tuple[
             groups=world.groups,
             search=lambda spec: Hanging(let_go) if spec.name in hanging else world.engine,
             commands=lambda _: world.commands,
+            handshakes=lambda _: FakeHandshakes(),
         ),
         table=world.table,
         fleet=fleet,

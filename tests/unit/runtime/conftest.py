@@ -9,12 +9,16 @@ import msgspec
 import pytest
 
 from vagus.aws.fake import FakeBus, FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
+from vagus.aws.fake_certificates import FakeAskers, FakeAuthorityKeys, FakeRequests, FakeSecrets
+from vagus.certificates.issuing import Issuer
 from vagus.fleet import ClusterSpec
 from vagus.ports import Bus, Executions, GroupFactsRead, GroupsWrite, Put, SearchRead, Table
 from vagus.procedure import rows
 from vagus.procedure.records import Book, iso
 from vagus.procedure.room import Reads, Writes
+from vagus.rooms import ROOMS
 from vagus.search.fake import FakeEngine
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus_cli import fleet_files
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +58,7 @@ class FakeParts:
         return Book(table=self.records, clock=time.time, new_id=iter(map(str, range(1000))).__next__)
 
     def executions(self) -> Mapping[str, Executions]:
-        return {"zone_balance": self.machine, "rolling_upgrade": self.machine}
+        return dict.fromkeys(ROOMS, self.machine)
 
     def groups(self) -> GroupsWrite:
         return self.auto_scaling
@@ -69,7 +73,22 @@ class FakeParts:
         return self.engine
 
     def reads(self) -> Reads:
-        return Reads(groups=self.auto_scaling, search=self.search, commands=lambda _: FakeCommands())
+        return Reads(
+            groups=self.auto_scaling,
+            search=self.search,
+            commands=lambda _: FakeCommands(),
+            handshakes=lambda _: FakeHandshakes(),
+        )
+
+    def issuer(self, spec: ClusterSpec) -> Issuer:
+        return Issuer(
+            keys=FakeAuthorityKeys(spec.name),
+            requests=FakeRequests(),
+            askers=FakeAskers(),
+            table=self.rows,
+            book=self.book(),
+            clock=time.time,
+        )
 
     def writes(self, spec: ClusterSpec) -> Writes:
         now = time.time()
@@ -79,6 +98,9 @@ class FakeParts:
             search=self.engine,
             parameters=FakeParameters(),
             commands=FakeCommands(),
+            handshakes=FakeHandshakes(),
+            authority_keys=FakeAuthorityKeys(),
+            secrets=FakeSecrets(),
             table=self.rows,
             now=now,
             iso=iso(now),

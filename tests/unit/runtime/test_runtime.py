@@ -167,7 +167,7 @@ def test_an_event_is_taken_where_it_can_not_be_noted(parts: FakeParts, monkeypat
 
 def test_the_sweep_finds_what_no_event_told(parts: FakeParts) -> None:
     terminating(parts)
-    found, other = runtime.sweep(parts)["swept"]
+    found, other, _ = runtime.sweep(parts)["swept"]
     assert (found["cluster"], found["capability"], found["result"]) == ("demo", "zone_balance", "started")
     assert (other["capability"], other["result"]) == ("rolling_upgrade", "idle")
     assert list(parts.machine.started) == ["demo-zone_balance-1"]

@@ -19,6 +19,7 @@ from tests.unit.simulation.ports import Crash, Meter, wired
 
 from vagus import owned
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeParameters, FakeServices, FakeTable
+from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.errors import Conflict, Denied, Malformed
 from vagus.fleet import ClusterSpec
 from vagus.instances import LAUNCH_HOOK
@@ -32,6 +33,7 @@ from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Room, Writes
 from vagus.procedure.sweep import Sweep
 from vagus.search.fake import FakeEngine
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.steps import AnyStep
 from vagus.zone_balance.room import ZONE_BALANCE
 
@@ -306,7 +308,12 @@ class World:
 
     def shown(self, capability: str = "zone_balance") -> Plan:
         """What a person who asks for a dry run is shown."""
-        reads = Reads(groups=self.groups, search=lambda _: self.engine, commands=lambda _: self.commands)
+        reads = Reads(
+            groups=self.groups,
+            search=lambda _: self.engine,
+            commands=lambda _: self.commands,
+            handshakes=lambda _: FakeHandshakes(),
+        )
         return loop.plan_for(self.rooms[capability], reads, self.spec, self.seen(), None, self.clock.now)
 
     def approve(self, seconds: float, capability: str = "zone_balance") -> None:
@@ -341,6 +348,9 @@ class World:
             search=wired(self.engine, "apply.search", self.meter),
             parameters=wired(self.parameters, "apply.parameters", self.meter),
             commands=wired(self.commands, "apply.commands", self.meter),
+            handshakes=FakeHandshakes(),
+            authority_keys=FakeAuthorityKeys(),
+            secrets=FakeSecrets(),
             table=table,
             now=self.clock.now,
             iso=self.iso(),
@@ -356,6 +366,7 @@ class World:
             groups=wired(self.groups, f"{actor}.groups", self.meter),
             search=lambda _: search,
             commands=lambda _: commands,
+            handshakes=lambda _: FakeHandshakes(),
         )
 
     def _new_id(self) -> str:

@@ -10,10 +10,12 @@ from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND, THIRD, by_hand
 from tests.unit.simulation.world import World
 
 from vagus import owned
+from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.intent import ExcludeNode, leave
 from vagus.owned import SettingsUpdate
 from vagus.procedure import rows
 from vagus.procedure.room import Writes
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.steps import (
     EndRetainedInstance,
     ExcludeNodes,
@@ -137,6 +139,9 @@ def _writes(world: World) -> Writes:
         search=world.engine,
         parameters=world.parameters,
         commands=world.commands,
+        handshakes=FakeHandshakes(),
+        authority_keys=FakeAuthorityKeys(),
+        secrets=FakeSecrets(),
         table=world.table,
         now=world.clock.now,
         iso=world.iso(),

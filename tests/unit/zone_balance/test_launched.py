@@ -7,11 +7,13 @@ from tests.unit.simulation.coming import EIGHTH, GROUP, SEVENTH, grow
 from tests.unit.simulation.scenarios import FOURTH, by_hand, six
 from tests.unit.simulation.world import World
 
+from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.errors import Unreachable
 from vagus.instances import LAUNCH_HOOK
 from vagus.owned import SettingsUpdate
 from vagus.procedure import people, rows
 from vagus.procedure.room import Writes
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.steps import AbandonLaunch, ContinueLaunch, NoteJoined, ResumeLaunching, Step, SuspendLaunching
 from vagus.zone_balance.launched import HANDLERS
 from vagus.zone_balance.launching import JOIN_SECONDS, SERVED_SECONDS
@@ -31,6 +33,9 @@ def writes(world: World) -> Writes:
         search=world.engine,
         parameters=world.parameters,
         commands=world.commands,
+        handshakes=FakeHandshakes(),
+        authority_keys=FakeAuthorityKeys(),
+        secrets=FakeSecrets(),
         table=world.table,
         now=world.clock.now,
         iso=world.iso(),

@@ -14,6 +14,7 @@ from vagus.plan import Progress
 from vagus.procedure import head as heads
 from vagus.procedure.room import Reads
 from vagus.search.fake import FakeEngine
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.zone_balance import launching
 from vagus.zone_balance.observe import observe, see
 from vagus.zone_balance.observed import Observed
@@ -49,7 +50,12 @@ def test_a_look_that_fails_is_an_observation(error: VagusError, reason: str) -> 
 def _observed(world: World, *, silent: float | None) -> Observed:
     now = world.clock.now
     progress = None if silent is None else Progress(bytes_left=DRAIN, at=now, changed_at=now - silent)
-    reads = Reads(groups=world.groups, search=lambda _: world.engine, commands=lambda _: world.commands)
+    reads = Reads(
+        groups=world.groups,
+        search=lambda _: world.engine,
+        commands=lambda _: world.commands,
+        handshakes=lambda _: FakeHandshakes(),
+    )
     return observe(reads, world.spec, world.seen(), progress, now)
 
 

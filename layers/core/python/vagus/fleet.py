@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from vagus.policy import ClusterWatch, RollingUpgrade, Waiver, ZoneBalance
+from vagus.policy import Certificates, ClusterWatch, RollingUpgrade, Waiver, ZoneBalance
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$", description="lower case, 3 to 32 long")]
 ZoneName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="such as eu-west-1a")]
@@ -69,7 +69,14 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     zone_balance: ZoneBalance = ZoneBalance()
     cluster_watch: ClusterWatch = ClusterWatch()
     rolling_upgrade: RollingUpgrade = RollingUpgrade()
+    certificates: Certificates = Certificates()
     waived: tuple[Waiver, ...] = ()
+
+    @property
+    def certified(self) -> bool:
+        """Whether its certificates are Vagus's to issue. Nodes of adopted groups have their owners' own."""
+        adopted = any(group.adopted for group in self.groups.values())
+        return self.engine.tls and self.certificates.issuer == "kms" and not adopted
 
     def group_name(self, group: str, zone: str) -> str:
         """The name of the Auto Scaling group that holds `group`'s nodes in `zone`."""

@@ -14,6 +14,7 @@ from vagus.cluster import Cluster, Placement, ShardMove
 from vagus.cluster_watch.model import Told
 from vagus.command import Command
 from vagus.group_safety import GroupFacts
+from vagus.handshake import Handshake
 from vagus.history import Stay
 from vagus.instances import Asker, Group, Launch
 from vagus.owned import SettingsUpdate
@@ -185,12 +186,27 @@ class Requests(Protocol):
         ...
 
 
+class Handshakes(Protocol):
+    """TLS with every running node of a cluster, on both ports."""
+
+    def all(self, bundle: str) -> tuple[Handshake, ...]:
+        """One per node and port, verified against a bundle in PEM ("": not verified). It raises what EC2 raises; what a
+        node does wrong is in its handshake."""
+        ...
+
+
 class Askers(Protocol):
     """Instances, as EC2 knows them."""
 
     def of(self, instance: str) -> Asker | None:
         """One instance, whatever its state; `None` if EC2 knows none of that id."""
         ...
+
+
+class Secrets(Protocol):
+    """Client certificates of Vagus's functions (`vagus/<cluster>/read` and `write`): they can be put, never read."""
+
+    def put(self, cluster: str, role: str, value: str) -> None: ...
 
 
 class Executions(Protocol):

@@ -44,6 +44,14 @@ class Reason(StrEnum):
     """Nodes are restarted one after another, each with the new version."""
     RESTARTING = "RESTARTING"
     """Nodes are restarted one after another."""
+    TRUST_MADE = "TRUST_MADE"
+    """An authority is made, published, or given to Vagus's own functions."""
+    RENEWING = "RENEWING"
+    """Certificates of nodes are renewed."""
+    ROTATING = "ROTATING"
+    """An authority is replaced: bundle of both, leaves from the new one, the old one dropped."""
+    AUTHORITY_ENDED = "AUTHORITY_ENDED"
+    """An authority has ended: nothing that it signed is trusted any more, and it is replaced, or dropped, at once."""
 
     # wait
     SHARDS_MOVING = "SHARDS_MOVING"
@@ -67,6 +75,11 @@ class Reason(StrEnum):
     FORMING = "FORMING"
     """The cluster has not formed yet."""
 
+    NODES_TAKE_UP = "NODES_TAKE_UP"
+    """Nodes were told to take up a bundle or a certificate, and no handshake shows it yet."""
+    NODES_SILENT = "NODES_SILENT"
+    """An authority is being replaced, and a node does not answer: nobody knows what it trusts."""
+
     APPROVAL_NEEDED = "APPROVAL_NEEDED"
     """The mode is `approve`, and no approval covers the next step."""
 
@@ -84,6 +97,10 @@ class Reason(StrEnum):
     """No instance leaves and nothing of ours is left behind."""
     BALANCE_LATER = "BALANCE_LATER"
     """As many shards were moved within the hour as the policy allows."""
+    CERTIFIED = "CERTIFIED"
+    """Every node shows a certificate of the cluster's authority, and none is to be renewed yet."""
+    OWN_CERTIFICATES = "OWN_CERTIFICATES"
+    """The cluster's certificates are its owners' own, or it has none."""
     OBSERVING = "OBSERVING"
     """The mode is `observe`: shown, not done. A page tells of it once where something that Vagus had set stays set."""
 
@@ -148,6 +165,14 @@ class Reason(StrEnum):
     """The same step failed several times in a row."""
     DENIED = "DENIED"
     """A permission is missing; the message names it."""
+    CLIENTS_TO_TRUST = "CLIENTS_TO_TRUST"
+    """A declared client is not known to trust the new authority."""
+    CLIENTS_TO_RENEW = "CLIENTS_TO_RENEW"
+    """A declared client is not known to have a certificate of the new authority."""
+    CERTIFIED_BY_OTHERS = "CERTIFIED_BY_OTHERS"
+    """The cluster formed with certificates of its owners, and its fleet file says that Vagus issues them."""
+    NODE_NOT_RENEWED = "NODE_NOT_RENEWED"
+    """A node keeps showing an old bundle or certificate; the message has what it said."""
     PAUSED = "PAUSED"
     """A person stopped this capability."""
     HANDED_OVER = "HANDED_OVER"

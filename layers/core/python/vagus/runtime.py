@@ -5,9 +5,11 @@ names are what the state machine, and the queue's redrive, go by. Logs are JSON,
 carry names of clusters, nodes and instances, never a document or a secret.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from aws_lambda_powertools import Logger
@@ -28,6 +30,9 @@ from vagus.procedure.sweep import Sweep
 from vagus.rooms import ROOMS
 from vagus.status import Status
 from vagus.steps import AnyStep, Heartbeat, kind
+
+if TYPE_CHECKING:
+    from vagus.certificates.issuing import Issuer
 
 logger = Logger()
 
@@ -52,6 +57,8 @@ class Parts(Protocol):
     def reads(self) -> Reads: ...
 
     def writes(self, spec: ClusterSpec) -> Writes: ...
+
+    def issuer(self, spec: ClusterSpec) -> Issuer: ...
 
 
 class _Act(msgspec.Struct, frozen=True):
@@ -100,6 +107,17 @@ def _kept_awake(looks: Mapping[str, Any]) -> JsonObject:
             failed[cluster] = f"{type(error).__name__}: {error}"
     (logger.warning if failed else logger.info)("kept awake", extra={"failed": failed})
     return {"looked": len(looks) - len(failed), "failed": failed}
+
+
+def issue(event: JsonObject, parts: Parts = wiring) -> JsonObject:
+    """Answer one node's request for a certificate: a chain, or a refusal. What may pass is raised, and comes again."""
+    from vagus.certificates.issuing import Order
+
+    order = _read(event, Order)
+    spec = _spec(fleet.deployed(), order.cluster)
+    said = parts.issuer(spec).take(order, spec)
+    logger.info(said, extra={"cluster": order.cluster, "request": order.key})
+    return {"said": said}
 
 
 # -- what starts and guards them -------------------------------------------------------------------------------------

@@ -10,13 +10,18 @@ ever signed with its key under another name chains to it.
     one again                           the old one is dropped from every bundle
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 Slot = Literal["a", "b"]
+HALF, JITTER = 0.5, 0.15
+"""Renewed at half their life, give or take 15 % of it, so that leaves of one cluster never end together."""
 EARLIER_SECONDS = 300
 """Certificates begin a little before they are made: clocks differ."""
+PAGE_BELOW = 0.25
+"""With less of its life left than this, a certificate is a person's matter."""
 
 
 class Authority(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,17 +36,50 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
     begins: float
     ends: float
 
+    def over(self, now: float) -> bool:
+        """Whether it has ended (epoch seconds)."""
+        return now >= self.ends
+
+
+class ClientIssued(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies in a secret of Vagus's functions: signed by whom, with which bundle, and until when."""
+
+    signed_by: int
+    bundle: tuple[int, ...]
+    serial: str
+    begins: float
+    ends: float
+
+
+class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
+    """What a declared client is known to have: the newest authority that it trusts, and the one that signed it."""
+
+    trusts: int = 0
+    holds: int = 0
+
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
-    """The row `trust`. `signs`: the generation whose authority signs leaves; 0: none does."""
+    """The row `trust`. `signs`: the generation whose authority signs leaves. `published`: generations in the bundle
+    that booting nodes are given. `wanted`: the generation that a person asked for. `renew_before` (epoch seconds):
+    leaves that began before are renewed."""
 
     authorities: tuple[Authority, ...] = ()
     signs: int = 0
+    published: tuple[int, ...] = ()
+    clients: Mapping[str, ClientIssued] = {}
+    acknowledged: Mapping[str, Acknowledged] = {}
+    wanted: int = 1
+    renew_before: float = 0.0
+
+    @property
+    def generations(self) -> tuple[int, ...]:
+        """Of the authorities that are trusted, oldest first."""
+        return tuple(sorted(one.generation for one in self.authorities))
 
     @property
     def newest(self) -> int:
         """The generation made last; 0 where there is none."""
-        return max((one.generation for one in self.authorities), default=0)
+        return max(self.generations, default=0)
 
     @property
     def signer(self) -> Authority | None:
@@ -55,6 +93,23 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
         return "".join(one.certificate for one in ordered)
 
     @property
+    def names(self) -> frozenset[str]:
+        """The authorities' names, as a handshake shows them."""
+        return frozenset(one.name for one in self.authorities)
+
+    @property
     def free_slot(self) -> Slot:
         """The key that no trusted authority signs with."""
         return "b" if any(one.slot == "a" for one in self.authorities) else "a"
+
+
+def renewal_at(serial: str, begins: float, ends: float) -> float:
+    """When a certificate is to be renewed (epoch seconds). The serial (hex) is random, and so is where in the span of
+    30 % of its life that is; asked again, it is the same."""
+    share = int(serial[-6:] or "0", 16) / 0xFFFFFF
+    return begins + (ends - begins) * (HALF + JITTER * (2 * share - 1))
+
+
+def share_left(begins: float, ends: float, now: float) -> float:
+    """How much of its life a certificate has left, 0 to 1."""
+    return max(0.0, min(1.0, (ends - now) / (ends - begins))) if ends > begins else 0.0

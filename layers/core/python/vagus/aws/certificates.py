@@ -1,4 +1,5 @@
-"""What the issuer has of AWS: keys of authorities in KMS, requests in S3, and who asks from EC2."""
+"""What the certificates capability has of AWS: keys of authorities in KMS, requests in S3, who asks from EC2, and the
+secrets of Vagus's own client certificates."""
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import code_of, read, translated
@@ -77,3 +78,15 @@ class Ec2Askers:
             cell=tags.get("vagus:cell", ""),
             cluster=tags.get("vagus:cluster", ""),
         )
+
+
+class ClientSecrets:
+    """Secrets of Vagus's functions."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def put(self, cluster: str, role: str, value: str) -> None:
+        """A new version of it."""
+        with translated("secretsmanager"):
+            self._clients.secrets.put_secret_value(SecretId=f"vagus/{cluster}/{role}", SecretString=value)

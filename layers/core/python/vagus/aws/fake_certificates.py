@@ -1,4 +1,4 @@
-"""In-memory stand-ins for what the issuer has of AWS. Their keys are real ones, made at first use."""
+"""In-memory stand-ins for what the certificates capability has of AWS. Their keys are real ones, made at first use."""
 
 from __future__ import annotations
 
@@ -61,3 +61,14 @@ class FakeAskers:
     def of(self, instance: str) -> Asker | None:
         """The one of this id."""
         return self.known.get(instance)
+
+
+class FakeSecrets:
+    """Secrets by cluster and role."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], str] = {}
+
+    def put(self, cluster: str, role: str, value: str) -> None:
+        """A new version of it."""
+        self.values[cluster, role] = value

@@ -21,6 +21,8 @@ DOCUMENTS: Mapping[str, Mapping[str, re.Pattern[str]]] = {
     "restart-search": {"StartedAt": STARTED},
     "stop-search": {"StartedAt": STARTED},
     "start-search": {},
+    "install-trust": {},
+    "renew-certificate": {},
 }
 """Parameters of each document, beside the step's id, and what they look like."""
 
@@ -42,6 +44,18 @@ class Services(Protocol):
 
     def stop(self, instance: str) -> None:
         """End it."""
+        ...
+
+
+class Certified(Protocol):
+    """What instances trust, and show."""
+
+    def install_trust(self, instance: str) -> bool:
+        """Take up the published bundle. `False`: it failed."""
+        ...
+
+    def renew_certificate(self, instance: str) -> bool:
+        """The same, and a new certificate."""
         ...
 
 
@@ -89,8 +103,14 @@ class _Disk:
 class FakeCommands:
     """Commands to the instances of one cluster, at first to none. `hold`: nothing is carried out before `deliver`."""
 
-    def __init__(self, services: Services | None = None, clock: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        services: Services | None = None,
+        clock: Callable[[], float] = lambda: 0.0,
+        certified: Certified | None = None,
+    ) -> None:
         self._services = services or FakeServices(clock)
+        self._certified = certified
         self._clock = clock
         self._disks: defaultdict[str, _Disk] = defaultdict(_Disk)
         self._sent: list[tuple[Command, Mapping[str, str]]] = []
@@ -138,7 +158,13 @@ class FakeCommands:
             return "already"
         if "StartedAt" in parameters and (self._services.started(command.instance) or 0) > int(parameters["StartedAt"]):
             return "superseded"
-        acts = {"restart-search": self._restart, "stop-search": self._stop, "start-search": self._start_again}
+        acts: Mapping[str, Callable[[str, _Disk], Outcome]] = {
+            "restart-search": self._restart,
+            "stop-search": self._stop,
+            "start-search": self._start_again,
+            "install-trust": self._install_trust,
+            "renew-certificate": self._renew_certificate,
+        }
         ended = acts[command.document](command.instance, disk)
         if ended == "done":
             disk.steps.add(command.step)
@@ -164,3 +190,9 @@ class FakeCommands:
             return "failed"
         disk.stopped_by_us = False
         return "done"
+
+    def _install_trust(self, instance: str, _disk: _Disk) -> Outcome:
+        return "done" if self._certified is not None and self._certified.install_trust(instance) else "failed"
+
+    def _renew_certificate(self, instance: str, _disk: _Disk) -> Outcome:
+        return "done" if self._certified is not None and self._certified.renew_certificate(instance) else "failed"

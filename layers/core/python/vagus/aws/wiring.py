@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from vagus.aws.certificates import ClientSecrets, Ec2Askers, KmsAuthorityKeys, S3Requests
 from vagus.aws.clients import Clients
 from vagus.aws.commands import RunCommand
 from vagus.aws.event_bus import EventBridge
 from vagus.aws.executions import Machine
 from vagus.aws.group_facts import GroupFactsReader
 from vagus.aws.groups import AutoScalingGroups
-from vagus.aws.nodes import addresses
+from vagus.aws.nodes import addresses, by_instance
 from vagus.aws.parameters import SsmParameters
 from vagus.aws.secrets import client_certificate
 from vagus.aws.tables import DynamoTable
@@ -33,9 +34,12 @@ from vagus.procedure.records import Book, iso
 from vagus.procedure.room import Reads, Writes
 from vagus.search.client import Renewing, SearchClient
 from vagus.search.engines import dialect
+from vagus.search.handshakes import Handshakes
 
 if TYPE_CHECKING:
     import boto3
+
+    from vagus.certificates.issuing import Issuer
 
 Role = Literal["read", "write"]
 
@@ -99,6 +103,7 @@ class Wiring:
             groups=self.groups,
             search=lambda spec: self.search(spec, "read"),
             commands=lambda spec: RunCommand(self._clients, spec.name),
+            handshakes=self.handshakes,
         )
 
     def writes(self, spec: ClusterSpec) -> Writes:
@@ -110,9 +115,29 @@ class Wiring:
             search=self.search(spec, "write"),
             parameters=SsmParameters(self._clients),
             commands=RunCommand(self._clients, spec.name),
+            handshakes=self.handshakes(spec),
+            authority_keys=KmsAuthorityKeys(self._clients, spec.cell),
+            secrets=ClientSecrets(self._clients),
             table=self.table(),
             now=now,
             iso=iso(now),
+        )
+
+    def handshakes(self, spec: ClusterSpec) -> Handshakes:
+        """TLS with the nodes of a cluster."""
+        return Handshakes(lambda: by_instance(self._clients, spec.name))
+
+    def issuer(self, spec: ClusterSpec) -> Issuer:
+        """All that the issuing function has, for one request."""
+        from vagus.certificates.issuing import Issuer  # cryptography, which no other function needs
+
+        return Issuer(
+            keys=KmsAuthorityKeys(self._clients, spec.cell),
+            requests=S3Requests(self._clients),
+            askers=Ec2Askers(self._clients),
+            table=self.table(),
+            book=self.book(),
+            clock=time.time,
         )
 
     def _open(self, spec: ClusterSpec, role: Role) -> SearchClient:
@@ -169,3 +194,8 @@ def reads() -> Reads:
 def writes(spec: ClusterSpec) -> Writes:
     """All that an applying function has, for one step now."""
     return here().writes(spec)
+
+
+def issuer(spec: ClusterSpec) -> Issuer:
+    """All that the issuing function has, for one request."""
+    return here().issuer(spec)

@@ -28,7 +28,6 @@ from vagus.trust import Authority, Trust
 KEY = re.compile(r"requests/(?P<session>[A-Za-z0-9_]+:(?P<instance>i-[0-9a-f]{8,17}))\.csr")
 KEPT_DAYS = 90
 """How long the row of a certificate stays after its end."""
-TRUST = "trust"
 REFUSED = b"refused: "
 """How an answer begins that is no chain."""
 
@@ -59,7 +58,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Issuer(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the issuing function has. `days`: the life of a leaf."""
+    """All that the issuing function has."""
 
     keys: AuthorityKeys
     requests: Requests
@@ -67,7 +66,6 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     table: Table
     book: Book
     clock: Callable[[], float]
-    days: float = 90
 
     def take(self, order: Order, spec: ClusterSpec) -> str:
         """Answer one request; what was done, for the log. Raises `NoAuthorityYet`, or `Malformed` for another key."""
@@ -86,7 +84,7 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
         return said
 
     def _signed(self, pem: bytes, instance: str, spec: ClusterSpec) -> tuple[bytes, str]:
-        trust = trust_of(self.table, spec.name)
+        trust = rows.read(self.table, spec.name).trust
         if trust.signer is None or trust.signer.ends <= self.clock():
             raise NoAuthorityYet(f"{spec.name} has no authority that may sign now")
         sound = checked(pem, instance, spec.name, spec.cell, self.askers.of(instance))
@@ -120,7 +118,7 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
                 public,
                 sound.names,
                 now=self.clock(),
-                days=self.days,
+                days=spec.certificates.days,
             )
             issued = Issued(
                 request=request,
@@ -140,15 +138,6 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     def _note_refusal(self, spec: ClusterSpec, instance: str, why: str) -> None:
         refused = _record(spec, instance, f"refuse {instance} a certificate: {why}")
         self.book.note(msgspec.structs.replace(refused, phase="outcome", result="denied"))
-
-
-def trust_of(table: Table, cluster: str) -> Trust:
-    """A cluster's row `trust`, or that of one without an authority. Raises `Malformed` for one that can't be read."""
-    row = table.read(rows.partition(cluster), TRUST).get(TRUST)
-    try:
-        return Trust() if row is None else msgspec.convert(row.data, Trust)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"row {TRUST} of {cluster}: {error}") from error
 
 
 def partition(cluster: str) -> str:

@@ -9,13 +9,16 @@ from vagus.fleet import ClusterSpec
 from vagus.plan import Plan, Progress
 from vagus.policy import Mode
 from vagus.ports import (
+    AuthorityKeys,
     GroupsRead,
     GroupsWrite,
+    Handshakes,
     NodeCommands,
     NodeCommandsRead,
     Parameters,
     SearchRead,
     SearchWrite,
+    Secrets,
     Table,
 )
 from vagus.procedure.rows import Rows
@@ -25,12 +28,13 @@ from vagus.steps import Step
 
 class Reads(msgspec.Struct, frozen=True, kw_only=True):
     """All that a deciding function has. `search` opens a cluster by its fleet file, `commands` tells what became of
-    commands to its nodes; nothing in here writes. `deep`: whether this look may cost more than the usual one: a run's
-    and a person's may, the sweep's only now and then."""
+    commands to its nodes, `handshakes` what their TLS shows; nothing in here writes. `deep`: whether this look may cost
+    more than the usual one: a run's and a person's may, the sweep's only now and then."""
 
     groups: GroupsRead
     search: Callable[[ClusterSpec], SearchRead]
     commands: Callable[[ClusterSpec], NodeCommandsRead]
+    handshakes: Callable[[ClusterSpec], Handshakes]
     deep: bool = True
 
 
@@ -42,6 +46,9 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
     search: SearchWrite
     parameters: Parameters
     commands: NodeCommands
+    handshakes: Handshakes
+    authority_keys: AuthorityKeys
+    secrets: Secrets
     table: Table
     now: float
     iso: str

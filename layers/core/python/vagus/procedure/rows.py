@@ -14,6 +14,7 @@ from vagus.errors import Malformed
 from vagus.instances import Launches
 from vagus.intent import Intent
 from vagus.ports import Put, Row, Table
+from vagus.trust import Trust
 
 CLOSED_ROW_DAYS = 90
 """How long a closed intent stays, so that a late copy of its event opens nothing. TTL is on closed rows only."""
@@ -88,6 +89,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     launches: Launches = Launches()
     notes: Mapping[str, Any] = {}
     node_version: str | None = None
+    trust: Trust = Trust()
     plans: Mapping[str, Any] = {}
     versions: Mapping[str, int] = {}
 
@@ -143,6 +145,7 @@ def read(table: Table, cluster: str, *, approvals: bool = False) -> Rows:
         launches=_decoded(rows["launches"], Launches) if "launches" in rows else Launches(),
         notes={key.removeprefix("note#"): row.data for key, row in _of(rows, "note#")},
         node_version=_decoded(rows["version"], NodeVersion).version if "version" in rows else None,
+        trust=_decoded(rows["trust"], Trust) if "trust" in rows else Trust(),
         versions={key: row.version for key, row in rows.items()},
     )
 

@@ -24,15 +24,27 @@ from vagus.steps.hooks import (
 from vagus.steps.restarts import AllowAllocation, BringVersion, KeepReplicas, Process, RestartNodes
 from vagus.steps.settings import ExcludeNodes, ForceZones, PutSettingsRight, RaiseBalanceThreshold
 from vagus.steps.shards import MoveShards, NoteDeparture, SaveLastCopies, SetReplicas
+from vagus.steps.trust import (
+    SIGNS,
+    DropAuthority,
+    InstallTrust,
+    IssueClientCertificate,
+    MakeAuthority,
+    PublishTrust,
+    RenewLeaves,
+    SignWith,
+)
 from vagus.steps.votes import GiveVotesBack, TakeVote
 
 __all__ = [
     "FRAME",
+    "SIGNS",
     "AbandonLaunch",
     "AllowAllocation",
     "AnyStep",
     "BringVersion",
     "ContinueLaunch",
+    "DropAuthority",
     "EndRetainedInstance",
     "EndRun",
     "ExcludeNodes",
@@ -42,18 +54,23 @@ __all__ = [
     "HandOver",
     "Heartbeat",
     "HoldInstance",
+    "InstallTrust",
+    "IssueClientCertificate",
     "KeepReplicas",
     "LetEmptyInstanceGo",
     "LetLostInstanceGo",
     "LetReplaceableInstanceGo",
+    "MakeAuthority",
     "MoveShards",
     "NoteDeparture",
     "NoteIdentity",
     "NoteJoined",
     "NoteVersion",
     "Process",
+    "PublishTrust",
     "PutSettingsRight",
     "RaiseBalanceThreshold",
+    "RenewLeaves",
     "ReplaceInstance",
     "Resource",
     "RestartNodes",
@@ -61,6 +78,7 @@ __all__ = [
     "SaveLastCopies",
     "SetGroupSize",
     "SetReplicas",
+    "SignWith",
     "Step",
     "SuspendLaunching",
     "TakeVote",
@@ -95,6 +113,13 @@ AnyStep = (
     | KeepReplicas
     | RestartNodes
     | AllowAllocation
+    | MakeAuthority
+    | PublishTrust
+    | IssueClientCertificate
+    | InstallTrust
+    | RenewLeaves
+    | SignWith
+    | DropAuthority
     | NoteIdentity
     | NoteVersion
     | HandOver

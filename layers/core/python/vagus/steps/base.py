@@ -5,7 +5,18 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-Resource = Literal["group", "instance", "node_command", "node_parameters", "node_version", "state_machine", "topic"]
+Resource = Literal[
+    "authority_key",
+    "client_secret",
+    "group",
+    "instance",
+    "node_command",
+    "node_parameters",
+    "node_trust",
+    "node_version",
+    "state_machine",
+    "topic",
+]
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -1,0 +1,234 @@
+"""`vagus certificates`, `rotate` and `acknowledge`: who issued what, when it ends, and what a person may ask for."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from vagus.certificates import wishes
+from vagus.fleet import ClusterSpec
+from vagus.procedure import head as heads
+from vagus.procedure import rows
+from vagus.procedure.records import iso
+from vagus.trust import PAGE_BELOW, Trust, renewal_at, share_left
+from vagus_cli import by_person, options, output
+from vagus_cli.world import UsageFault, World
+
+CAPABILITY = wishes.CAPABILITY
+
+
+class ShownCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """One certificate. `renewal`: when it is due, "" where a person renews it. `wrong`: what is the matter with it."""
+
+    cluster: str
+    node: str
+    port: str
+    subject: str
+    issuer: str
+    ends: str
+    days_left: float
+    renewal: str
+    wrong: str = ""
+
+
+def certificates(
+    context: typer.Context,
+    cluster: options.ClusterName,
+    bundle: Annotated[
+        bool, typer.Option("--bundle", help="Print the certificates that are to be trusted, in PEM, and nothing else.")
+    ] = False,
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """What each node of CLUSTER shows in a TLS handshake, on both ports, beside its authorities and Vagus's own.
+
+    Exit code: 0 all is well, 1 something is wrong, 2 the command failed.
+    """
+    world = options.opened(context, target, fleet, profile, region)
+    spec = world.cluster(cluster)
+    trust = rows.read(world.state(spec), spec.name).trust
+    if bundle:
+        if not trust.authorities:
+            raise UsageFault(f"{cluster} has no authority of Vagus's")
+        typer.echo(trust.bundle, nl=False)
+        return
+    shown = shown_certificates(world, spec, trust)
+    output.answer(shown, as_json, _table)
+    raise typer.Exit(1 if any(one.wrong for one in shown) else 0)
+
+
+def shown_certificates(world: World, spec: ClusterSpec, trust: Trust) -> list[ShownCertificate]:
+    """Authorities, Vagus's own, then the nodes'. Handshakes are made with the caller's own reach."""
+    if not spec.engine.tls:
+        return []
+    now = world.now()
+    return [*_authorities(spec, trust, now), *_own(spec, trust, now), *_nodes(world, spec, trust, now)]
+
+
+def countdown(world: World, spec: ClusterSpec) -> str:
+    """What a stop of renewal means, and by when; empty where Vagus renews nothing."""
+    if not spec.certified:
+        return ""
+    shown = shown_certificates(world, spec, rows.read(world.state(spec), spec.name).trust)
+    ending = [one for one in shown if one.ends]
+    if not ending:
+        return ""
+    first = min(ending, key=lambda one: one.days_left)
+    where = f"{first.node}:{first.port}" if first.node else first.port
+    return f"; the first certificate ends in {first.days_left:.1f} days ({where}), and none is renewed meanwhile"
+
+
+def _authorities(spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
+    return [
+        ShownCertificate(
+            cluster=spec.name,
+            node="",
+            port="authority" if one.generation == trust.signs else "authority, signs nothing",
+            subject=one.subject,
+            issuer="itself, by KMS",
+            ends=iso(one.ends),
+            days_left=_days(one.ends, now),
+            renewal=iso((one.begins + one.ends) / 2),
+            wrong=_short(one.begins, one.ends, now),
+        )
+        for one in sorted(trust.authorities, key=lambda one: -one.generation)
+    ]
+
+
+def _own(spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
+    subjects = {one.generation: one.subject for one in trust.authorities}
+    return [
+        ShownCertificate(
+            cluster=spec.name,
+            node="",
+            port=f"functions that {role}",
+            subject=f"CN=vagus-{role},O=vagus",
+            issuer=subjects.get(one.signed_by, f"authority {one.signed_by}"),
+            ends=iso(one.ends),
+            days_left=_days(one.ends, now),
+            renewal=iso(renewal_at(one.serial, one.begins, one.ends)),
+            wrong=_short(one.begins, one.ends, now),
+        )
+        for role, one in sorted(trust.clients.items())
+    ]
+
+
+def _nodes(world: World, spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
+    return [
+        ShownCertificate(
+            cluster=spec.name,
+            node=one.instance,
+            port=str(one.port),
+            subject=one.subject,
+            issuer=one.issuer_subject,
+            ends=iso(one.ends) if one.answered else "",
+            days_left=_days(one.ends, now) if one.answered else 0.0,
+            renewal=iso(renewal_at(one.serial, one.begins, one.ends)) if one.answered and spec.certified else "",
+            wrong=one.failure or _short(one.begins, one.ends, now),
+        )
+        for one in world.reads.handshakes(spec).all(trust.bundle)
+    ]
+
+
+def _days(ends: float, now: float) -> float:
+    return round((ends - now) / 86_400, 1)
+
+
+def _short(begins: float, ends: float, now: float) -> str:
+    if now >= ends:
+        return "it has ended"
+    return f"less than {PAGE_BELOW:.0%} of its life is left" if share_left(begins, ends, now) < PAGE_BELOW else ""
+
+
+def _table(shown: list[ShownCertificate]) -> Table:
+    table = Table("cluster", "node", "port", "subject", "issuer", "ends in", "next renewal", "wrong", box=None)
+    for one in shown:
+        left = f"{one.days_left:.1f} d" if one.ends else ""
+        renewal = datetime.fromisoformat(one.renewal).astimezone(UTC).strftime("%Y-%m-%d") if one.renewal else ""
+        wrong = Text(one.wrong, style="red")
+        table.add_row(one.cluster, one.node, one.port, one.subject, one.issuer, left, renewal, wrong)
+    return table
+
+
+# -- what a person asks for --------------------------------------------------------------------------------------------
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for, and whether a run goes on with it now."""
+
+    cluster: str
+    message: str
+    running: bool
+
+
+def rotate(
+    context: typer.Context,
+    cluster: options.ClusterName,
+    authority: Annotated[
+        bool, typer.Option("--ca", help="The authority too: bundle of both, certificates of the new one, old one out.")
+    ] = False,
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """Replace every certificate of CLUSTER's nodes, and of Vagus's own; with --ca, the authority that signs them.
+
+    Nothing fails meanwhile: each step waits until every node has been seen to have taken up the one before.
+    """
+    world = options.opened(context, target, fleet, profile, region)
+    spec = _certified(world, cluster)
+    what = "replace the authority and every certificate" if authority else "replace every certificate"
+    with by_person.noted(world, spec, CAPABILITY, "Rotate", f"{world.person()} asks to {what}"):
+        if authority:
+            wishes.rotate_authority(world.state(spec), spec.name)
+        else:
+            wishes.renew_leaves(world.state(spec), spec.name, world.now())
+    output.answer(_go_on(world, spec, f"{what}: see `vagus plan {cluster}`"), as_json, lambda one: Text(one.message))
+
+
+def acknowledge(
+    context: typer.Context,
+    cluster: options.ClusterName,
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help="A client that the fleet file declares.")],
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """Say that CLIENT trusts the present bundle of CLUSTER and, once the new authority signs, has its certificate."""
+    world = options.opened(context, target, fleet, profile, region)
+    spec = _certified(world, cluster)
+    if client not in spec.certificates.clients:
+        known = ", ".join(spec.certificates.clients) or "none"
+        raise UsageFault(f"{cluster} declares no client {client} (certificates.clients: {known})")
+    with by_person.noted(world, spec, CAPABILITY, "Acknowledge", f"{world.person()} acknowledges {client}"):
+        trust = wishes.acknowledge(world.state(spec), spec.name, client)
+    known_for = trust.acknowledged[client]
+    held = f", and holds a certificate of authority {known_for.holds}" if known_for.holds else ""
+    said = f"{client} is known to trust authority {known_for.trusts}{held}"
+    output.answer(_go_on(world, spec, said), as_json, lambda one: Text(one.message))
+
+
+def _certified(world: World, cluster: str) -> ClusterSpec:
+    spec = world.cluster(cluster)
+    if not spec.certified:
+        raise UsageFault(f"the certificates of {cluster} are its owners' own: Vagus issues none (certificates.issuer)")
+    return spec
+
+
+def _go_on(world: World, spec: ClusterSpec, said: str) -> Asked:
+    now = world.now()
+    running = heads.ensure_running(
+        world.state(spec), world.executions(spec)[CAPABILITY], spec.name, CAPABILITY, now, iso(now)
+    )
+    held = "" if running else "; it is stopped, or backing off: `vagus status` says why"
+    return Asked(cluster=spec.name, message=f"{said}{held}", running=running)

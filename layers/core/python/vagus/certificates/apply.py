@@ -1,0 +1,157 @@
+"""How each step of certificates is done. Each looks again at the row that it changes, and refuses where that moved on.
+
+The row `trust` is written last where something outside comes with it: what was made and not noted is made again.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from vagus.certificates.observed import members
+from vagus.procedure import rows
+from vagus.procedure.room import Handler, Writes
+from vagus.procedure.rows import Rows
+from vagus.steps import (
+    DropAuthority,
+    InstallTrust,
+    IssueClientCertificate,
+    MakeAuthority,
+    PublishTrust,
+    RenewLeaves,
+    SignWith,
+    Step,
+)
+from vagus.trust import ClientIssued, Trust
+
+
+def _put(writes: Writes, seen: Rows, trust: Trust) -> None:
+    writes.table.write(rows.partition(writes.spec.name), seen.put("trust", trust))
+
+
+# -- the authority -----------------------------------------------------------------------------------------------------
+
+
+def _may_make(_writes: Writes, seen: Rows, step: MakeAuthority, _token: int) -> str | None:
+    if step.generation != seen.trust.newest + 1:
+        return f"authority {seen.trust.newest} is the newest: {step.generation} does not follow it"
+    return "an authority is being replaced already" if len(seen.trust.authorities) > 1 else None
+
+
+def _make(writes: Writes, seen: Rows, step: MakeAuthority, _token: int) -> None:
+    from vagus.certificates.issuing import new_authority  # cryptography: only steps that sign need it
+
+    made = new_authority(writes.authority_keys, writes.spec.name, seen.trust, secrets.token_hex(8), writes.now)
+    _put(
+        writes,
+        seen,
+        msgspec.structs.replace(
+            seen.trust,
+            authorities=(*seen.trust.authorities, made),
+            signs=seen.trust.signs or step.generation,
+            wanted=max(seen.trust.wanted, step.generation),
+        ),
+    )
+
+
+def _may_publish(_writes: Writes, seen: Rows, step: PublishTrust, _token: int) -> str | None:
+    return None if step.generations == seen.trust.generations else "other authorities are trusted by now"
+
+
+def _publish(writes: Writes, seen: Rows, step: PublishTrust, _token: int) -> None:
+    writes.parameters.put(f"/vagus/{writes.spec.name}/node/trust", seen.trust.bundle)
+    _put(writes, seen, msgspec.structs.replace(seen.trust, published=step.generations))
+
+
+def _may_sign(writes: Writes, seen: Rows, step: SignWith, _token: int) -> str | None:
+    trust = seen.trust
+    if step.generation != trust.newest or trust.signs == step.generation:
+        return f"authority {trust.signs} signs, and {trust.newest} is the newest"
+    if trust.signer is not None and trust.signer.over(writes.now):
+        return None  # nothing that it signed is trusted any more: there is nothing to wait for
+    return _not_where_it_should_be(writes, trust)
+
+
+def _sign(writes: Writes, seen: Rows, step: SignWith, _token: int) -> None:
+    _put(writes, seen, msgspec.structs.replace(seen.trust, signs=step.generation))
+
+
+def _may_drop(writes: Writes, seen: Rows, step: DropAuthority, _token: int) -> str | None:
+    trust = seen.trust
+    if step.generation == trust.signs or step.generation not in trust.generations:
+        return f"authority {trust.signs} signs, and {trust.generations} are trusted"
+    if any(one.generation == step.generation and one.over(writes.now) for one in trust.authorities):
+        return None
+    return _not_where_it_should_be(writes, trust)
+
+
+def _drop(writes: Writes, seen: Rows, step: DropAuthority, _token: int) -> None:
+    kept = tuple(one for one in seen.trust.authorities if one.generation != step.generation)
+    _put(writes, seen, msgspec.structs.replace(seen.trust, authorities=kept))
+
+
+def _not_where_it_should_be(writes: Writes, trust: Trust) -> str | None:
+    """Handshakes afresh, with every member of the groups: one that trusts, or shows, something else stops the step."""
+    signer, wanted = trust.signer, members(writes.groups.describe([writes.spec.name]))
+    shaken = [one for one in writes.handshakes.all(trust.bundle) if one.instance in wanted]
+    if silent := sorted(set(wanted) - {one.instance for one in shaken}):
+        return f"{', '.join(silent)} is not seen"
+    for one in shaken:
+        if not one.answered or one.failure:
+            return f"{one.instance}:{one.port} is not seen: {one.failure or 'no answer'}"
+        if frozenset(one.trusts) != trust.names:
+            return f"{one.instance}:{one.port} trusts other authorities"
+        if signer is None or one.issuer != signer.name:
+            return f"{one.instance}:{one.port} shows a certificate of {one.issuer_subject}"
+    return None
+
+
+# -- certificates ------------------------------------------------------------------------------------------------------
+
+
+def _may_issue(_writes: Writes, seen: Rows, step: IssueClientCertificate, _token: int) -> str | None:
+    fits = (step.signed_by, step.bundle) == (seen.trust.signs, seen.trust.generations)
+    return None if fits else "another authority signs, or others are trusted, by now"
+
+
+def _issue(writes: Writes, seen: Rows, step: IssueClientCertificate, _token: int) -> None:
+    from vagus.certificates.clients import new_client
+
+    name, days = f"vagus-{step.role}", writes.spec.certificates.days
+    pair = new_client(writes.authority_keys, writes.spec.name, seen.trust, name, now=writes.now, days=days)
+    secret = {"certificate": pair.certificate, "key": pair.key, "ca": seen.trust.bundle}
+    writes.secrets.put(writes.spec.name, step.role, msgspec.json.encode(secret).decode())
+    issued = ClientIssued(
+        signed_by=step.signed_by, bundle=step.bundle, serial=pair.serial, begins=pair.begins, ends=pair.ends
+    )
+    _put(writes, seen, msgspec.structs.replace(seen.trust, clients={**seen.trust.clients, step.role: issued}))
+
+
+def _may_install(_writes: Writes, seen: Rows, step: InstallTrust, _token: int) -> str | None:
+    fits = step.generations == seen.trust.generations == seen.trust.published
+    return None if fits else "another bundle is published by now"
+
+
+def _may_renew(_writes: Writes, seen: Rows, step: RenewLeaves, _token: int) -> str | None:
+    return None if step.signed_by == seen.trust.signs else f"authority {seen.trust.signs} signs by now"
+
+
+def _command(document: str) -> Callable[[Writes, Rows, Any, int], None]:
+    def send(writes: Writes, _seen: Rows, step: InstallTrust | RenewLeaves, token: int) -> None:
+        """A node does a step once: the same nodes are told again under another id, for it is another attempt."""
+        for node in step.nodes:
+            writes.commands.send(document, node, f"{document}-{token}-{int(writes.now)}", {})
+
+    return send
+
+
+HANDLERS: Mapping[type[Step], Handler] = {
+    MakeAuthority: Handler(_may_make, _make),
+    PublishTrust: Handler(_may_publish, _publish),
+    IssueClientCertificate: Handler(_may_issue, _issue),
+    InstallTrust: Handler(_may_install, _command("install-trust")),
+    RenewLeaves: Handler(_may_renew, _command("renew-certificate")),
+    SignWith: Handler(_may_sign, _sign),
+    DropAuthority: Handler(_may_drop, _drop),
+}

@@ -1,0 +1,243 @@
+"""What is to be done about a cluster's certificates. Pure.
+
+A rotation goes on from whatever is found: the row says which authorities are trusted and which one signs, handshakes
+say what each node trusts and shows. Nothing moves on before every node has been seen to be where it should be.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from vagus.certificates.observed import Observed
+from vagus.fleet import ClusterSpec
+from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
+from vagus.reasons import Reason
+from vagus.steps import (
+    AnyStep,
+    DropAuthority,
+    InstallTrust,
+    IssueClientCertificate,
+    MakeAuthority,
+    PublishTrust,
+    RenewLeaves,
+    SignWith,
+)
+from vagus.trust import HALF, ClientIssued, Trust, renewal_at, share_left
+
+AT_ONCE = 20
+"""Nodes that one step sends a command to. The first goes alone: what it can't take up, no other is told to."""
+SOON = 3
+"""Seconds between looks while nodes take something up: they watch their files every 5 s."""
+AGAIN_SECONDS = 90.0
+"""After so long without effect a command is sent again; a boot of a node, or a busy agent, takes less."""
+ASK_SECONDS = 10
+"""Seconds between looks whether a client was acknowledged: it wakes nobody."""
+PATIENCE_SECONDS = 600.0
+"""After so long a person is called."""
+
+
+def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
+    """The plan for these observations. `now`: epoch seconds."""
+    if not spec.certified:
+        return Done(reason=Reason.OWN_CERTIFICATES, message="the cluster's certificates are its owners' own")
+    stages: Iterable[Callable[[Observed, ClusterSpec, float], Plan | None]] = (
+        _first_authority,
+        _ended,
+        _published,
+        _functions,
+        _unseen,
+        _bundles,
+        _leaves,
+        _rotation,
+        _next_authority,
+    )
+    return next((plan for stage in stages if (plan := stage(observed, spec, now))), _well(observed))
+
+
+# -- the authority, and what is Vagus's own ----------------------------------------------------------------------------
+
+
+def _first_authority(observed: Observed, _spec: ClusterSpec, _now: float) -> Plan | None:
+    if observed.trust.authorities:
+        return None
+    if observed.formed:
+        return Blocked(
+            reason=Reason.CERTIFIED_BY_OTHERS,
+            message="its nodes have certificates of another authority, and would trust none of Vagus's: its fleet file "
+            "says certificates.issuer: kms, which is for clusters that are new",
+        )
+    return _steps(Reason.TRUST_MADE, MakeAuthority(generation=1))
+
+
+def _ended(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+    """Whatever an authority signed is trusted by nobody once it has ended, and the engine reads no bundle that holds
+    it: it goes at once, and waits for no node and no client."""
+    trust = observed.trust
+    ended = trust.signer is not None and trust.signer.over(now)
+    if ended and trust.newest != trust.signs:
+        return _steps(Reason.AUTHORITY_ENDED, SignWith(generation=trust.newest))
+    if over := [one.generation for one in trust.authorities if one.over(now) and one.generation != trust.signs]:
+        return _steps(Reason.AUTHORITY_ENDED, *(DropAuthority(generation=one) for one in over))
+    return _steps(Reason.AUTHORITY_ENDED, MakeAuthority(generation=trust.newest + 1)) if ended else None
+
+
+def _published(observed: Observed, _spec: ClusterSpec, _now: float) -> Plan | None:
+    trust = observed.trust
+    if trust.published == trust.generations:
+        return None
+    return _steps(Reason.TRUST_MADE, PublishTrust(generations=trust.generations))
+
+
+def _functions(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+    trust = observed.trust
+    steps = [
+        IssueClientCertificate(role=role, signed_by=trust.signs, bundle=trust.generations)
+        for role in ("read", "write")
+        if not _holds(trust, trust.clients.get(role), now)
+    ]
+    return _steps(Reason.TRUST_MADE, *steps) if steps else None
+
+
+def _holds(trust: Trust, found: ClientIssued | None, now: float) -> bool:
+    if found is None or (found.signed_by, found.bundle) != (trust.signs, trust.generations):
+        return False
+    return found.begins >= trust.renew_before and now < renewal_at(found.serial, found.begins, found.ends)
+
+
+# -- nodes -------------------------------------------------------------------------------------------------------------
+
+
+def _unseen(observed: Observed, _spec: ClusterSpec, _now: float) -> Plan | None:
+    if not observed.unseen:
+        return None
+    return Blocked(reason=Reason.UNREACHABLE, message=observed.unseen)
+
+
+def _bundles(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+    lagging = observed.lagging()
+    if not lagging:
+        return None
+    generations = observed.trust.generations
+    alone = lagging[:1] if len(lagging) == len(observed.answering) else lagging[:AT_ONCE]
+    step = InstallTrust(nodes=alone, generations=generations)
+    return _taken_up(observed, step, f"the bundle of {generations}", now)
+
+
+def _leaves(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+    stale = observed.stale(now)
+    if not stale:
+        return None
+    alone = stale[:1] if len(stale) == len(observed.answering) else stale[:AT_ONCE]
+    step = RenewLeaves(nodes=alone, signed_by=observed.trust.signs)
+    return _taken_up(observed, step, f"a certificate of authority {observed.trust.signs}", now)
+
+
+def _taken_up(observed: Observed, step: InstallTrust | RenewLeaves, what: str, now: float) -> Plan:
+    """The step, or a wait while it takes effect. The same step is sent again only when that has taken too long."""
+    rotating = len(observed.trust.authorities) > 1
+    reason = Reason.ROTATING if rotating else Reason.RENEWING
+    about = f"{type(step).__name__} {','.join(step.nodes)} {what}"
+    before = observed.progress
+    if before is None or before.about != about:
+        fresh = Progress(bytes_left=0, about=about, at=now, changed_at=now)
+        return Steps(steps=(step,), reason=reason, message=step.sentence, progress=fresh)
+    waited = now - before.changed_at
+    if now - before.at >= AGAIN_SECONDS:
+        again = Progress(bytes_left=0, about=about, at=now, changed_at=before.changed_at)
+        if waited >= PATIENCE_SECONDS:
+            return Blocked(
+                reason=Reason.NODE_NOT_RENEWED,
+                message=f"{', '.join(step.nodes)} did not take up {what}{_said(observed, step.nodes)}",
+                open_deadline=True,
+                progress=again,
+            )
+        return Steps(steps=(step,), reason=reason, message=step.sentence, progress=again)
+    message = f"{', '.join(step.nodes)} takes up {what}"
+    return Wait(seconds=SOON, reason=Reason.NODES_TAKE_UP, message=message, progress=before)
+
+
+def _said(observed: Observed, nodes: tuple[str, ...]) -> str:
+    said = [f"{one.instance} said: {one.said}" for one in observed.commands if one.instance in nodes and one.said]
+    return f"; {said[-1]}" if said else ""
+
+
+# -- rotation ----------------------------------------------------------------------------------------------------------
+
+
+def _rotation(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
+    """Every node that answers is where it should be: the next phase, if all answer and all clients are known."""
+    trust = observed.trust
+    if len(trust.authorities) < 2:
+        return None
+    if observed.silent:
+        return _silent(observed, now)
+    if trust.signs != trust.newest:
+        if waiting := _not_known(observed, spec, "trusts"):
+            return _ask_clients(
+                Reason.CLIENTS_TO_TRUST, waiting, f"trust authority {trust.newest} (the bundle is published)"
+            )
+        return _steps(Reason.ROTATING, SignWith(generation=trust.newest), *_after_signing(observed))
+    if waiting := _not_known(observed, spec, "holds"):
+        return _ask_clients(Reason.CLIENTS_TO_RENEW, waiting, f"have a certificate of authority {trust.newest}")
+    return _steps(Reason.ROTATING, *(DropAuthority(generation=one) for one in trust.generations if one != trust.signs))
+
+
+def _after_signing(observed: Observed) -> tuple[AnyStep, ...]:
+    trust = observed.trust
+    return (
+        RenewLeaves(nodes=observed.answering, signed_by=trust.newest),
+        *(DropAuthority(generation=one) for one in trust.generations if one != trust.newest),
+    )
+
+
+def _silent(observed: Observed, now: float) -> Plan:
+    names = ", ".join(observed.silent)
+    about = f"{Reason.NODES_SILENT} {names}"
+    before = observed.progress
+    since = before.changed_at if before is not None and before.about == about else now
+    return Wait(
+        seconds=SOON if now - since < 60 else 30,
+        reason=Reason.NODES_SILENT,
+        message=f"{names} does not answer: it must take up the new bundle, or leave its group, before the next phase",
+        progress=Progress(bytes_left=0, about=about, at=now, changed_at=since),
+        page=now - since >= PATIENCE_SECONDS,
+    )
+
+
+def _not_known(observed: Observed, spec: ClusterSpec, what: str) -> tuple[str, ...]:
+    trust = observed.trust
+    known = {name: getattr(one, what) for name, one in trust.acknowledged.items()}
+    return tuple(name for name in spec.certificates.clients if known.get(name, 0) < trust.newest)
+
+
+def _ask_clients(reason: Reason, waiting: tuple[str, ...], what: str) -> Plan:
+    """Each of the two is a reason of its own, so that a person is told of each."""
+    names = ", ".join(waiting)
+    message = f"{names}: not known to {what}"
+    return Wait(seconds=ASK_SECONDS, reason=reason, message=message, page=True)
+
+
+def _next_authority(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
+    """A person wants the next, or the present one has lived half its life."""
+    trust = observed.trust
+    signer = trust.signer
+    if signer is None or len(trust.authorities) > 1 or spec.certificates.mode == "observe":
+        return None
+    old = share_left(signer.begins, signer.ends, now) < HALF
+    if trust.wanted <= trust.newest and not old:
+        return None
+    step = MakeAuthority(generation=trust.newest + 1)
+    return _steps(Reason.ROTATING, step)
+
+
+# -- nothing to do -----------------------------------------------------------------------------------------------------
+
+
+def _well(observed: Observed) -> Plan:
+    due = observed.next_renewal()
+    when = f"; the first is renewed at {datetime.fromtimestamp(due, UTC):%Y-%m-%d %H:%M}Z" if due else ""
+    message = f"{len(observed.answering)} nodes show certificates of authority {observed.trust.signs}{when}"
+    return Done(reason=Reason.CERTIFIED, message=message)
+
+
+def _steps(reason: Reason, *steps: AnyStep) -> Plan:
+    return Steps(steps=steps, reason=reason, message=steps[0].sentence)

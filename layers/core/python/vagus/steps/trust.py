@@ -1,0 +1,132 @@
+"""Steps of trust: authorities that are made, published and dropped, and certificates that are issued and renewed."""
+
+from typing import Literal
+
+from vagus.steps.base import Grant, Step
+
+SIGNS = (Grant("kms:GetPublicKey", "authority_key"), Grant("kms:Sign", "authority_key"))
+
+
+class MakeAuthority(Step, frozen=True, kw_only=True):
+    """An authority of the next generation, by the key that is not in use. Trusted from now on, and signing only if it
+    is the first."""
+
+    title = "Make the cluster's authority"
+    aws = SIGNS
+    protective = True
+    in_every_mode = True
+    generation: int
+
+    @property
+    def sentence(self) -> str:
+        return f"make authority {self.generation}, whose key lies in KMS"
+
+    @property
+    def subject(self) -> str:
+        return f"authority {self.generation}"
+
+
+class PublishTrust(Step, frozen=True, kw_only=True):
+    """Give nodes that boot, or install it, the bundle of all authorities that are trusted."""
+
+    title = "Publish what nodes trust"
+    aws = (Grant("ssm:PutParameter", "node_trust"),)
+    protective = True
+    in_every_mode = True
+    generations: tuple[int, ...]
+
+    @property
+    def sentence(self) -> str:
+        return f"publish the bundle of {_authorities(self.generations)} for nodes"
+
+
+class IssueClientCertificate(Step, frozen=True, kw_only=True):
+    """A new key and certificate for the functions that read, or write, into their secret, with the present bundle."""
+
+    title = "Issue the functions' client certificate"
+    aws = (*SIGNS, Grant("secretsmanager:PutSecretValue", "client_secret"))
+    protective = True
+    in_every_mode = True
+    role: Literal["read", "write"]
+    signed_by: int
+    bundle: tuple[int, ...]
+
+    @property
+    def sentence(self) -> str:
+        trusting = _authorities(self.bundle)
+        return (
+            f"issue the certificate of the functions that {self.role}, by authority {self.signed_by}, with {trusting}"
+        )
+
+    @property
+    def subject(self) -> str:
+        return f"vagus-{self.role}"
+
+
+class InstallTrust(Step, frozen=True, kw_only=True):
+    """Nodes take up the published bundle. Their search process reads it anew within seconds, without a restart."""
+
+    title = "Install the bundle on nodes"
+    aws = (Grant("ssm:SendCommand", "node_command"),)
+    nodes: tuple[str, ...]
+    generations: tuple[int, ...]
+
+    @property
+    def sentence(self) -> str:
+        return f"have {', '.join(self.nodes)} trust {_authorities(self.generations)}, and no other"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
+class RenewLeaves(Step, frozen=True, kw_only=True):
+    """Nodes make new keys and have them certified. Their search process reads them within seconds, and goes on."""
+
+    title = "Renew the nodes' certificates"
+    aws = (Grant("ssm:SendCommand", "node_command"),)
+    nodes: tuple[str, ...]
+    signed_by: int
+
+    @property
+    def sentence(self) -> str:
+        return f"have {', '.join(self.nodes)} make a new key each, and get a certificate of authority {self.signed_by}"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
+class SignWith(Step, frozen=True, kw_only=True):
+    """From now on the newest authority signs: every node and client is known to trust it."""
+
+    title = "Sign with the new authority"
+    generation: int
+
+    @property
+    def sentence(self) -> str:
+        return f"sign with authority {self.generation} from now on: every node trusts it"
+
+    @property
+    def subject(self) -> str:
+        return f"authority {self.generation}"
+
+
+class DropAuthority(Step, frozen=True, kw_only=True):
+    """An old authority is trusted no more: every node and client is known to have a certificate of the new one."""
+
+    title = "Drop the old authority"
+    generation: int
+
+    @property
+    def sentence(self) -> str:
+        return f"trust authority {self.generation} no more: no node shows a certificate of it"
+
+    @property
+    def subject(self) -> str:
+        return f"authority {self.generation}"
+
+
+def _authorities(generations: tuple[int, ...]) -> str:
+    """For a sentence."""
+    return f"authorit{'y' if len(generations) == 1 else 'ies'} {' and '.join(map(str, generations))}"

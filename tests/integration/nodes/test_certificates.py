@@ -1,0 +1,86 @@
+"""A node's certificates while it runs: always one whole folder behind a link, whatever dies or is refused."""
+
+from pathlib import Path
+
+import pytest
+from tests.integration.nodes.bench import Bench
+
+from vagus_local.certificates import create_authority
+
+NAMES = ("node.key", "node.pem", "ca.pem")
+
+
+@pytest.fixture
+def booted(bench: Bench) -> Bench:
+    assert bench.prepare().returncode == 0
+    return bench
+
+
+def files(bench: Bench) -> dict[str, bytes]:
+    return {name: (bench.config / "certificates" / name).read_bytes() for name in NAMES}
+
+
+def folders(bench: Bench) -> list[Path]:
+    """Every folder of certificates; the link is none."""
+    return [one for one in bench.config.iterdir() if "certificates" in one.name and not one.is_symlink()]
+
+
+def test_a_folder_of_before_goes_on_behind_a_link_and_a_killed_commands_key_does_not_stay(booted: Bench) -> None:
+    link, had = booted.config / "certificates", files(booted)
+    real = link.resolve()
+    link.unlink()
+    real.rename(link)
+    half = booted.config / ".certificates-killed"
+    half.mkdir()
+    (half / "node.key").write_text("half made")
+    assert booted.prepare().returncode == 0
+    assert link.is_symlink()
+    assert files(booted) == had
+    assert folders(booted) == [link.resolve()]
+
+
+def test_the_published_bundle_is_taken_up_beside_the_same_key(booted: Bench, tmp_path: Path) -> None:
+    had = files(booted)
+    other = create_authority(tmp_path / "other").ca.read_text()
+    booted.parameters["trust"] = other + had["ca.pem"].decode()
+    done = booted.boot("trust")
+    assert done.returncode == 0, done.stderr
+    assert files(booted) == had | {"ca.pem": booted.parameters["trust"].encode()}
+    assert folders(booted) == [(booted.config / "certificates").resolve()]
+    mode = (booted.config / "certificates" / "node.key").stat().st_mode
+    assert mode & 0o077 == 0
+
+
+def test_a_renewal_is_a_new_key_and_certificate(booted: Bench) -> None:
+    had = files(booted)
+    done = booted.boot("renew")
+    assert done.returncode == 0, done.stderr
+    now = files(booted)
+    assert now["node.key"] != had["node.key"]
+    assert now["node.pem"] != had["node.pem"]
+    assert now["node.pem"].count(b"BEGIN CERTIFICATE") == 1, "the leaf alone"
+    assert folders(booted) == [(booted.config / "certificates").resolve()]
+
+
+@pytest.mark.parametrize(
+    ("case", "answers", "code"),
+    [
+        ("no answer", "cat >/dev/null; echo no >&2; exit 1", 75),
+        ("another's certificate", "cat >/dev/null; cat '{0}/client.pem' '{0}/ca.pem'", 78),
+    ],
+    ids=["no answer", "another's certificate"],
+)
+def test_a_renewal_that_fails_leaves_all_as_it_was(booted: Bench, case: str, answers: str, code: int) -> None:
+    had = files(booted)
+    booted.replace("issue-certificate", answers.format(booted.folder / "certificates"))
+    done = booted.boot("renew")
+    assert (done.returncode, "CHECK FAILED: certificate" in done.stderr) == (code, True), case
+    assert files(booted) == had
+    assert folders(booted) == [(booted.config / "certificates").resolve()]
+
+
+def test_before_the_first_boot_nothing_is_made(bench: Bench) -> None:
+    done = bench.boot("renew")
+    assert done.returncode == 78
+    assert "has not booted yet" in done.stderr
+    assert not (bench.config / "certificates").exists()

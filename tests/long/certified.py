@@ -1,0 +1,371 @@
+"""certificates on real nodes without AWS: nodes boot, ask and renew by their own scripts and documents, the issuer and
+the capability's two functions are the ones that are deployed; rows, groups, KMS and the bucket are fakes or folders.
+"""
+
+import json
+import secrets
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import urllib3
+import yaml
+from tests.unit.simulation.execution import Execution
+from tests.unit.simulation.ports import Meter, wired
+
+from vagus.aws.fake import FakeExecutions, FakeGroups, FakeTable
+from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
+from vagus.certificates import profile, wishes
+from vagus.certificates.clients import new_client
+from vagus.certificates.issuing import Issuer, NoAuthorityYet, Order
+from vagus.certificates.room import CERTIFICATES
+from vagus.command import Command, Outcome
+from vagus.fleet import ClusterSpec, NodeGroup
+from vagus.fleet import Engine as DeclaredEngine
+from vagus.handshake import Handshake
+from vagus.instances import Asker
+from vagus.plan import Plan
+from vagus.policy import Certificates
+from vagus.procedure import head as heads
+from vagus.procedure import loop, records, rows
+from vagus.procedure.loop import Answer, Call
+from vagus.procedure.loop import Outcome as Applied
+from vagus.procedure.records import Book
+from vagus.procedure.room import Reads, Writes
+from vagus.search.fake import FakeEngine
+from vagus.search.handshakes import Handshakes
+from vagus.steps import AnyStep
+from vagus.trust import Trust
+from vagus_local.cluster import LocalCluster
+from vagus_local.engines import Engine
+from vagus_local.search_client import CallFailed, NoNodeAnswers
+from vagus_local.waiting import until
+
+DOCUMENTS = Path(__file__).parents[2] / "nodes" / "documents"
+NAME, CELL, BUCKET, ROLE = "claims", "local", "artifacts", "AROALOCALNODES"
+ZONES = ("a", "b", "c")
+PEOPLE: Mapping[str, profile.Kind] = {"admin": "admin", "client": "client"}
+"""Who is given a certificate by hand: the cluster's owner, and the declared client."""
+RUN_SECONDS = 300.0
+
+
+class Folder:
+    """The artifact bucket, as the nodes' AWS CLI has it: `ports.Requests`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def waiting(self) -> Iterator[str]:
+        """Keys of requests."""
+        for path in sorted((self._folder / BUCKET / "requests").glob("*.csr")):
+            yield f"requests/{path.name}"
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        path = self._folder / bucket / key
+        return path.read_bytes() if path.exists() else None
+
+    def answer(self, bucket: str, key: str, answer: bytes) -> None:
+        path = self._folder / bucket / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_bytes(answer)
+        partial.rename(path)
+
+    def taken(self, key: str) -> None:
+        (self._folder / BUCKET / key).unlink(missing_ok=True)
+
+
+class Documents:
+    """`ports.NodeCommands`: the documents' own shell, run on the node as its agent would."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._cluster = cluster
+        self._sent: list[Command] = []
+        self._pool = ThreadPoolExecutor(3)
+
+    def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
+        assert not parameters
+        said = yaml.safe_load((DOCUMENTS / f"{document}.yaml").read_text())
+        lines = "\n".join(said["mainSteps"][0]["inputs"]["runCommand"]).replace("{{StepId}}", step)
+        at = len(self._sent)
+        self._sent.append(Command(step=step, document=document, instance=instance, sent=time.time(), outcome="pending"))
+        self._pool.submit(self._run, at, lines)
+
+    def sent(self, instance: str, since: float) -> tuple[Command, ...]:
+        return tuple(one for one in self._sent if one.instance == instance and one.sent >= since)
+
+    def _run(self, at: int, lines: str) -> None:
+        done = self._cluster.shell(self._cluster.nodes[self._sent[at].instance], lines)
+        word = (done.stdout.split() or [""])[0]
+        outcome: Outcome = "already" if word == "already" else "done" if word == "done" else "failed"
+        said = (done.stdout + done.stderr)[-500:]
+        self._sent[at] = msgspec.structs.replace(self._sent[at], outcome=outcome, said=said)
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+
+class NodeParameters:
+    """`ports.Parameters`: what nodes are told when they boot or run a document."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._cluster = cluster
+
+    def put(self, name: str, value: str) -> None:
+        self._cluster.put_parameter(name.rpartition("/")[2], value)
+
+
+class Certified:
+    """Three nodes, a Vagus that minds their certificates, and a declared client. `meter`: where a process dies."""
+
+    def __init__(self, folder: Path, engine: Engine, meter: Meter | None = None) -> None:
+        self.cluster = LocalCluster(name=NAME, zones=ZONES, engine=engine, folder=folder, parameters={"role-id": ROLE})
+        self.spec = ClusterSpec(
+            name=NAME,
+            cell=CELL,
+            engine=msgspec.convert({"name": engine.name, "version": engine.version, "tls": True}, DeclaredEngine),
+            zones=ZONES,
+            groups={"core": NodeGroup(roles=("cluster_manager", "data"), per_zone=1)},
+            certificates=Certificates(mode="act", issuer="kms", clients=("client",)),
+        )
+        self.meter = meter or Meter()
+        self.table, self.recorded = FakeTable(), FakeTable()
+        self.keys, self.secrets = FakeAuthorityKeys(NAME), FakeSecrets()
+        self.machines, self.executions = FakeExecutions(), dict[str, Execution]()
+        self.commands, self.parameters = Documents(self.cluster), NodeParameters(self.cluster)
+        self.groups = FakeGroups(time.time, name=lambda number: list(self.cluster.nodes)[number - 1])
+        self.handshakes = Handshakes(lambda: self.cluster.addresses)
+        self.bucket = Folder(folder / "buckets")
+        self._certificates = folder / "certificates"
+        self._halt = threading.Event()
+        self._issuing = threading.Thread(target=self._issue, daemon=True)
+        self.refused: list[str] = []
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def running(self) -> Iterator["Certified"]:
+        """The authority is made before any node boots; then nodes ask for their certificates as they do on AWS."""
+        self._issuing.start()
+        try:
+            self.run()
+            self.give(*PEOPLE)
+            with self.cluster:
+                for zone in ZONES:
+                    self.groups.create(self.spec.group_name("core", zone), cluster=NAME, zone=zone, desired=1)
+                yield self.run()
+        finally:
+            self._halt.set()
+            self._issuing.join(60)
+            self.commands.close()
+
+    def give(self, *names: str) -> None:
+        """Owners of certificates have the bundle, and a certificate of the authority that signs, as files."""
+        self._certificates.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            pair = new_client(self.keys, NAME, self.trust, name, now=time.time(), days=30, kind=PEOPLE[name])
+            _replace(self._certificates / f"{name}.key", pair.key)
+            _replace(self._certificates / f"{name}.pem", pair.certificate)
+            _replace(self._certificates / f"{name}.ca", self.trust.bundle)
+        _replace(self._certificates / "ca.pem", self.trust.bundle)
+        self.cluster.forget_connections()
+
+    def client(self, name: str) -> "Anew":
+        """A client that connects anew for each request, trusting its bundle alone."""
+        return Anew(self._certificates, name, lambda: self.cluster.addresses)
+
+    @property
+    def trust(self) -> Trust:
+        return rows.read(self.table, NAME).trust
+
+    # -- the issuing function ----------------------------------------------------------------------------------------
+
+    def _issue(self) -> None:
+        issuer = Issuer(
+            keys=self.keys,
+            requests=self.bucket,
+            askers=self,
+            table=self.table,
+            book=self._book(self.recorded),
+            clock=time.time,
+        )
+        while not self._halt.wait(0.05):
+            for key in self.bucket.waiting():
+                try:
+                    said = issuer.take(Order(cluster=NAME, bucket=BUCKET, key=key), self.spec)
+                except NoAuthorityYet:
+                    continue  # the event comes again
+                if said.startswith("refused"):
+                    self.refused.append(said)
+                self.bucket.taken(key)
+
+    def of(self, instance: str) -> Asker | None:
+        """As `ports.Askers`."""
+        node = self.cluster.nodes.get(instance)
+        if node is None:
+            return None
+        return Asker(instance=instance, state="running", addresses=(node.address,), cell=CELL, cluster=NAME)
+
+    # -- the two functions -------------------------------------------------------------------------------------------
+
+    def decide(self, call: Call) -> Answer:
+        seen = rows.read(wired(self.table, "decide.table", self.meter), NAME)
+        return loop.look(CERTIFICATES, self._reads(), self.spec, seen, call, time.time())
+
+    def apply(self, call: Call, step: AnyStep) -> Applied:
+        now = time.time()
+        writes = Writes(
+            spec=self.spec,
+            groups=self.groups,
+            search=FakeEngine(time.time),
+            parameters=wired(self.parameters, "apply.parameters", self.meter),
+            commands=wired(self.commands, "apply.commands", self.meter),
+            handshakes=self.handshakes,
+            authority_keys=wired(self.keys, "apply.keys", self.meter),
+            secrets=wired(self.secrets, "apply.secrets", self.meter),
+            table=wired(self.table, "apply.table", self.meter),
+            now=now,
+            iso=records.iso(now),
+        )
+        book = self._book(wired(self.recorded, "apply.records", self.meter))
+        return loop.act(CERTIFICATES, writes, self.machines, book, call, step)
+
+    def _reads(self) -> Reads:
+        return Reads(
+            groups=self.groups,
+            search=lambda _: FakeEngine(time.time),
+            commands=lambda _: self.commands,
+            handshakes=lambda _: self.handshakes,
+        )
+
+    def plan(self) -> Plan:
+        """What is to be done now."""
+        return loop.plan_for(CERTIFICATES, self._reads(), self.spec, rows.read(self.table, NAME), None, time.time())
+
+    def _book(self, table: Any) -> Book:
+        return Book(table=table, clock=time.time, new_id=lambda: secrets.token_hex(8))
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    def run(self, seconds: float = RUN_SECONDS) -> "Certified":
+        """Until nothing is due. The client's owner does as it is asked, each time that it is."""
+        now = time.time()
+        heads.ensure_running(self.table, self.machines, NAME, CERTIFICATES.name, now, records.iso(now))
+        until(self._ended, seconds, "the run of certificates has ended")
+        return self
+
+    def _ended(self) -> bool:
+        for name, payload in list(self.machines.started.items()):
+            one = self.executions.setdefault(name, Execution(name, payload, self))
+            if not one.ended and one.wakes <= time.time():
+                one.go_on(time.time())
+                if any("CLIENTS_TO_" in text for text in one.texts):
+                    one.texts.clear()
+                    self.acknowledge()
+            if one.ended:
+                self.machines.end(name, one.ended)
+        return all(one.ended for one in self.executions.values())
+
+    def acknowledge(self) -> None:
+        """The client, and the cluster's owner, take what is to be had; then a person says so."""
+        self.give(*PEOPLE)
+        wishes.acknowledge(self.table, NAME, "client")
+
+    def rotate(self, seconds: float = RUN_SECONDS) -> "Certified":
+        """Until the authority is replaced and nothing is due. Raises `TimedOut`."""
+        wishes.rotate_authority(self.table, NAME)
+        return self.run(seconds)
+
+    def renew(self) -> "Certified":
+        """Every certificate that is there now is replaced: what begins a moment later is new enough."""
+        wishes.renew_leaves(self.table, NAME, time.time())
+        return self.run()
+
+    # -- what is seen ------------------------------------------------------------------------------------------------
+
+    def shown(self) -> tuple[Handshake, ...]:
+        return self.handshakes.all(self.trust.bundle)
+
+    def serials(self) -> dict[str, str]:
+        """By node and port."""
+        return {f"{one.instance}:{one.port}": one.serial for one in self.shown()}
+
+    def check(self) -> None:
+        """Each node shows, on both ports, a certificate of the one authority, and trusts that one alone."""
+        (only,) = self.trust.authorities
+        shown = self.shown()
+        assert len(shown) == 2 * len(ZONES)
+        for one in shown:
+            assert (one.failure, one.issuer, one.trusts) == ("", only.name, (only.name,)), one
+        assert self.cluster.call("GET", "/_cluster/health")["number_of_nodes"] == len(ZONES)
+
+    def steps(self) -> list[str]:
+        """Kinds of the steps that were done, in order, each run of one kind told once."""
+        found = [
+            row.data
+            for partition in self.recorded.partitions()
+            for row in self.recorded.read(partition).values()
+            if row.data["phase"] == "intended" and row.data["step"] != "IssueCertificate"
+        ]
+        kinds = [str(one["step"]) for one in sorted(found, key=lambda one: (one["at"], one["id"]))]
+        return [one for at, one in enumerate(kinds) if at == 0 or kinds[at - 1] != one]
+
+
+class Anew:
+    """As `AdminClient`, with a connection, and the files of its owner read, anew for each request. What the client may
+    try again is a connection that was refused or closed: a handshake that fails is a failure."""
+
+    def __init__(self, folder: Path, name: str, nodes: Callable[[], Mapping[str, str]]) -> None:
+        self._folder, self._name, self._nodes = folder, name, nodes
+        self._turn = 0
+
+    def call(self, method: str, path: str, body: Any = None, timeout: float = 30.0) -> Any:
+        nodes = list(self._nodes().values())
+        self._turn += 1
+        for at in range(len(nodes)):
+            try:
+                return self._one(nodes[(self._turn + at) % len(nodes)], method, path, body, timeout)
+            except (ConnectionError, urllib3.exceptions.NewConnectionError) as error:
+                last = error
+        raise NoNodeAnswers(f"{method} {path}: {last}")
+
+    def _one(self, address: str, method: str, path: str, body: Any, timeout: float) -> Any:
+        connection = urllib3.connection.HTTPSConnection(address, 9200, timeout=timeout, ssl_context=self._context())
+        try:
+            lines = isinstance(body, bytes)
+            kind = "application/x-ndjson" if lines else "application/json"
+            data = body if lines else None if body is None else json.dumps(body).encode()
+            connection.request(method, path, body=data, headers={"Content-Type": kind})
+            reply = connection.getresponse()
+            answer = json.loads(reply.data)
+        except (ssl.SSLError, urllib3.exceptions.SSLError) as error:
+            raise CallFailed(0, f"TLS with {address}: {error}") from error
+        finally:
+            connection.close()
+        if reply.status >= 400:
+            raise CallFailed(reply.status, answer)
+        return answer
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self._folder / f"{self._name}.ca"))
+        for _ in range(10):
+            try:  # its owner puts key and certificate one after the other
+                context.load_cert_chain(self._folder / f"{self._name}.pem", self._folder / f"{self._name}.key")
+            except ssl.SSLError:
+                time.sleep(0.02)
+            else:
+                return context
+        raise AssertionError(f"{self._name} has a key that is not its certificate's")
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.chmod(0o600)
+    partial.rename(path)

@@ -1,0 +1,274 @@
+"""Certificates over time: made, renewed, replaced with their authority; interrupted anywhere; and what stops it.
+
+`World.check` runs after each step: at no instant does anybody distrust whom they speak to.
+"""
+
+from tests.unit.certificates.world import World
+from tests.unit.simulation.ports import Meter
+
+from vagus.certificates import wishes
+from vagus.certificates.decide import PATIENCE_SECONDS, decide
+from vagus.certificates.observe import observe
+from vagus.plan import Blocked, Done, Wait
+from vagus.ports import Put
+from vagus.procedure import rows
+from vagus.reasons import Reason
+
+DAY = 86_400.0
+
+
+def plan(world: World) -> object:
+    seen = rows.read(world.table, world.spec.name)
+    return decide(observe(world._reads("plan"), world.spec, seen, None, world.now), world.spec, world.now)
+
+
+def _asks(world: World) -> bool:
+    return getattr(plan(world), "reason", None) in (Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW)
+
+
+def test_an_authority_is_made_published_and_given_to_the_functions_before_any_node_boots() -> None:
+    world = World().run()
+    assert world.steps == [
+        "MakeAuthority",
+        "PublishTrust",
+        "IssueClientCertificate",
+        "IssueClientCertificate",
+        "EndRun",
+    ]
+    assert set(world.secrets.values) == {("claims", "read"), ("claims", "write")}
+    assert world.parameters.values["/vagus/claims/node/trust"] == world.trust.bundle
+
+
+def test_in_observe_the_same_is_made_for_nodes_could_not_start_without() -> None:
+    assert World(mode="observe").run().trust.published == (1,)
+
+
+def test_nothing_is_done_while_nothing_is_due() -> None:
+    world = World().known()
+    before = len(world.steps)
+    assert world.run().steps[before:] == []
+    assert isinstance(plan(world), Done)
+
+
+def test_nodes_are_renewed_when_they_are_due_the_first_alone() -> None:
+    world = World().known()
+    leaves = {name: node.leaf for name, node in world.nodes.items()}
+    world.now = world.due() + 28 * DAY  # 15 % of 90 days either way
+    renewed = world.run().steps
+    assert renewed.count("RenewLeaves") == 2
+    assert all(node.leaf is not leaves[name] for name, node in world.nodes.items())
+
+
+def test_a_person_may_have_all_renewed_at_once() -> None:
+    world = World().known()
+    serials = {world.trust.clients[role].serial for role in ("read", "write")}
+    world.now += 60
+    wishes.renew_leaves(world.table, "claims", world.now)
+    world.run()
+    assert world.steps.count("RenewLeaves") == 2
+    assert {world.trust.clients[role].serial for role in ("read", "write")}.isdisjoint(serials)
+
+
+def test_an_authority_is_replaced_in_three_phases() -> None:
+    world = World().known()
+    world.steps.clear()
+    end = world.rotate().run().summary()
+    kinds = [one for at, one in enumerate(world.steps) if at == 0 or world.steps[at - 1] != one]
+    assert kinds == [
+        "MakeAuthority",
+        "PublishTrust",
+        "IssueClientCertificate",
+        "InstallTrust",
+        "SignWith",
+        "IssueClientCertificate",
+        "RenewLeaves",
+        "DropAuthority",
+        "PublishTrust",
+        "IssueClientCertificate",
+        "InstallTrust",
+        "EndRun",
+    ]
+    assert (end["generations"], end["signs"], end["published"]) == ((2,), 2, (2,))
+    assert set(map(str, end["nodes"].values())) == {"(['2'], ['2'])"}  # type: ignore[attr-defined]
+
+
+def test_twice_in_a_row_and_with_the_first_key_again() -> None:
+    world = World().known()
+    first = world.trust.authorities[0]
+    world.rotate().run().rotate().run()
+    (third,) = world.trust.authorities
+    assert (third.generation, third.slot) == (3, first.slot)
+    assert third.name != first.name, "what was signed for the first does not chain to the third"
+
+
+def test_an_authority_that_has_lived_half_its_life_is_replaced() -> None:
+    world = World().known()
+    world.now += 3 * 365 * DAY
+    for instance in world.nodes:
+        world.renew_certificate(instance)
+    assert world.run().trust.generations == (2,)
+
+
+def _points() -> list[tuple[int, str, str]]:
+    whole = World().known()
+    begins = len(whole.meter.calls)
+    whole.rotate().run()
+    return [(at, when, whole.meter.calls[at]) for at, when in whole.meter.points(every_read=False, until=10_000)
+            if at >= begins]  # fmt: skip
+
+
+def test_interrupted_at_any_call_it_ends_as_if_it_had_not_been() -> None:
+    expected = World().known().rotate().run().summary()
+    points = _points()
+    assert len(points) > 50
+    for at, when, name in points:
+        world = World(meter=Meter(crashes={at: when}))  # type: ignore[dict-item]
+        try:
+            assert world.known().rotate().run().summary() == expected
+        except AssertionError as error:
+            raise AssertionError(f"died {when} call {at}, {name}: {error}") from error
+
+
+def test_a_node_that_starts_in_between_has_the_current_bundle() -> None:
+    for boots_at in range(1, 14):
+        world = World().known()
+        late = next(iter(world.nodes))
+        world.nodes[late].up, world.nodes[late].leaf = False, None
+        world.steps.clear()
+
+        def boots(world: World = world, late: str = late, at: int = boots_at) -> bool:
+            if not world.nodes[late].up and (len(world.steps) >= at or world.steps[-1:] == ["InstallTrust"]):
+                world.boot(late)
+                world.check()
+            return False
+
+        end = world.rotate().run(until=boots).summary()
+        assert (end["generations"], end["head"]) == ((2,), "idle")
+        assert set(map(str, end["nodes"].values())) == {"(['2'], ['2'])"}  # type: ignore[attr-defined]
+
+
+def test_a_node_that_is_away_holds_the_next_phase_and_comes_back_with_old_files() -> None:
+    world = World().known()
+    away = next(iter(world.nodes))
+    world.nodes[away].up = False
+    world.rotate().run(until=lambda: isinstance(plan(world), Wait))
+    assert world.trust.generations == (1, 2)
+    assert world.trust.signs == 1
+    found = plan(world)
+    assert isinstance(found, Wait)
+    assert found.reason == Reason.NODES_SILENT
+    assert away in found.message
+    world.boot(away)
+    assert world.run().trust.generations == (2,)
+
+
+def test_a_declared_client_holds_both_phases_until_it_is_acknowledged() -> None:
+    world = World(clients=["app"]).known()
+    world.take_bundle()
+    world.rotate().run(until=lambda: _asks(world))
+    assert (world.trust.generations, world.trust.signs) == ((1, 2), 1)
+    world.take_bundle()
+    wishes.acknowledge(world.table, "claims", "app")
+    world.run(until=lambda: _asks(world))
+    assert (world.trust.generations, world.trust.signs) == ((1, 2), 2)
+    world.take_bundle()
+    wishes.acknowledge(world.table, "claims", "app")
+    assert world.run().trust.generations == (2,)
+
+
+def test_in_one_run_a_person_is_told_of_each_of_the_two() -> None:
+    world = World(clients=["app"]).known()
+    world.take_bundle()
+    asked: list[bool] = []
+
+    def acknowledged() -> bool:
+        if _asks(world):
+            asked.append(True)
+            if len(asked) % 3 == 0:  # not at the first look that asks
+                world.take_bundle()
+                wishes.acknowledge(world.table, "claims", "app")
+        return False
+
+    assert world.rotate().run(until=acknowledged).trust.generations == (2,)
+    assert world.pages == [Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW]
+
+
+def test_a_node_that_takes_nothing_up_calls_a_person_and_no_other_is_told_to() -> None:
+    world = World().known()
+    deaf = sorted(world.nodes)[0]
+    world.nodes[deaf].deaf = True
+    seen: list[str] = []
+
+    def blocked() -> bool:
+        at = rows.read(world.table, "claims")
+        seen.append(at.head("certificates").state)
+        return len(seen) > 1 and world.now > begun + PATIENCE_SECONDS + 200
+
+    begun = world.now
+    world.rotate().run(until=blocked)
+    assert world.trust.signs == 1
+    told = {one.instance for node in world.nodes for one in world.commands.sent(node, begun)}
+    assert told == {deaf}
+    assert world.steps.count("InstallTrust") >= 5, "it is told again now and then"
+
+
+def test_a_wish_while_one_goes_on_is_the_same_wish() -> None:
+    world = World().known()
+    world.rotate().run(until=lambda: len(world.trust.authorities) == 2)
+    assert world.rotate().run().trust.generations == (2,)
+
+
+# -- time that has run out ---------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_that_has_ended_is_renewed_as_any_other() -> None:
+    world = World().known()
+    world.now += 100 * DAY  # nobody ran for as long: every leaf of 90 days has ended, Vagus's own too
+    assert world.run().healthy()
+
+
+def test_an_authority_that_has_ended_is_replaced_at_once() -> None:
+    """Nothing that it signed is trusted any more, and the engine reads no bundle that holds it."""
+    world = World(clients=["app"]).known()
+    world.now = world.trust.authorities[0].ends + DAY
+    world.steps.clear()
+    assert world.run().healthy()
+    assert world.trust.generations == (2,)
+    assert world.steps[:4] == ["MakeAuthority", "SignWith", "DropAuthority", "PublishTrust"]
+
+
+def test_an_old_authority_that_ends_while_a_client_is_awaited_is_dropped() -> None:
+    world = World(clients=["app"]).known()
+    world.take_bundle()
+    world.rotate().run(until=lambda: _asks(world))
+    old = world.trust.authorities[0]
+    assert world.trust.generations == (1, 2)
+    world.client = (None, [])  # what it has is worth nothing from now on
+    world.now = old.ends + DAY
+    assert world.run().healthy()
+    assert world.trust.signs == world.trust.newest
+    assert old.generation not in world.trust.generations
+
+
+def test_in_approve_what_follows_waits_for_a_person_and_says_so() -> None:
+    world = World(mode="approve").known()
+    world.now = world.trust.authorities[0].ends + DAY
+    asked: list[str] = []
+
+    def asks() -> bool:
+        found = plan(world)
+        asked.append(str(getattr(found, "message", "")))
+        return len(asked) > 20
+
+    world.run(until=asks)
+    assert any("sign with authority 2" in one for one in asked), asked
+
+
+def test_a_cluster_that_formed_with_certificates_of_its_owners_is_left_alone() -> None:
+    """Its nodes would trust no authority of ours: a bundle of it would cut them off from one another."""
+    world = World()
+    world.table.write(rows.partition("claims"), Put(key="identity", data={"uuid": "u"}, expected=0))
+    found = plan(world)
+    assert isinstance(found, Blocked)
+    assert found.reason == Reason.CERTIFIED_BY_OTHERS
+    assert world.parameters.values == {}

@@ -1,0 +1,96 @@
+"""`vagus certificates`, `rotate` and `acknowledge` on fakes: a table, a bundle, wishes that are recorded."""
+
+import msgspec
+from tests.unit.certificates.parts import trusted
+from tests.unit.cli.conftest import NOON, Scene
+
+from vagus.aws.fake_certificates import FakeAuthorityKeys
+from vagus.policy import Certificates
+from vagus.procedure import rows
+from vagus.trust import Trust
+
+DAY = 86_400
+
+
+def certified(scene: Scene, *clients: str) -> Trust:
+    """The demo cluster, its certificates Vagus's, its first authority made."""
+    policy = Certificates(mode="act", issuer="kms", clients=clients)
+    scene.fleet["demo"] = msgspec.structs.replace(scene.fleet["demo"], certificates=policy)
+    trust = trusted(FakeAuthorityKeys("claims"), NOON)
+    scene.write("trust", trust)
+    return trust
+
+
+def trust_of(scene: Scene) -> Trust:
+    return rows.read(scene.table, "demo").trust
+
+
+def test_the_authority_is_shown_with_when_it_is_replaced(scene: Scene) -> None:
+    certified(scene)
+    (only,) = scene.json("certificates", "demo")
+    assert only["port"] == "authority"
+    assert only["subject"].startswith("CN=claims authority 1 ")
+    assert (only["wrong"], round(only["days_left"])) == ("", 1825)
+
+
+def test_what_is_short_of_life_is_wrong_and_the_command_says_so(scene: Scene) -> None:
+    certified(scene)
+    scene.now = NOON + 1500 * DAY
+    said = scene.run("certificates", "demo", "--json")
+    assert said.exit_code == 1
+    assert msgspec.json.decode(said.stdout)[0]["wrong"] == "less than 25% of its life is left"
+
+
+def test_the_bundle_alone(scene: Scene) -> None:
+    trust = certified(scene)
+    assert scene.run("certificates", "demo", "--bundle").stdout == trust.bundle
+
+
+def test_a_cluster_without_an_authority_has_no_bundle(scene: Scene) -> None:
+    said = scene.run("certificates", "demo", "--bundle")
+    assert said.exit_code == 2
+    assert "demo has no authority of Vagus's" in said.stderr
+
+
+def test_a_wish_for_the_next_authority_starts_a_run_and_is_recorded(scene: Scene) -> None:
+    certified(scene)
+    said = scene.run("rotate", "demo", "--ca")
+    assert said.exit_code == 0, said.stderr
+    assert trust_of(scene).wanted == 2
+    assert list(scene.machine.started) == ["demo-certificates-1"]
+    kept = [row.data for partition in scene.book.partitions() for row in scene.book.read(partition).values()]
+    assert any("user/anna asks to replace the authority" in one["sentence"] for one in kept)
+
+
+def test_a_wish_for_new_certificates(scene: Scene) -> None:
+    certified(scene)
+    assert scene.run("rotate", "demo").exit_code == 0
+    assert trust_of(scene).renew_before == NOON - 300
+
+
+def test_owners_certificates_are_not_ours_to_replace(scene: Scene) -> None:
+    said = scene.run("rotate", "demo")
+    assert said.exit_code == 2
+    assert "its owners' own" in said.stderr
+
+
+def test_a_client_is_acknowledged_and_one_that_is_not_declared_is_not(scene: Scene) -> None:
+    certified(scene, "billing")
+    assert scene.run("acknowledge", "demo", "billing").exit_code == 0
+    assert trust_of(scene).acknowledged["billing"].holds == 1
+    said = scene.run("acknowledge", "demo", "bling")
+    assert said.exit_code == 2
+    assert "declares no client bling (certificates.clients: billing)" in said.stderr
+
+
+def test_a_stop_says_when_the_first_certificate_ends(scene: Scene) -> None:
+    certified(scene)
+    scene.now += 25 * DAY
+    said = scene.run("stop", "demo", "--capability", "certificates").stdout
+    assert "the first certificate ends in 1800.0 days (authority), and none is renewed meanwhile" in " ".join(
+        said.split()
+    )
+
+
+def test_a_stop_where_owners_renew_says_nothing_of_it(scene: Scene) -> None:
+    assert "certificate ends" not in scene.run("stop", "demo").stdout

@@ -1,0 +1,116 @@
+"""A handshake with servers of OpenSSL's: what it shows, and why it is not to be trusted."""
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from vagus.aws.fake_certificates import FakeAuthorityKeys
+from vagus.certificates import profile
+from vagus.certificates.issuing import new_authority, signed_leaf
+from vagus.search.handshakes import Handshakes, handshake
+from vagus.trust import Authority, Trust
+
+CLUSTER, ADDRESS, INSTANCE = "claims", "127.0.0.1", "i-0123456789abcdef0"
+NOW = datetime.now(UTC).timestamp()
+KEYS = FakeAuthorityKeys(CLUSTER)
+
+
+def authority(now: float = NOW, trust: Trust | None = None) -> Authority:
+    return new_authority(KEYS, CLUSTER, trust or Trust(), "0123456789abcdef", now)
+
+
+FIRST = authority()
+SECOND = authority(trust=Trust(authorities=(FIRST,), signs=1))
+
+
+@contextmanager
+def served(folder: Path, *trusted: Authority, names: tuple[str, ...] = (ADDRESS,), now: float = NOW) -> Iterator[int]:
+    """A server with a leaf of the first authority, which asks for certificates of those that it trusts. Its port."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    leaf = signed_leaf(KEYS, CLUSTER, FIRST, "node", f"node-{INSTANCE}", key.public_key(), names, now=now, days=1)
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    (folder / "leaf").write_text(profile.pem(leaf))
+    (folder / "ca").write_text("".join(one.certificate for one in trusted))
+    # not the standard library's: its server never says whose certificates it takes
+    command = ["openssl", "s_server", "-accept", f"{ADDRESS}:0", "-cert", folder / "leaf", "-key", folder / "key"]
+    asks = ["-verify", "1", "-CAfile", folder / "ca", "-no-CApath", "-no-CAstore"] if trusted else []
+    server = subprocess.Popen(
+        [*command, *asks], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    try:
+        yield int(next(line for line in server.stdout if line.startswith("ACCEPT")).rpartition(":")[2])
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def test_it_shows_the_leaf_and_whose_certificates_are_taken(tmp_path: Path) -> None:
+    with served(tmp_path, FIRST, SECOND) as port:
+        seen = handshake(INSTANCE, ADDRESS, port, FIRST.certificate)
+    assert (seen.answered, seen.failure) == (True, "")
+    assert (seen.subject, seen.issuer_subject) == (f"CN=node-{INSTANCE},O=vagus", FIRST.subject)
+    assert (seen.issuer, seen.names, seen.key) == (FIRST.name, (ADDRESS,), "EC secp256r1")
+    assert seen.trusts == tuple(sorted((FIRST.name, SECOND.name)))
+    assert seen.ends - seen.begins == pytest.approx(timedelta(days=1, minutes=5).total_seconds(), abs=2)
+
+
+@pytest.mark.parametrize(
+    ("case", "bundle", "names", "now", "why"),
+    [
+        ("another authority's", SECOND.certificate, (ADDRESS,), NOW, "self-signed certificate in certificate chain"),
+        ("for another address", FIRST.certificate, ("127.0.0.2",), NOW, "IP address mismatch"),
+        ("has ended", FIRST.certificate, (ADDRESS,), NOW - 3 * 86_400, "certificate has expired"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "",
+)
+def test_what_is_not_to_be_trusted_is_shown_with_the_reason(
+    tmp_path: Path, case: str, bundle: str, names: tuple[str, ...], now: float, why: str
+) -> None:
+    with served(tmp_path, FIRST, names=names, now=now) as port:
+        seen = handshake(INSTANCE, ADDRESS, port, bundle)
+    assert seen.answered, case
+    assert why in seen.failure
+    assert (seen.issuer, seen.trusts) == (FIRST.name, (FIRST.name,))
+
+
+def test_without_a_bundle_nothing_is_verified(tmp_path: Path) -> None:
+    with served(tmp_path, now=NOW - 3 * 86_400) as port:
+        seen = handshake(INSTANCE, ADDRESS, port, "")
+    assert (seen.answered, seen.failure, seen.trusts) == (True, "", ())
+
+
+def _answer_plainly(listening: socket.socket) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(100)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_one_that_does_not_listen_and_one_that_speaks_no_tls() -> None:
+    with socket.create_server((ADDRESS, 0)) as listening:
+        port = listening.getsockname()[1]
+        threading.Thread(target=_answer_plainly, args=(listening,), daemon=True).start()
+        plain = handshake(INSTANCE, ADDRESS, port, FIRST.certificate)
+    assert not plain.answered
+    assert plain.failure.startswith("no TLS handshake: ")
+    gone = handshake(INSTANCE, ADDRESS, port, FIRST.certificate)
+    assert not gone.answered
+    assert "refused" in gone.failure
+
+
+def test_every_node_and_port_in_order(tmp_path: Path) -> None:
+    with served(tmp_path, FIRST) as port:
+        nodes = {"i-b": ADDRESS, "i-a": ADDRESS}
+        seen = Handshakes(lambda: nodes, (port,)).all(FIRST.certificate)
+    assert [(one.instance, one.port, one.failure) for one in seen] == [("i-a", port, ""), ("i-b", port, "")]
+    assert Handshakes(dict).all("") == ()
