@@ -74,6 +74,8 @@ WAYS_OUT: Mapping[Reason, str] = {
     Reason.RECOVERING: "See in `_cluster/allocation/explain` what keeps the shards named.",
     Reason.ONLY_COPY: "Give the index named a replica; or, if it may be away for a minute, abort and ask again with "
     "`--unavailable INDEX`.",
+    Reason.OUTSIDE_GROUPS: "Restart the nodes named by hand, with what is wanted; or adopt their instances into a "
+    "group (`vagus adopt`). The others are done before it.",
     Reason.NODE_NOT_BACK: "Read the message, then the node's log. Start its service, or have its instance replaced: "
     "the rest goes on by itself. `vagus abort CLUSTER` leaves the rest as it is.",
     Reason.NOT_RESTARTED: "See whether the SSM agent of the instance answers (`vagus doctor`), and what the command "

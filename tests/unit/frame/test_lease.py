@@ -19,6 +19,7 @@ TAKEN: dict[str, tuple[Lease, int, float]] = {
     "ours: the token stays": (Lease(holder=OURS, token=4, expires=NOW + 5, since=EARLY), 4, EARLY),
     "ours, and run out: the token stays": (Lease(holder=OURS, token=4, expires=NOW - 5, since=EARLY), 4, NOW),
     "ours, of a version that noted no start": (Lease(holder=OURS, token=4, expires=NOW + 5), 4, NOW),
+    "theirs, and at rest": (Lease(holder=THEIRS, token=4, expires=NOW + 80, since=EARLY, resting=True), 5, NOW),
     "theirs, and run out": (Lease(holder=THEIRS, token=4, expires=NOW, since=EARLY), 5, NOW),
 }
 
@@ -59,3 +60,20 @@ def test_given_back_the_token_only_grows() -> None:
 
 def test_it_outlasts_every_write_that_was_begun_under_it() -> None:
     assert LENGTH >= leases.FUNCTION_TIMEOUT + leases.MANAGER_TIMEOUT
+
+
+def test_once_its_write_was_answered_another_may_take_it_at_once() -> None:
+    table = FakeTable()
+    before = seen(table)
+    mine = leases.renew(table, before, "topology", THEIRS, NOW)
+    leases.rest(table, before, "topology", mine)
+    assert leases.renew(table, seen(table), "topology", OURS, NOW).token == 2
+
+
+def test_one_who_lost_it_meanwhile_takes_nothing_back() -> None:
+    table = FakeTable()
+    before = seen(table)
+    mine = leases.renew(table, before, "topology", THEIRS, NOW)
+    leases.renew(table, seen(table), "topology", OURS, NOW + LENGTH)
+    leases.rest(table, before, "topology", mine)
+    assert seen(table).lease("topology").holder == OURS

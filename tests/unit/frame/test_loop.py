@@ -254,7 +254,7 @@ def test_a_step_is_done_under_the_lease_between_two_records() -> None:
     bench = Bench()
     outcome = bench.act(call=_call(failures=3))
     assert (outcome.result, outcome.call.failures) == ("done", 0)
-    held = Lease(holder="claims-zone_balance-1", token=1, expires=NOW + LENGTH, since=NOW)
+    held = Lease(holder="claims-zone_balance-1", token=1, expires=NOW + LENGTH, since=NOW, resting=True)
     assert seen(bench.table).lease("topology") == held
     assert bench.done == [1]
     assert bench.noted() == ["intended", "outcome done"]
@@ -268,6 +268,7 @@ def test_a_step_that_no_longer_fits_is_not_done_and_counts() -> None:
     assert outcome.call.failures == 3
     assert bench.done == []
     assert bench.noted() == []
+    assert seen(bench.table).lease("topology").resting, "nothing was written: nobody has to wait"
 
 
 def test_a_check_and_a_decision_that_never_agree_end_with_a_person() -> None:

@@ -100,6 +100,18 @@ def a_node_does_not_start_until_a_person_mends_it(**options: Any) -> RollingWorl
     return rolling
 
 
+def an_agent_is_dead_until_a_person_restarts_it(**options: Any) -> RollingWorld:
+    """What was sent to it happens at no other time; the node serves on; a person is called."""
+    rolling = all_restart(**options)
+    rolling.commands.deaf.add(SECOND)
+
+    def mend(one: World) -> None:
+        one.commands.deaf.discard(SECOND)
+
+    rolling.when("mended", lambda one: any("NOT_RESTARTED" in page for page in one.pages), mend)
+    return rolling
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     make.__name__: make
     for make in (
@@ -109,5 +121,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         an_instance_leaves_meanwhile,
         a_person_stops_and_resumes,
         a_node_does_not_start_until_a_person_mends_it,
+        an_agent_is_dead_until_a_person_restarts_it,
     )
 }

@@ -7,18 +7,20 @@ import pytest
 from tests.unit.rolling_upgrade.test_rules import NODE, NOW, question
 
 from vagus.cluster import Unseen
+from vagus.command import Command, Outcome
 from vagus.errors import Denied, Unreachable
 from vagus.instances import Group, Instance
 from vagus.intent import AllocationPrimaries, Intent, restart, upgrade
-from vagus.plan import Steps, Wait
+from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.decide import decide
+from vagus.rolling_upgrade.looking import looked
 from vagus.rolling_upgrade.observe import see
-from vagus.rolling_upgrade.observed import Observed, rolling
+from vagus.rolling_upgrade.observed import Observed, rolling, step_id
 from vagus.rolling_upgrade.rules import Question
 from vagus.snapshots import Snapshots
-from vagus.steps import AllowAllocation
+from vagus.steps import AllowAllocation, RestartNodes
 
 
 def iso(at: float) -> str:
@@ -68,7 +70,8 @@ def test_an_instance_that_was_let_go_still_goes_first() -> None:
         opened=iso(NOW),
         let_go=iso(NOW),
     )
-    assert Observed(cluster=question().cluster, groups=(), others=(leaving,)).urgent == (leaving,)
+    cluster = question().cluster
+    assert rules.urgent(Observed(cluster=cluster, groups=(), others=(leaving,)), cluster) == (leaving,)
 
 
 @pytest.mark.parametrize(("seconds", "given_back"), [(299, False), (301, True)])
@@ -149,3 +152,104 @@ def test_an_index_of_unknown_origin_is_not_called_too_old() -> None:
     found = rules.index_too_old(msgspec.structs.replace(asked, cluster=cluster))
     assert found is not None
     assert "is unknown" in found.message
+
+
+def told_to_restart(name: str, process: str, *outcomes: tuple[int, Outcome]) -> Observed:
+    """A node in hand that runs as before, told so many seconds ago with these outcomes."""
+    asked = question()
+    node = next(one for one in asked.cluster.nodes if one.name == name)
+    intent = restart({name: process}, iso(NOW - 900), "ada", ())
+    noted = msgspec.structs.replace(
+        rolling(intent), taken=(name,), taken_at=iso(NOW - 800), sent_at=iso(NOW - min(ago for ago, _ in outcomes))
+    )
+    step = step_id(intent, node)
+    return Observed(
+        cluster=asked.cluster,
+        groups=(),
+        intents=(msgspec.structs.replace(intent, rolling=noted, demands=(AllocationPrimaries(),)),),
+        identity=asked.cluster.uuid,
+        version="2.19.4",
+        snapshots=Snapshots(),
+        commands=tuple(
+            Command(step=step, document="restart-search", instance=name, sent=NOW - ago, outcome=outcome)
+            for ago, outcome in outcomes
+        ),
+    )
+
+
+AGENT: dict[str, tuple[tuple[tuple[int, Outcome], ...], type[Plan]]] = {
+    "a command that is under way is waited for": (((100, "pending"),), Wait),
+    "one that is pending for too long is in vain, and it is told again": (((200, "pending"),), Steps),
+    "so is one that failed": (((100, "failed"),), Steps),
+    "after three in vain allocation is given back": (
+        ((700, "pending"), (450, "failed"), (200, "pending")),
+        Steps,
+    ),
+}
+
+
+@pytest.mark.parametrize(("outcomes", "kind"), AGENT.values(), ids=AGENT.keys())
+def test_a_command_that_is_pending_for_long_is_in_vain(
+    outcomes: tuple[tuple[int, Outcome], ...], kind: type[Plan]
+) -> None:
+    asked = question()
+    node = asked.cluster.nodes[0]
+    plan = decide(told_to_restart(node.name, node.ephemeral_id, *outcomes), asked.spec, NOW)
+    assert isinstance(plan, kind), plan
+    if isinstance(plan, Steps):
+        assert isinstance(plan.steps[-1], AllowAllocation if len(outcomes) == 3 else RestartNodes)
+
+
+def test_whoever_is_called_for_a_silent_agent_reads_the_way_on() -> None:
+    asked = question()
+    node = asked.cluster.nodes[0]
+    observed = told_to_restart(node.name, node.ephemeral_id, *((ago, "failed") for ago in (300, 200, 100)))
+    given_back = tuple(msgspec.structs.replace(intent, demands=()) for intent in observed.intents)
+    plan = decide(msgspec.structs.replace(observed, intents=given_back), asked.spec, NOW)
+    assert isinstance(plan, Blocked)
+    assert plan.reason is Reason.NOT_RESTARTED
+    assert "amazon-ssm-agent" in plan.message
+
+
+def leaves(name: str) -> Intent:
+    return Intent(
+        id=f"leave-{name}", kind="leave", source="event", capability="zone_balance", instance=name, opened=iso(NOW)
+    )
+
+
+def test_an_instance_that_waits_for_nodes_of_its_version_does_not_hold_up_the_upgrade() -> None:
+    """Its primaries may go to no older node: if the upgrade waited for it, each would wait for the other."""
+    asked = question("3.4.0")
+    holder = next(copy.node for copy in asked.cluster.copies if copy.primary)
+    other = next(node.name for node in asked.cluster.nodes if node.name != holder)
+    nodes = tuple(
+        msgspec.structs.replace(node, version="3.4.0") if node.name == holder else node for node in asked.cluster.nodes
+    )
+    mixed = msgspec.structs.replace(asked.cluster, nodes=nodes)
+    assert rules.urgent(Observed(cluster=mixed, groups=(), others=(leaves(str(holder)),)), mixed) == ()
+    assert rules.urgent(Observed(cluster=mixed, groups=(), others=(leaves(other),)), mixed) != ()
+    alike = asked.cluster
+    assert rules.urgent(Observed(cluster=alike, groups=(), others=(leaves(str(holder)),)), alike) != ()
+
+
+def test_a_node_of_no_group_is_named_is_restarted_by_a_person_and_comes_last() -> None:
+    asked = with_lifecycles(question(), {NODE: ""})
+    found = rules.before(asked, begun=True)
+    assert found is not None
+    assert found.reason is Reason.OUTSIDE_GROUPS
+    assert NODE in found.message
+    intent = restart({node.name: node.ephemeral_id for node in asked.cluster.nodes}, iso(NOW), "ada", ())
+    observed = msgspec.structs.replace(asked.observed, intents=(intent,), identity=asked.cluster.uuid)
+    look = looked(observed, asked.cluster, asked.spec, NOW)
+    assert [node.name for node in look.batches[-1]] == [NODE]
+
+
+def test_a_copy_that_is_not_leant_on_is_named_with_why() -> None:
+    asked = question()
+    held = {copy.id for copy in asked.cluster.copies if copy.node == NODE}
+    twins = {copy.node for copy in asked.cluster.copies if copy.id in held and copy.node != NODE and copy.node}
+    found = rules.before(with_lifecycles(asked, dict.fromkeys(twins, "")), begun=True)
+    assert found is not None
+    assert found.reason in (Reason.ONLY_COPY, Reason.QUORUM)
+    assert "of no group of claims" in found.message
+    assert min(twins) in found.message

@@ -23,6 +23,11 @@ def _some_full(*names: str) -> list[Node]:
     return [node(one.name, (int(one.name[1:]) - 1) // 2, free=FULL if one.name in names else 90 * GB) for one in SIX]
 
 
+def _upgraded(nodes: list[Node], *names: str) -> list[Node]:
+    """These run 3.4.0, the others the version before."""
+    return [one if one.name in names else msgspec.structs.replace(one, version="2.19.4") for one in nodes]
+
+
 NOWHERE: dict[str, tuple[Cluster, set[str], list[str]]] = {
     "a copy goes to another node of its zone": (cluster(SIX, "a:n1,n3", persistent=FORCED), {"n1"}, []),
     "one node per zone and a copy in each leaves no legal node": (
@@ -37,6 +42,21 @@ NOWHERE: dict[str, tuple[Cluster, set[str], list[str]]] = {
         cluster([SIX[0], SIX[1], SIX[2]], "a:n1,n3,-", persistent=FORCED),
         {"n1", "n2"},
         ["a"],
+    ),
+    "a primary never goes back to a node of an older version": (
+        cluster(_upgraded(SIX, "n1", "n3"), "a:n1,n3,n5", persistent=FORCED),
+        {"n1"},
+        ["a"],
+    ),
+    "nor does a replica, of a primary on a newer one": (
+        cluster(_upgraded(SIX, "n1", "n3"), "a:n3,n1,n5", persistent=FORCED),
+        {"n1"},
+        ["a"],
+    ),
+    "a replica of a primary on an old node may go to any": (
+        cluster(_upgraded(SIX, "n1"), "a:n3,n1,n5", persistent=FORCED),
+        {"n1"},
+        [],
     ),
     "a node that is excluded by hand takes nothing": (
         cluster(SIX, "a:n1,n3", persistent={**FORCED, EXCLUDE: "n2,n5,n6"}),

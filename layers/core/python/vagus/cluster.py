@@ -1,5 +1,6 @@
 """A search cluster as it was seen: frozen data, made by `vagus.search`, read by every decision."""
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -29,6 +30,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     def holds_data(self) -> bool:
         """Whether the engine may place shards on it."""
         return any(role == "data" or role.startswith("data_") for role in self.roles)
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """Its version as numbers: a copy never goes to a node of an older one."""
+        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
 
     @property
     def may_be_manager(self) -> bool:

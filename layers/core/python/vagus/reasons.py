@@ -149,6 +149,8 @@ class Reason(StrEnum):
     """The zones of forced awareness are set by hand, and the fleet file means others."""
     ONLY_COPY = "ONLY_COPY"
     """A node holds the only active copy of a shard: it is not stopped."""
+    OUTSIDE_GROUPS = "OUTSIDE_GROUPS"
+    """A node that is to be restarted belongs to no group that Vagus knows."""
     NODE_NOT_BACK = "NODE_NOT_BACK"
     """A node was restarted and did not join again; the rest of the cluster serves."""
     NOT_RESTARTED = "NOT_RESTARTED"

@@ -101,7 +101,8 @@ class _Disk:
 
 
 class FakeCommands:
-    """Commands to the instances of one cluster, at first to none. `hold`: nothing is carried out before `deliver`."""
+    """Commands to the instances of one cluster, at first to none. `hold`: nothing is carried out before `deliver`.
+    `deaf`: instances whose agent is dead: what is sent to them fails without a word, a minute later."""
 
     def __init__(
         self,
@@ -115,6 +116,7 @@ class FakeCommands:
         self._disks: defaultdict[str, _Disk] = defaultdict(_Disk)
         self._sent: list[tuple[Command, Mapping[str, str]]] = []
         self.hold = False
+        self.deaf: set[str] = set()
 
     def sent(self, instance: str, since: float) -> tuple[Command, ...]:
         """What was sent to an instance since then, oldest first."""
@@ -133,7 +135,7 @@ class FakeCommands:
         """Carry out what was sent, has not been, and still may be."""
         self._expire()
         for at, (command, parameters) in enumerate(self._sent):
-            if command.outcome == "pending":
+            if command.outcome == "pending" and command.instance not in self.deaf:
                 ended: Outcome = self._carry_out(command, parameters)
                 self._sent[at] = (msgspec.structs.replace(command, outcome=ended, said=ended), parameters)
 

@@ -211,11 +211,12 @@ def _one_step(room: Room, writes: Writes, seen: Rows, book: Book, call: Call, st
         return _superseded(call, why)
     lease = leases.renew(writes.table, seen, room.concern, call.execution, writes.now)
     handler = room.handlers[type(step)]
-    if why := handler.check(writes, seen, step, lease.token):
-        return _superseded(call, why)
-    with book.writing(_record(room, call, step)):
-        handler.do(writes, rows.read(writes.table, writes.spec.name), step, lease.token)
-    return _done(call, step.sentence)
+    why = handler.check(writes, seen, step, lease.token)
+    if not why:
+        with book.writing(_record(room, call, step)):
+            handler.do(writes, rows.read(writes.table, writes.spec.name), step, lease.token)
+    leases.rest(writes.table, seen, room.concern, lease)
+    return _superseded(call, why) if why else _done(call, step.sentence)
 
 
 def _done(call: Call, message: str) -> Outcome:

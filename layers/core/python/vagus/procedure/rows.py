@@ -53,12 +53,14 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """Who may write to a cluster's concern until when (epoch seconds). `token` grows with each holder; `since` (epoch
-    seconds): from when on this holder has held it without a pause."""
+    seconds): from when on this holder has held it without a pause. `resting`: its last write was answered, so that
+    another may take it at once."""
 
     holder: str = ""
     token: int = 0
     expires: float = 0.0
     since: float = 0.0
+    resting: bool = False
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):

@@ -185,8 +185,8 @@ def _stands_against(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent
     if wanted.version and seen.node_version != wanted.version:
         return f"nodes that start would bring {seen.node_version}, not {wanted.version}"
     asked = _question(writes, seen, cluster, intent, names, begun=True)
-    if asked.observed.urgent:
-        return f"{asked.observed.urgent[0].instance} leaves, and goes first"
+    if urgent := rules.urgent(asked.observed, cluster):
+        return f"{urgent[0].instance} leaves, and goes first"
     return _says(rules.before(asked, begun=True))
 
 

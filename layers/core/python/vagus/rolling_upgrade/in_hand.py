@@ -8,6 +8,7 @@ from vagus.rolling_upgrade.observed import step_id
 from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
 
 SOON_SECONDS = 2
+SILENT = "none, so that its SSM agent may be dead (on it: `systemctl restart amazon-ssm-agent`)"
 LISTED_SECONDS = 60
 """How long a command may take to be listed before it is sent once more: a node does each once."""
 MOST_SECONDS = 15
@@ -18,7 +19,7 @@ def restart(look: Look) -> Plan | None:
     if not look.holding or look.away or not look.to_restart:
         return None
     names = [node.name for node in look.to_restart]
-    waiting = [one for one in look.told(names) if one.outcome == "pending"]
+    waiting = [one for one in look.told(names) if not look.ended(one)]
     enough = any(look.in_vain(node) >= TOLD_ENOUGH for node in look.to_restart)
     just_sent = look.since(look.wanted.sent_at) < LISTED_SECONDS
     if enough or (not waiting and not just_sent and _let_be(look)):
@@ -39,9 +40,9 @@ def restart(look: Look) -> Plan | None:
 
 def _let_be(look: Look) -> bool:
     """Whether nobody wants them restarted just now: they are not even begun with."""
-    stopped = look.observed.paused or look.wanted.aborted or look.observed.urgent
+    stopped = look.observed.paused or look.wanted.aborted or rules.urgent(look.observed, look.cluster)
     tripped = rules.before(look.question(look.wanted.taken), begun=True)
-    return bool(stopped or tripped) or look.since(look.wanted.taken_at) > LINGERING_SECONDS
+    return bool(stopped or tripped) or look.since(max(look.wanted.taken_at, look.wanted.sent_at)) > LINGERING_SECONDS
 
 
 def keep(look: Look, names: tuple[str, ...]) -> KeepReplicas:
@@ -127,7 +128,8 @@ def not_restarted(look: Look) -> Plan | None:
             return Blocked(
                 reason=Reason.NOT_RESTARTED,
                 message=f"{node.name} was told {TOLD_ENOUGH} times to restart and runs as before "
-                f"({node.version}); the last answer: {said.said or said.outcome}. It is tried again in half an hour",
+                f"({node.version}); the last answer: {said.said or SILENT}. See why, or have its instance "
+                "replaced: it is tried again half an hour after the last time, and the rest goes on; or `vagus abort`",
                 open_deadline=True,
             )
     return None

@@ -15,8 +15,12 @@ from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.observed import Observed, is_done, remaining, rolling
 from vagus.rolling_upgrade.order import batches
 
-LINGERING_SECONDS = 180
-"""How long nodes may be in hand without being told to restart, as when an approval ran out; then they are let be."""
+LINGERING_SECONDS = 300
+"""How long nodes may be in hand without being told to restart (once more), as when an approval ran out; then they are
+let be. Longer than a command may be in vain."""
+IN_VAIN_SECONDS = 180
+"""A command that is pending for so long stops nothing any more: an agent fetches it within 60 s or never, and the
+document itself stops nothing later than 110 s after it began (`nodes/documents/restart-search.yaml`)."""
 TOLD_ENOUGH = 3
 """After so many restarts of one node in vain a person is called."""
 MINUTES_EACH = 3
@@ -61,8 +65,12 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def batches(self) -> list[list[Node]]:
-        """What goes together, in order."""
-        return batches(self.cluster, self.left, self.spec.rolling_upgrade.batch, self.wanted.unavailable)
+        """What goes together, in order. Nodes that no group lists come last: a person has to restart them."""
+        outside = self.observed.unlisted(self.cluster)
+        ours = [node for node in self.left if node.name not in outside]
+        theirs = [node for node in self.left if node.name in outside]
+        most, accepted = self.spec.rolling_upgrade.batch, self.wanted.unavailable
+        return [batch for nodes in (ours, theirs) for batch in batches(self.cluster, nodes, most, accepted)]
 
     @property
     def begun(self) -> bool:
@@ -76,7 +84,11 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     def in_vain(self, node: Node) -> int:
         """How often a node that runs as before was told to restart, by now without effect."""
-        return sum(one.outcome != "pending" for one in self.told([node.name]))
+        return sum(self.ended(one) for one in self.told([node.name]))
+
+    def ended(self, command: Command) -> bool:
+        """Whether a command has ended, or will have no effect any more."""
+        return command.outcome != "pending" or self.now - command.sent > IN_VAIN_SECONDS
 
     def question(self, names: Iterable[str]) -> rules.Question:
         """What the rules are asked for these nodes."""

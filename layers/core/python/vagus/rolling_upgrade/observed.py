@@ -29,10 +29,15 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress | None = None
 
     @property
-    def urgent(self) -> tuple[Intent, ...]:
-        """Instances that leave: their hooks have a deadline, and a restart has none. One that was let go counts until
-        it is gone, and its intent with it: its copies are about to vanish."""
+    def leaving(self) -> tuple[Intent, ...]:
+        """Instances that leave. One that was let go counts until it is gone, and its intent with it: its copies are
+        about to vanish."""
         return tuple(one for one in self.others if one.kind in ("leave", "spot"))
+
+    def unlisted(self, cluster: Cluster) -> frozenset[str]:
+        """Nodes that no group lists: let go a moment ago, or never of a group. Without groups nothing is known."""
+        listed = {one.id for group in self.groups for one in group.instances}
+        return frozenset(node.name for node in cluster.nodes if listed and node.name not in listed)
 
     def staying(self, cluster: Cluster) -> frozenset[str]:
         """The nodes that may be leant on: no group lets them go, or holds them only for a moment. One that no group

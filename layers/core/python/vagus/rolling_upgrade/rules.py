@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import msgspec
 
 from vagus.allocation import FLOOD, THRESHOLD, reserve
-from vagus.cluster import Cluster, Copy, Unseen
+from vagus.cluster import Cluster, Copy, Node, Unseen
 from vagus.fleet import ClusterSpec
+from vagus.intent import Intent
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import versions
 from vagus.rolling_upgrade.observed import Observed
@@ -91,12 +92,35 @@ def _twice(asked: Question) -> Violation | None:
     return shard_twice(asked.cluster, asked.names)
 
 
+def outside_groups(asked: Question) -> Violation | None:
+    """A node of no group that Vagus knows: no instance of ours takes its commands."""
+    outside = sorted(asked.observed.unlisted(asked.cluster) & asked.names)
+    if not outside:
+        return None
+    return Violation(
+        Reason.OUTSIDE_GROUPS,
+        f"{_few(outside)} belongs to no group of {asked.spec.name}, so that Vagus can't restart it: restart it by hand "
+        "with what is wanted (the rest goes on by itself), or give its instance to a group (`vagus adopt`)",
+    )
+
+
 def _copies(asked: Question) -> Violation | None:
-    return only_copy(asked.cluster, asked.names, asked.accepted, _going(asked))
+    return _told(asked, only_copy(asked.cluster, asked.names, asked.accepted, _going(asked)))
 
 
 def _quorum(asked: Question) -> Violation | None:
-    return quorum(asked.cluster, asked.names, _going(asked))
+    return _told(asked, quorum(asked.cluster, asked.names, _going(asked)))
+
+
+def _told(asked: Question, found: Violation | None) -> Violation | None:
+    """With the nodes that were not leant on, and why: else a person sees copies that don't count."""
+    outside = sorted(asked.observed.unlisted(asked.cluster) - asked.names)
+    leaving = sorted(_going(asked) - set(outside) - asked.names)
+    why = [f"{_few(outside)} (of no group of {asked.spec.name}: it may go at any time)"] if outside else []
+    why += [f"{_few(leaving)} (leaves)"] if leaving else []
+    if found is None or not why:
+        return found
+    return Violation(found.reason, f"{found.message}. Not leant on: {'; '.join(why)}")
 
 
 def _going(asked: Question) -> frozenset[str]:
@@ -201,7 +225,7 @@ def no_fresh_snapshot(asked: Question) -> Violation | None:
 
 Rule = Callable[[Question], Violation | None]
 
-RESTART: tuple[Rule, ...] = (red, disk_full, snapshot_running, _quorum, _twice, _copies)
+RESTART: tuple[Rule, ...] = (red, disk_full, snapshot_running, outside_groups, _quorum, _twice, _copies)
 UPGRADE: tuple[Rule, ...] = (version_path, index_too_old, archived_settings, no_fresh_snapshot)
 
 
@@ -244,25 +268,56 @@ def recovering(cluster: Cluster) -> str:
 def final(cluster: Cluster, copy: Copy) -> bool:
     """Whether an unassigned replica can't be assigned to any node that is there: each is older than the node of the
     primary, holds a copy, or lies in a zone that has its share. Only in a cluster of mixed versions."""
-    if copy.primary or len({node.version for node in cluster.nodes}) < 2:
+    if copy.primary or not _mixed(cluster):
         return False
+    source = _source(cluster, copy)
+    return source is not None and not _takers(cluster, copy, source.release)
+
+
+def urgent(observed: Observed, cluster: Cluster) -> tuple[Intent, ...]:
+    """Instances that leave go first: their hooks have a deadline, and a restart has none. But one that waits for nodes
+    of its version waits for us: if we waited for it, each would wait for the other."""
+    return tuple(one for one in observed.leaving if one.let_go or not waits_for_newer(cluster, one.instance))
+
+
+def waits_for_newer(cluster: Cluster, name: str) -> bool:
+    """Whether a copy on this node could go to another, if that one were not older. Only where versions are mixed."""
+    if not _mixed(cluster):
+        return False
+    mine = [copy for copy in cluster.copies if copy.node == name and copy.active]
+    return any(
+        source is not None and _takers(cluster, copy, ()) and not _takers(cluster, copy, source.release)
+        for copy in mine
+        if copy.index not in cluster.auto_expanding
+        for source in [_source(cluster, copy)]
+    )
+
+
+def _mixed(cluster: Cluster) -> bool:
+    return len({node.release for node in cluster.nodes}) > 1
+
+
+def _source(cluster: Cluster, copy: Copy) -> Node | None:
+    """The node that a copy is made from: its primary's."""
+    primary = (one for one in cluster.copies if one.id == copy.id and one.primary and one.active)
+    return next((cluster.node(one.node or "") for one in primary), None)
+
+
+def _takers(cluster: Cluster, copy: Copy, least: tuple[int, ...]) -> list[Node]:
+    """The nodes of this release or a newer one that may take a copy: they hold none, and their zone has not its share
+    of the others."""
     twins = [one for one in cluster.copies if one.id == copy.id]
-    primary = next((cluster.node(one.node or "") for one in twins if one.primary and one.active), None)
-    if primary is None:
-        return False
     holders = {one.node for one in twins if one.node}
-    least = versions.parsed(primary.version)
-    able = [
+    full = _full_zones(cluster, twins, copy)
+    return [
         node
         for node in cluster.nodes
-        if node.holds_data and node.name not in holders and versions.parsed(node.version) >= least
+        if node.holds_data and node.name not in holders and node.release >= least and node.zone not in full
     ]
-    full = _full_zones(cluster, twins)
-    return all(node.zone in full for node in able)
 
 
-def _full_zones(cluster: Cluster, twins: Sequence[Copy]) -> frozenset[str]:
-    """The zones that awareness lets no further copy of this shard into."""
+def _full_zones(cluster: Cluster, twins: Sequence[Copy], copy: Copy) -> frozenset[str]:
+    """The zones that awareness does not let this copy into, for what they hold of its twins."""
     attributes = cluster.setting("cluster.routing.allocation.awareness.attributes")
     if "zone" not in [one.strip() for one in attributes.split(",")]:
         return frozenset()
@@ -270,7 +325,7 @@ def _full_zones(cluster: Cluster, twins: Sequence[Copy]) -> frozenset[str]:
     zones = {node.zone for node in cluster.nodes if node.holds_data} | {zone.strip() for zone in forced if zone.strip()}
     share = -(-len(twins) // max(1, len(zones)))
     nodes = {node.name: node.zone for node in cluster.nodes}
-    held = [nodes[one.node] for one in twins if one.node in nodes]
+    held = [nodes[one.node] for one in twins if one is not copy and one.node in nodes]
     return frozenset(zone for zone in zones if held.count(zone) >= share)
 
 

@@ -36,9 +36,10 @@ def _closed(look: Look, why: str) -> Plan:
 
 def yields(look: Look) -> Plan | None:
     """An instance that leaves goes first. The run ends, and with it the lease: the next sweep after it goes on."""
-    if not look.observed.urgent:
+    urgent = rules.urgent(look.observed, look.cluster)
+    if not urgent:
         return None
-    names = ", ".join(one.instance for one in look.observed.urgent)
+    names = ", ".join(one.instance for one in urgent)
     return Done(
         reason=Reason.YIELDING,
         message=f"{names} leaves, and goes first; {len(look.left)} nodes are to be restarted after that",

@@ -86,7 +86,7 @@ class FakeEngine:
         self.settle()
         if self.machines[name].up:
             self.machines[name].up = False
-            self.shards.node_left(name, self._clock())
+            self.shards.node_left(name, self._clock(), self.machines)
         self._form_and_elect()
         self._changed()
 
@@ -118,7 +118,7 @@ class FakeEngine:
     def exhaust(self, index: str, shard: int, node: str) -> None:
         """A copy fails on its node and its retries are used up: unassigned, while its store stays on the disk."""
         self.settle()
-        self.shards.exhaust(index, shard, node)
+        self.shards.exhaust(index, shard, node, self.machines)
         self._changed()
 
     def settle(self) -> None:

@@ -167,12 +167,12 @@ class Shards:
         """Indices whose replicas come and go with the nodes."""
         return frozenset(shard.index for shard in self._shards.values() if shard.expands)
 
-    def node_left(self, node: str, now: float) -> None:
-        """Its copies are unassigned, its disk keeps them; a started replica is promoted."""
+    def node_left(self, node: str, now: float, nodes: Mapping[str, Machine]) -> None:
+        """Its copies are unassigned, its disk keeps them; a started replica is promoted: one on the newest version."""
         for shard in self._shards.values():
             for copy in shard.copies:
                 self._left(copy, node, now)
-            self._promote(shard)
+            self._promote(shard, nodes)
             if shard.primary.active:
                 shard.in_sync.discard(node)  # from the next write on, its copy is stale
 
@@ -184,10 +184,11 @@ class Shards:
             copy.state, copy.target = "STARTED", None
 
     @staticmethod
-    def _promote(shard: _Shard) -> None:
+    def _promote(shard: _Shard, nodes: Mapping[str, Machine]) -> None:
         if shard.primary.active:
             return
-        heir = next((copy for copy in shard.copies if copy.active), None)
+        active = [copy for copy in shard.copies if copy.active]
+        heir = max(active, key=lambda copy: _version(nodes[copy.node or ""].version), default=None)
         if heir is not None:
             shard.primary.primary = False
             heir.primary = True
@@ -203,14 +204,14 @@ class Shards:
             shard.stores.discard(node)
             shard.exhausted.discard(node)
 
-    def exhaust(self, index: str, number: int, node: str) -> None:
+    def exhaust(self, index: str, number: int, node: str, nodes: Mapping[str, Machine]) -> None:
         """The copy on that node fails and isn't tried there again."""
         shard = self._shards[(index, number)]
         shard.exhausted.add(node)
         for copy in shard.copies:
             if copy.node == node:
                 copy.state, copy.node, copy.target = "UNASSIGNED", None, None
-        self._promote(shard)
+        self._promote(shard, nodes)
         if shard.primary.active:
             shard.in_sync.discard(node)
 

@@ -1,8 +1,8 @@
 """Where shards could legally go: the questions that the engine's deciders answer, asked before anything is moved.
 
 It is a necessary condition, not the engine's own choice: it models same shard, awareness (forced values included),
-exclusion by name and the high disk watermark. What it can't see (index filters, per-node limits) the engine says
-later, in its own words, when a drain stalls.
+exclusion by name, versions and the high disk watermark. What it can't see (index filters, per-node limits) the engine
+says later, in its own words, when a drain stalls.
 """
 
 import math
@@ -79,13 +79,21 @@ class _Board:
         self._room = {node.name: spare(cluster, node) for node in targets}
         self._zones = zones(cluster)
         self._zone_of = {node.name: node.zone for node in cluster.nodes}
+        self._release = {node.name: node.release for node in cluster.nodes}
+        self._primary = {copy.id: copy.node or "" for copy in cluster.copies if copy.primary and copy.active}
         self._where: dict[tuple[str, int], list[str]] = {}
         for copy in cluster.copies:
             self._where.setdefault(copy.id, []).append(_ends_on(copy))
 
     def legal(self, copy: Copy) -> list[Node]:
-        """The nodes that may take it: none of its other copies there, and its zone not over its share."""
-        return [node for node in self._targets if node.name not in self._where[copy.id] and self._share(copy, node)]
+        """The nodes that may take it: none of its other copies there, its zone not over its share, and not older than
+        the node that it is copied from (its primary's): in the middle of an upgrade, copies only go forward."""
+        least = self._release.get(self._primary.get(copy.id, copy.node or ""), ())
+        return [
+            node
+            for node in self._targets
+            if node.name not in self._where[copy.id] and self._share(copy, node) and node.release >= least
+        ]
 
     def _share(self, copy: Copy, node: Node) -> bool:
         if not self._zones:
