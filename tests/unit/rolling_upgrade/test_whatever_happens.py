@@ -48,6 +48,7 @@ FORBIDDEN = (
     "decide.groups.describe",
     "sweep.search.look",
 )
+RARELY = st.sampled_from([False, False, False, True])
 INDICES = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3), st.integers(0, 60)), min_size=1, max_size=3)
 
 
@@ -118,25 +119,26 @@ class Whatever(RuleBasedStateMachine):
             self.world.approve(HOUR, room)
             self._pass(30)
 
-    @rule()
-    def somebody_stops(self) -> None:
+    @rule(for_good=RARELY, seconds=st.integers(1, 100))
+    def somebody_stops(self, for_good: bool, seconds: int) -> None:
         self.world.halt(ROOM)
-        self._pass(20)
+        self._pass(seconds)
+        if not for_good:
+            self.world.resume(ROOM)
 
-    @rule()
-    def somebody_resumes(self) -> None:
-        self.world.resume(ROOM)
-        self._pass(20)
-
-    @rule()
-    def somebody_stops_it_in_the_console(self) -> None:
+    @rule(for_good=RARELY, seconds=st.integers(1, 100))
+    def somebody_stops_it_in_the_console(self, for_good: bool, seconds: int) -> None:
         for name in [name for name, one in self.world.executions.items() if not one.ended and ROOM in name]:
             self.world.stop(name)
-        self._pass(20)
+        self._pass(seconds)
+        if not for_good:
+            self.world.resume(ROOM)
 
     @precondition(lambda self: bool(self.world.seen().intents_of(ROOM)))
-    @rule()
-    def somebody_aborts(self) -> None:
+    @rule(sure=RARELY)
+    def somebody_aborts(self, sure: bool) -> None:
+        if not sure:
+            return
         (intent, *_) = (seen := self.world.seen()).intents_of(ROOM)
         noted = msgspec.structs.replace(intent.rolling or Rolling(), aborted="ada")
         row = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, rolling=noted))
@@ -166,20 +168,24 @@ class Whatever(RuleBasedStateMachine):
     def a_node_comes_back(self, node: int) -> None:
         self._start(self._node(node))
 
-    @rule(node=st.integers(0, 11))
-    def a_nodes_start_fails_from_now_on(self, node: int) -> None:
-        self.world.broken.add(self._node(node))
+    @rule(node=st.integers(0, 11), for_good=RARELY, seconds=st.integers(1, 200))
+    def a_nodes_start_fails(self, node: int, for_good: bool, seconds: int) -> None:
+        name = self._node(node)
+        self.world.broken.add(name)
+        self._pass(seconds)
+        if not for_good:
+            self.world.broken.discard(name)
 
     @rule()
     def what_failed_is_mended(self) -> None:
         self._mend()
 
-    @rule(delivered=st.booleans(), seconds=st.integers(0, 200))
-    def commands_lie_about(self, delivered: bool, seconds: int) -> None:
-        """The agents of all nodes are silent for a while, or until later."""
+    @rule(for_good=RARELY, seconds=st.integers(0, 200))
+    def commands_lie_about(self, for_good: bool, seconds: int) -> None:
+        """The agents of all nodes are silent for a while, or until somebody mends them."""
         self.world.commands.hold = True
         self._pass(seconds)
-        if delivered:
+        if not for_good:
             self._deliver()
 
     @rule(calls=st.integers(0, 40), when=st.sampled_from(["before", "after"]))
@@ -199,12 +205,14 @@ class Whatever(RuleBasedStateMachine):
         self._pass(lasts)
         self.world.engine.unreachable = False
 
-    @rule(runs=st.booleans(), seconds=st.integers(0, 100))
-    def a_snapshot(self, runs: bool, seconds: int) -> None:
-        self.world.engine.running_snapshots = {"nightly": frozenset()} if runs else {}
+    @rule(hangs=RARELY, seconds=st.integers(0, 100))
+    def a_snapshot_runs(self, hangs: bool, seconds: int) -> None:
+        self.world.engine.running_snapshots = {"nightly": frozenset()}
         self._pass(seconds)
+        if not hangs:
+            self.world.engine.running_snapshots = {}
 
-    @rule(stays=st.booleans())
+    @rule(stays=RARELY)
     def yellow_for_another_reason(self, stays: bool) -> None:
         """An index has more replicas than there are nodes."""
         if "greedy" not in self.world.engine.created:
