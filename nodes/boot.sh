@@ -4,6 +4,7 @@
 #   boot.sh           first boot: bring what belongs to this script, then start the service
 #   boot.sh start     prepare, then exec (the service's ExecStart)
 #   boot.sh prepare   facts, engine, certificate, configuration, then the checks
+#   boot.sh stage     engine and the checks that need no stop: what fails here fails while the process still serves
 #   boot.sh bundle    (user data) bring the bundle that belongs to this script
 #   boot.sh exec      become the search process
 #   boot.sh trust     take up the published authorities, while the search process runs (nodes/documents)
@@ -11,7 +12,7 @@
 #
 # Every start goes through `prepare` again, so that a new version, address or trust takes effect by a restart.
 # What differs between AWS and a local stack is an executable on PATH: aws, systemctl, instance-metadata,
-# mount-data-volume, issue-certificate, run-search. Stand-ins come first on PATH; nodes/bin is last.
+# mount-data-volume, issue-certificate, run-search, search-gate. Stand-ins come first on PATH; nodes/bin is last.
 # A failed check exits with 78: the service manager does not try again what only a person or a parameter can change.
 set -euo pipefail
 umask 027
@@ -468,6 +469,20 @@ prepare() {
   write_settings
   write_command
   echo "$DATA" >"$SEARCH/data-folder"
+  echo "$PRIVATE_IP" >"$SEARCH/address"
+}
+
+stage() { # nothing that a running process uses is touched
+  find_nodes_folder
+  PATH="$PATH:$NODES/bin"
+  read_facts
+  read_parameters
+  know_engine
+  bring_engine
+  find_java
+  check_zone
+  check_engine
+  ((FAILED == 0)) || exit 78
 }
 
 start() { # one process from the checks to the search: the service manager heeds a 78 of its main process alone
@@ -486,7 +501,9 @@ become_search() {
   cd "$SEARCH"
   # a step was decided on a process: what started after that decision is another process (nodes/documents)
   date +%s%3N >"$state/started"
-  rm -f "$state/stopped"
+  rm -f "$state/stopped" "$state/serving"
+  [[ ! -e config/certificates/ca.pem ]] || search-gate "$(<address)" config/certificates/ca.pem $$ "$state/serving" ||
+    say "no gate: the port opens before security is ready"
   export LIBFFI_TMPDIR="$SEARCH/tmp" # Elasticsearch doesn't start without it
   exec run-search "${command[@]}"
 }
@@ -495,8 +512,9 @@ case "${1:-}" in
 "") first_boot ;;
 start) start ;;
 prepare) prepare ;;
+stage) stage ;;
 exec) become_search ;;
 bundle) bring_bundle ;;
 trust | renew) certify "$1" ;;
-*) echo "usage: boot.sh [start|prepare|exec|bundle|trust|renew]" >&2 && exit 64 ;;
+*) echo "usage: boot.sh [start|prepare|stage|exec|bundle|trust|renew]" >&2 && exit 64 ;;
 esac

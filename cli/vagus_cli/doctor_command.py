@@ -84,6 +84,7 @@ def examine(machine: Machine) -> list[Finding]:
         ),
         _program(machine, "npm", ["npm", "--version"], (1,), "install it (it comes with Node): it brings the CDK CLI"),
         _program(machine, "OpenSSL 3", ["openssl", "version"], (3,), "install it (package openssl): nodes make keys"),
+        _nft(machine),
     ]
 
 
@@ -120,6 +121,15 @@ def _older_jdk(majors: Collection[int]) -> Finding:
         return Finding(name="JDK 17 to 23", state="there", found=_listed(majors))
     remedy = "install JDK 17 (package openjdk-17-jdk): only for nodes of OpenSearch 2.19 and Elasticsearch 7.17"
     return Finding(name="JDK 17 to 23", state="optional", found=_listed(majors), remedy=remedy)
+
+
+def _nft(machine: Machine) -> Finding:
+    """The gate of a starting node is a rule of the kernel; without it a restart shows applications a 503."""
+    version = re.search(r"\d+(\.\d+)+", machine.run(["nft", "--version"]) or "")
+    if version is not None:
+        return Finding(name="nftables", state="there", found=version.group())
+    remedy = "install it (package nftables), and run as root: only for restarts without a 503 from a starting node"
+    return Finding(name="nftables", state="optional", found="", remedy=remedy)
 
 
 def _program(machine: Machine, name: str, command: list[str], least: tuple[int, ...], remedy: str) -> Finding:

@@ -21,6 +21,7 @@ SERVICE = "vagus-search"
 UNIT = f"{SERVICE}.service"  # as `systemctl link` leaves it; its boot.sh lies beside it
 LIFELINE = "VAGUS_LIFELINE"  # number of an open pipe: its other end closes when whoever runs the instance is gone
 SOCKET = "service-manager.sock"  # relative: a socket's path may have 107 characters only
+LOG = "boot.log"  # what systemd's journal would have
 STOP_SECONDS = 10
 ANSWER_SECONDS = 1200  # as TimeoutStartSec
 
@@ -150,9 +151,10 @@ def ask(verb: str, *, quiet: bool = False) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """systemctl link UNIT | enable --now | start | stop | restart | is-active | show --property=MainPID --value"""
+    """systemctl link UNIT | enable --now | start | stop | restart | is-active | status -n N |
+    show --property=MainPID --value"""
     os.chdir(os.environ["INSTANCE_HOME"])
-    words = [a for a in arguments if not a.startswith("-")]
+    words = [a for a in arguments if not a.startswith("-") and not a.isdecimal()]
     verb, units = words[0], [w.removesuffix(".service") for w in words[1:]]
     if verb == "link":
         Path(UNIT).unlink(missing_ok=True)
@@ -163,6 +165,10 @@ def main(arguments: list[str]) -> int:
         return 5
     if verb == "enable" and "--now" in arguments:
         return supervise(Service(str(Path(UNIT).resolve(strict=True).with_name("boot.sh"))))
+    if verb == "status":
+        lines = int(arguments[arguments.index("-n") + 1])
+        print("\n".join(Path(LOG).read_text(errors="replace").splitlines()[-lines:]))
+        return ask("is-active", quiet=True)
     if verb == "show" and "--property=MainPID" in arguments:
         return ask("main-pid")
     if verb in ("start", "stop", "restart", "is-active"):

@@ -30,13 +30,14 @@ start() {
   echo start >>starts
   date +%s%3N >volume/vagus/started
   rm -f volume/vagus/stopped
-  touch active
+  touch active volume/vagus/serving
 }
 case "$verb" in
   is-active) [ -e active ] ;;
   start) [ -e active ] || start ;;
   stop) rm -f active ;;
   restart) rm -f active; start ;;
+  status) echo "its last words" ;;
 esac
 """
 VOLUME = """#!/bin/sh

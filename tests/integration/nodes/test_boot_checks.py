@@ -253,3 +253,42 @@ def test_an_engine_that_is_not_in_the_image_comes_from_the_bucket(bench: Bench) 
 
 def test_user_data_fits_into_what_ec2_allows() -> None:
     assert gzip.decompress(base64.b64decode(user_data())) == BOOT.read_bytes(), "cloud-init unpacks it"
+
+
+def tree(folder: Path) -> dict[str, float]:
+    """Every path below a folder, and when it was last changed."""
+    return {str(path.relative_to(folder)): path.lstat().st_mtime for path in sorted(folder.rglob("*"))}
+
+
+def test_staging_brings_the_engine_and_touches_nothing_that_runs(bench: Bench) -> None:
+    assert bench.prepare().returncode == 0
+    before = tree(bench.home / "search")
+    assert bench.boot("stage").returncode == 0
+    assert tree(bench.home / "search") == before
+
+
+STAGED: dict[str, tuple[str, str, str]] = {
+    "a version that is not in the bucket": ("version", "3.5.0", "no opensearch-3.5.0.tar.gz in the artifact bucket"),
+    "a zone that is not the cluster's": ("zones", "b,c", "is not one of the cluster's zones"),
+}
+
+
+@pytest.mark.parametrize(("parameter", "value", "words"), STAGED.values(), ids=STAGED.keys())
+def test_what_the_next_start_lacks_is_found_while_the_present_process_runs(
+    bench: Bench, parameter: str, value: str, words: str
+) -> None:
+    assert bench.prepare().returncode == 0
+    before = tree(bench.home / "search")
+    bench.parameters[parameter] = value
+    done = bench.boot("stage")
+    assert done.returncode in (75, 78)
+    assert words in done.stderr
+    assert tree(bench.home / "search") == before
+
+
+def test_a_package_whose_jar_is_another_is_not_staged(bench: Bench) -> None:
+    assert bench.prepare().returncode == 0
+    next(bench.engine.rglob("*.jar")).write_text("something else")
+    done = bench.boot("stage")
+    assert done.returncode == 78
+    assert "is not the one in its manifest" in done.stderr

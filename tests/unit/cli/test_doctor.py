@@ -13,6 +13,7 @@ SAY = {
     "mvn": "\x1b[1mApache Maven 3.9.6 (bc0240f3c7)\x1b[m\nMaven home: /usr/share/maven\n",
     "node": "v20.20.2\n",
     "npm": "10.8.2\n",
+    "nft": "nftables v1.0.6 (Lester Gooch #5)\n",
     "openssl": "OpenSSL 3.0.13 30 Jan 2024 (Library: OpenSSL 3.0.13 30 Jan 2024)\n",
 }
 

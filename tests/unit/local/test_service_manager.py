@@ -101,6 +101,15 @@ def test_stop_start_and_restart(instance: Instance) -> None:
     end(instance)
 
 
+def test_status_brings_the_last_words_of_its_log(instance: Instance) -> None:
+    (instance.home / "boot.log").write_text("one\ntwo\nthree\n")
+    told = instance.systemctl("status", "vagus-search", "--no-pager", "-n", "2")
+    assert (told.returncode, told.stdout) == (0, "two\nthree\n")
+    instance.systemctl("stop", "vagus-search")
+    assert instance.systemctl("status", "vagus-search", "-n", "1").returncode == 3
+    end(instance)
+
+
 def test_a_failed_check_starts_nothing_and_the_instance_lives_on(instance: Instance) -> None:
     (instance.home / "prepare-exits").write_text("78")
     done = instance.systemctl("restart", "vagus-search")
