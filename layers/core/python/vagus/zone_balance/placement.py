@@ -6,7 +6,8 @@ says later, in its own words, when a drain stalls.
 """
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -48,10 +49,11 @@ def places(cluster: Cluster, going: frozenset[str], copies: Iterable[Copy]) -> l
     return found
 
 
-def homeless(cluster: Cluster, copies: Iterable[Copy]) -> tuple[Copy, ...]:
-    """Those of these unassigned copies that no node may legally take, however much room there is."""
+def placeable(cluster: Cluster, copies: Iterable[Copy]) -> Iterator[Copy]:
+    """Those of these unassigned copies that some node may legally take, however little room there is. Lazy: of the
+    thousands that a lost node leaves, the first will do."""
     board = _Board(cluster, _open(cluster))
-    return tuple(copy for copy in copies if not board.legal(copy))
+    return (copy for copy in copies if board.may_take(copy))
 
 
 def _open(cluster: Cluster, going: frozenset[str] = frozenset()) -> list[Node]:
@@ -76,7 +78,8 @@ class _Board:
 
     def __init__(self, cluster: Cluster, targets: list[Node]) -> None:
         self._targets = targets
-        self._room = {node.name: spare(cluster, node) for node in targets}
+        coming = _arriving(cluster)
+        self._room = {node.name: _spare(cluster, node, coming[node.name]) for node in targets}
         self._zones = zones(cluster)
         self._zone_of = {node.name: node.zone for node in cluster.nodes}
         self._release = {node.name: node.release for node in cluster.nodes}
@@ -88,12 +91,15 @@ class _Board:
     def legal(self, copy: Copy) -> list[Node]:
         """The nodes that may take it: none of its other copies there, its zone not over its share, and not older than
         the node that it is copied from (its primary's): in the middle of an upgrade, copies only go forward."""
+        return [node for node in self._targets if self._fits(copy, node)]
+
+    def may_take(self, copy: Copy) -> bool:
+        """Whether there is any."""
+        return any(self._fits(copy, node) for node in self._targets)
+
+    def _fits(self, copy: Copy, node: Node) -> bool:
         least = self._release.get(self._primary.get(copy.id, copy.node or ""), ())
-        return [
-            node
-            for node in self._targets
-            if node.name not in self._where[copy.id] and self._share(copy, node) and node.release >= least
-        ]
+        return node.name not in self._where[copy.id] and node.release >= least and self._share(copy, node)
 
     def _share(self, copy: Copy, node: Node) -> bool:
         if not self._zones:
@@ -132,7 +138,11 @@ def spare(cluster: Cluster, node: Node) -> int:
 
     One that is over its low watermark takes nothing.
     """
-    free = node.disk_free - sum(copy.bytes for copy in cluster.copies if _arrives(copy, node.name))
+    return _spare(cluster, node, _arriving(cluster)[node.name])
+
+
+def _spare(cluster: Cluster, node: Node, coming: int) -> int:
+    free = node.disk_free - coming
     if cluster.setting(THRESHOLD, "true") == "false":
         return free
     if free < reserve(cluster.setting(LOW, "85%"), node.disk_total):
@@ -140,8 +150,13 @@ def spare(cluster: Cluster, node: Node) -> int:
     return free - reserve(cluster.setting(HIGH, "90%"), node.disk_total)
 
 
-def _arrives(copy: Copy, node: str) -> bool:
-    return copy.target == node or (copy.state == "INITIALIZING" and copy.node == node)
+def _arriving(cluster: Cluster) -> Counter[str]:
+    """Bytes on their way, by node: in one pass, for there may be a hundred thousand copies."""
+    found: Counter[str] = Counter()
+    for copy in cluster.copies:
+        if where := copy.target or (copy.node if copy.state == "INITIALIZING" else None):
+            found[where] += copy.bytes
+    return found
 
 
 def started_elsewhere(cluster: Cluster, copies: Iterable[Copy], node: str) -> bool:

@@ -8,11 +8,12 @@ leaves a node may make room there for what is missing.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from vagus.cluster import Cluster, Copy, Node
 from vagus.instances import Group
 from vagus.zone_balance.looking import Look
-from vagus.zone_balance.placement import homeless
+from vagus.zone_balance.placement import placeable
 
 SHOWN = 5
 """How many shards a sentence names."""
@@ -39,7 +40,7 @@ def _recovers(look: Look) -> str:
         return f"{said}: copies of {_listed(missing)} are not active" if missing else said
     if arriving := [copy for copy in cluster.copies if copy.target in _coming(look)]:
         return f"{said}, and {_listed(arriving)} moves to a node that comes"
-    could = [copy for copy in missing if copy not in homeless(_expected(look), missing)]
+    could = list(islice(placeable(_expected(look), missing), SHOWN))
     return f"{said}: copies of {_listed(could)} are not active" if could else ""
 
 
@@ -71,13 +72,14 @@ def _absent(cluster: Cluster, group: Group) -> Iterator[Node]:
     listed = [one.id for one in group.instances if one.launching or one.lifecycle == "InService"]
     names = [name for name in listed if cluster.node(name) is None]
     names += [f"{group.name} {number}" for number in range(group.desired - len(listed))]
+    newest = max(cluster.nodes, key=lambda node: node.release).version if cluster.nodes else ""
     for name in names:
         yield Node(
             name=name,
             zone=group.zone,
             address="",
             roles=group.roles,
-            version="",
+            version=newest,  # it could take what any node holds
             ephemeral_id="",
             disk_total=0,
             disk_free=0,
