@@ -20,7 +20,7 @@ from tests.unit.zone_balance.building import (
 
 from vagus.plan import Steps
 from vagus.steps import ContinueLaunch
-from vagus.zone_balance import whole
+from vagus.zone_balance import launching, placement, whole
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.looking import Look, looked
 
@@ -107,3 +107,19 @@ def test_what_lasts_is_a_finding_of_the_step() -> None:
     assert isinstance(plan, Steps)
     assert isinstance(plan.steps[0], ContinueLaunch)
     assert "no node may take what is missing of wide[0]" in plan.steps[0].sentence
+
+
+def test_what_many_missing_copies_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, for it is paid in an outage: nothing where nobody comes, and one pass over the layout otherwise."""
+    passes: list[int] = []
+    zones = placement.zones
+    monkeypatch.setattr(placement, "zones", lambda seen: passes.append(1) or zones(seen))
+    lost = " ".join(f"i{number}:n1,-" for number in range(300))
+    nobody = group(0, {"n1": SERVING, "n2": SERVING}, desired=2)
+    assert launching.admit(look(lost, nodes=SIX, groups=[nobody, *TWO_ZONES])) is None
+    assert passes == []
+    assert launching.admit(look(lost)) is None
+    assert passes == [1]
+    homeless = " ".join(f"i{number}:{EVERYWHERE},-" for number in range(300))
+    assert launching.admit(look(homeless)) is not None
+    assert passes == [1, 1]

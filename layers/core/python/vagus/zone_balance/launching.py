@@ -113,6 +113,9 @@ def asked_for(observed: Observed) -> tuple[Group, ...]:
 
 def admit(look: Look) -> Plan | None:
     """Let those into service whose node has joined, if the cluster is whole, or has not been for too long."""
+    ready = [one for one in comers(look) if one.joined and _to_be_answered(look, one)]
+    if not ready:  # whether the cluster is whole costs a pass over every copy and node
+        return None
     unwhole = whole.why_not(look)
     lasting = "" if unwhole else whole.lasting(look)
     steps = tuple(
@@ -123,8 +126,8 @@ def admit(look: Look) -> Plan | None:
             node=one.id,
             finding=unwhole or lasting or _elsewhere(look, one),
         )
-        for one in comers(look)
-        if one.joined and _to_be_answered(look, one) and (not unwhole or one.seconds >= SERVED_SECONDS)
+        for one in ready
+        if not unwhole or one.seconds >= SERVED_SECONDS
     )
     return Steps(steps=steps, reason=Reason.ADMITTING, message=steps[0].sentence) if steps else None
 
