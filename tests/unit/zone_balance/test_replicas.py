@@ -86,6 +86,25 @@ def test_a_zone_that_is_to_go_gives_up_what_could_go_nowhere(layout: str, indice
     assert (zones.cannot_leave(one) is not None) == bool("nd" in layout and "nc" in layout)
 
 
+def test_what_is_stuck_with_no_more_copies_than_zones_stay_is_not_given_more() -> None:
+    """Only `nb` would be open to a copy of it, and has one."""
+    found = goes("x:nd,nb")
+    shut = {**found.persistent, "cluster.routing.allocation.exclude._name": "na,nc"}
+    assert asked(look(msgspec.structs.replace(found, persistent=shut), following(declared("abc", "d")))) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [(came("x:na,nb,nc"), declared("abcd")), (goes("x:na,nb,nc,nd"), declared("abc", "d"))],
+    ids=["a zone comes", "a zone is to go"],
+)
+def test_nothing_is_changed_while_versions_are_mixed(found: Cluster, said: ClusterSpec) -> None:
+    assert asked(look(found, following(said))) is not None
+    first, *others = found.nodes
+    mixed = msgspec.structs.replace(found, nodes=(msgspec.structs.replace(first, version="3.5.0"), *others))
+    assert asked(look(mixed, following(said))) is None
+
+
 def test_replicas_are_kept_unless_the_fleet_file_says_otherwise() -> None:
     assert asked(look(came("x:na,nb,nc"), declared("abcd"))) is None
     assert asked(look(goes("x:na,nb,nc,nd"), declared("abc", "d"))) is None

@@ -56,7 +56,8 @@ def lowered(look: Look) -> tuple[SetReplicas, ...]:
     if not _may(look) or not spec.zones_leaving or stay < 2:
         return ()
     stuck = {copy.index for zone in spec.zones_leaving for copy in fit(cluster, _nodes(cluster, zone)).nowhere}
-    return _each(cluster, {index: many for index, many in _copies(cluster).items() if index in stuck}, stay)
+    many = {index: copies for index, copies in _copies(cluster).items() if index in stuck and copies > stay}
+    return _each(cluster, many, stay)
 
 
 def noted(intents: Iterable[Intent], step: SetReplicas) -> Intent | None:
@@ -68,7 +69,9 @@ def noted(intents: Iterable[Intent], step: SetReplicas) -> Intent | None:
 
 
 def _may(look: Look) -> bool:
-    return look.spec.zone_balance.replicas == "with_zones" and look.cluster.status == "green"
+    """Not in the middle of an upgrade: what stands nowhere there may only be waiting for a newer node."""
+    versions = {node.version for node in look.cluster.nodes}
+    return look.spec.zone_balance.replicas == "with_zones" and look.cluster.status == "green" and len(versions) == 1
 
 
 def _nodes(cluster: Cluster, zone: str) -> frozenset[str]:
