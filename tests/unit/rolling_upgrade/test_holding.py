@@ -1,6 +1,7 @@
 """What is in hand, and what may be leant on: looks at one moment."""
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 import pytest
@@ -58,6 +59,20 @@ def test_no_copy_is_leant_on_that_is_about_to_vanish(lifecycle: str) -> None:
     assert found is not None
     assert found.reason in (Reason.ONLY_COPY, Reason.QUORUM)
     assert rules.before(with_lifecycles(asked, {}), begun=True) is None
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_no_copy_is_leant_on_that_ec2_has_said_to_take(grouped: bool) -> None:
+    asked = with_lifecycles(question(), {}) if grouped else question()
+    held = {copy.id for copy in asked.cluster.copies if copy.node == NODE}
+    twins = {copy.node for copy in asked.cluster.copies if copy.id in held and copy.node != NODE and copy.node}
+    warned = tuple(leaves(name, "spot") for name in sorted(twins))
+    found = rules.before(
+        msgspec.structs.replace(asked, observed=msgspec.structs.replace(asked.observed, others=warned)), begun=True
+    )
+    assert found is not None
+    assert found.reason in (Reason.ONLY_COPY, Reason.QUORUM)
+    assert "(leaves)" in found.message
 
 
 def test_an_instance_that_was_let_go_still_goes_first() -> None:
@@ -211,9 +226,9 @@ def test_whoever_is_called_for_a_silent_agent_reads_the_way_on() -> None:
     assert "amazon-ssm-agent" in plan.message
 
 
-def leaves(name: str) -> Intent:
+def leaves(name: str, kind: Literal["leave", "spot"] = "leave") -> Intent:
     return Intent(
-        id=f"leave-{name}", kind="leave", source="event", capability="zone_balance", instance=name, opened=iso(NOW)
+        id=f"{kind}-{name}", kind=kind, source="event", capability="zone_balance", instance=name, opened=iso(NOW)
     )
 
 
@@ -228,6 +243,8 @@ def test_an_instance_that_waits_for_nodes_of_its_version_does_not_hold_up_the_up
     mixed = msgspec.structs.replace(asked.cluster, nodes=nodes)
     assert rules.urgent(Observed(cluster=mixed, groups=(), others=(leaves(str(holder)),)), mixed) == ()
     assert rules.urgent(Observed(cluster=mixed, groups=(), others=(leaves(other),)), mixed) != ()
+    taken_back = Observed(cluster=mixed, groups=(), others=(leaves(str(holder), "spot"),))
+    assert rules.urgent(taken_back, mixed) != (), "EC2 waits for nobody"
     alike = asked.cluster
     assert rules.urgent(Observed(cluster=alike, groups=(), others=(leaves(str(holder)),)), alike) != ()
 

@@ -2,9 +2,11 @@
 once, and no node is stopped that was needed (the world asserts that at each stop)."""
 
 import pytest
-from tests.unit.rolling_upgrade.scenarios import SCENARIOS, Scenario, a_person_aborts
+from tests.unit.rolling_upgrade.scenarios import SCENARIOS, Scenario, a_person_aborts, all_are_upgraded, restarted
 from tests.unit.rolling_upgrade.world import RollingWorld
 from tests.unit.simulation.ports import Meter, When, reads
+from tests.unit.simulation.scenarios import later, spot_warning
+from tests.unit.simulation.world import World
 
 CALM = 200.0
 """A sweep finds within a minute what was left undone while an intent is open."""
@@ -60,3 +62,23 @@ def test_what_a_person_aborts_takes_no_further_node_and_leaves_nothing() -> None
     assert len(world.restarts) in (2, 3)
     ours = ("cluster.metadata.vagus", "cluster.routing.allocation.enable")
     assert not [name for name in end["persistent"] if name.startswith(ours)]
+
+
+def test_an_upgrade_takes_no_further_node_once_ec2_has_warned_of_one() -> None:
+    """Also where a copy on that node could go to newer nodes alone: EC2 waits for none of them."""
+    rolling = all_are_upgraded()
+    taken: list[int] = []
+
+    def warn(one: World) -> None:
+        spot_warning(rolling.restarts[0])(one)
+        taken.append(len(rolling.restarts))
+
+    def reclaim(one: World) -> None:
+        taken.append(len(rolling.restarts))
+        one.groups.lose(rolling.restarts[0])
+
+    rolling.when("warned", restarted(2), warn)
+    rolling.when("reclaimed", later(120), reclaim)
+    rolling.run()
+    assert taken == [2, 2], rolling.story()
+    assert rolling.summary()["versions"] == ["3.4.0"]

@@ -40,13 +40,16 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(node.name for node in cluster.nodes if listed and node.name not in listed)
 
     def staying(self, cluster: Cluster) -> frozenset[str]:
-        """The nodes that may be leant on: no group lets them go, or holds them only for a moment. One that no group
-        lists was let go; where there are no groups, nothing is known, and every node counts."""
+        """The nodes that may be leant on: no group lets them go, or holds them only for a moment, and EC2 has not said
+        that it takes them back. One that no group lists was let go; where there are no groups, nothing is known, and
+        every other node counts."""
         listed = {one.id: one for group in self.groups for one in group.instances}
+        warned = {one.instance for one in self.others if one.kind == "spot"}
         return frozenset(
             node.name
             for node in cluster.nodes
-            if not listed or ((one := listed.get(node.name)) is not None and not one.let_go and not one.waits_to_leave)
+            if node.name not in warned
+            and (not listed or ((one := listed.get(node.name)) and not one.let_go and not one.waits_to_leave))
         )
 
 

@@ -276,8 +276,13 @@ def final(cluster: Cluster, copy: Copy) -> bool:
 
 def urgent(observed: Observed, cluster: Cluster) -> tuple[Intent, ...]:
     """Instances that leave go first: their hooks have a deadline, and a restart has none. But one that waits for nodes
-    of its version waits for us: if we waited for it, each would wait for the other."""
-    return tuple(one for one in observed.leaving if one.let_go or not waits_for_newer(cluster, one.instance))
+    of its version waits for us: if we waited for it, each would wait for the other. One that EC2 takes back (a Spot
+    warning) waits for nobody."""
+    return tuple(
+        one
+        for one in observed.leaving
+        if one.let_go or one.kind == "spot" or not waits_for_newer(cluster, one.instance)
+    )
 
 
 def waits_for_newer(cluster: Cluster, name: str) -> bool:

@@ -238,7 +238,6 @@ class Explanation(msgspec.Struct, frozen=True):
     allocate_explanation: str = ""
     move_explanation: str = ""
     rebalance_explanation: str = ""
-    can_move_to_other_node: str = ""
 
 
 class PlacedNode(msgspec.Struct, frozen=True):
