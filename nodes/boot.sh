@@ -218,32 +218,51 @@ obtain_certificate() { # a node that was away during a rotation has old files: w
   certificate_fits "$CERTIFICATES" >/dev/null || new_certificate
 }
 
+held_certificates() { # the folder behind the link; nothing where there is none. Root acts on what the search process's
+  # user may have put there: a link to elsewhere would have it remove, or copy, what is not ours
+  local named
+  [[ -L $CERTIFICATES ]] || return 0
+  named="$(readlink "$CERTIFICATES")"
+  [[ $named =~ ^certificates-[A-Za-z0-9]+$ && ! -L $SEARCH/config/$named ]] ||
+    refuse certificate "$CERTIFICATES leads to $named, which no command of ours made: find out who did, remove the link, \
+and start the node again"
+  echo "$SEARCH/config/$named"
+}
+
 certificates_folder() { # a link: key, certificate and authorities are replaced together, by one rename
-  local found before="$SEARCH/config/certificates-before"
+  local found held before="$SEARCH/config/certificates-before"
   CERTIFICATES="$SEARCH/config/certificates"
+  held_certificates >/dev/null
   # a node of before has the folder itself there
   [[ -L $CERTIFICATES || ! -d $CERTIFICATES ]] || mv "$CERTIFICATES" "$before"
   [[ -e $CERTIFICATES || ! -d $before ]] || ln -sfn "${before##*/}" "$CERTIFICATES"
+  held="$(held_certificates)"
   for found in "$SEARCH"/config/{.,}certificates-*; do # what a command that was killed left behind, its key too
-    [[ -L $CERTIFICATES && $found == "$SEARCH/config/$(readlink "$CERTIFICATES")" ]] || rm -rf "$found"
+    [[ $found == "$held" ]] || rm -rf "$found"
   done
 }
 
 install_trust() { # the authorities that this node trusts: as they are published, once they are
-  local published
+  local published held name
   [[ -n ${PARAMETER[trust]:-} ]] || return 0
   published="$(sed '/^$/d' <<<"${PARAMETER[trust]}")"
   openssl x509 -noout <<<"$published" 2>/dev/null || later certificate "the parameter trust holds no certificate"
   [[ ! -e $CERTIFICATES/ca.pem || $published != "$(<"$CERTIFICATES/ca.pem")" ]] || return 0
   SCRATCH="$(mktemp -d "$SEARCH/config/.certificates-XXXXXX")"
-  [[ ! -e $CERTIFICATES ]] || cp -p "$CERTIFICATES"/* "$SCRATCH/"
+  held="$(held_certificates)"
+  for name in node.key node.pem; do # a link is copied as one, and then refused: it may lead to what only root reads
+    [[ -n $held && (-e $held/$name || -L $held/$name) ]] || continue
+    cp -pP "$held/$name" "$SCRATCH/$name"
+    [[ -f $SCRATCH/$name && ! -L $SCRATCH/$name ]] ||
+      refuse certificate "$held/$name is no file of its own: find out who put it there, remove it, and start the node again"
+  done
   printf '%s\n' "$published" >"$SCRATCH/ca.pem"
   take_up
 }
 
 take_up() { # the scratch folder becomes the one that the engine watches
   local before="" made="$SEARCH/config/certificates-${SCRATCH##*-}"
-  [[ ! -L $CERTIFICATES ]] || before="$SEARCH/config/$(readlink "$CERTIFICATES")"
+  before="$(held_certificates)"
   chmod 750 "$SCRATCH"
   chmod 640 "$SCRATCH"/*.pem # a key keeps the 600 that it was made with
   [[ ! -e $CERTIFICATES ]] || chown -R --reference="$CERTIFICATES/." "$SCRATCH"

@@ -185,6 +185,11 @@ def rotate(
     """
     world = options.opened(context, target, fleet, profile, region)
     spec = _certified(world, cluster)
+    if spec.certificates.mode == "observe":
+        raise UsageFault(
+            f"{cluster}: certificates.mode is observe in its fleet file, and nothing would be replaced: set it to "
+            "approve (or act) first"
+        )
     what = "replace the authority and every certificate" if authority else "replace every certificate"
     with by_person.noted(world, spec, CAPABILITY, "Rotate", f"{world.person()} asks to {what}"):
         if authority:

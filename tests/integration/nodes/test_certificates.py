@@ -79,6 +79,52 @@ def test_a_renewal_that_fails_leaves_all_as_it_was(booted: Bench, case: str, ans
     assert folders(booted) == [(booted.config / "certificates").resolve()]
 
 
+@pytest.mark.parametrize("command", ["trust", "renew", "prepare"])
+@pytest.mark.parametrize(
+    "to", ["../../../elsewhere", "elsewhere", "certificates-a/../../elsewhere", "certificates-link"]
+)
+def test_a_link_to_what_is_not_ours_is_not_followed(booted: Bench, tmp_path: Path, command: str, to: str) -> None:
+    """The search process's user owns the link, and the command is root's."""
+    link, target = booted.config / "certificates", booted.config / "elsewhere"
+    link.resolve().rename(target)
+    (booted.config / "certificates-link").symlink_to("elsewhere")
+    link.unlink()
+    link.symlink_to(to)
+    booted.parameters["trust"] = create_authority(tmp_path / "other").ca.read_text()
+    done = booted.boot(command)
+    assert done.returncode == 78, done.stderr
+    assert f"certificates leads to {to}" in done.stderr
+    assert sorted(one.name for one in target.iterdir()) == sorted(NAMES), "nothing was removed"
+
+
+@pytest.mark.parametrize("name", ["node.key", "node.pem"])
+def test_a_file_that_is_a_link_is_not_read(booted: Bench, tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "shadow"
+    secret.write_text("what only root reads")
+    secret.chmod(0o600)
+    held = booted.config / "certificates" / name
+    held.unlink()
+    held.symlink_to(secret)
+    booted.parameters["trust"] = create_authority(tmp_path / "other").ca.read_text()
+    done = booted.boot("trust")
+    assert done.returncode == 78, done.stderr
+    assert f"{name} is no file of its own" in done.stderr
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert folders(booted) == [(booted.config / "certificates").resolve()]
+    assert not [
+        one for one in booted.config.rglob("*") if one.is_file() and not one.is_symlink() and one.samefile(secret)
+    ]
+
+
+def test_what_else_lies_in_the_folder_is_not_copied(booted: Bench, tmp_path: Path) -> None:
+    secret = tmp_path / "shadow"
+    secret.write_text("what only root reads")
+    (booted.config / "certificates" / "more").symlink_to(secret)
+    booted.parameters["trust"] = create_authority(tmp_path / "other").ca.read_text()
+    assert booted.boot("trust").returncode == 0
+    assert sorted(one.name for one in (booted.config / "certificates").iterdir()) == sorted(NAMES)
+
+
 def test_before_the_first_boot_nothing_is_made(bench: Bench) -> None:
     done = bench.boot("renew")
     assert done.returncode == 78

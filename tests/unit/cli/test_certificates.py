@@ -68,6 +68,18 @@ def test_a_wish_for_new_certificates(scene: Scene) -> None:
     assert trust_of(scene).renew_before == NOON - 300
 
 
+def test_a_wish_that_mode_observe_would_never_fulfil_is_refused(scene: Scene) -> None:
+    certified(scene)
+    policy = msgspec.structs.replace(scene.fleet["demo"].certificates, mode="observe")
+    scene.fleet["demo"] = msgspec.structs.replace(scene.fleet["demo"], certificates=policy)
+    for command in (["rotate", "demo"], ["rotate", "demo", "--ca"]):
+        said = scene.run(*command)
+        assert said.exit_code == 2
+        assert "certificates.mode is observe" in said.stderr
+    assert (trust_of(scene).wanted, trust_of(scene).renew_before) == (1, 0.0)
+    assert list(scene.machine.started) == []
+
+
 def test_owners_certificates_are_not_ours_to_replace(scene: Scene) -> None:
     said = scene.run("rotate", "demo")
     assert said.exit_code == 2
