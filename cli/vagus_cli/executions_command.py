@@ -15,7 +15,7 @@ from vagus.ports import Executions
 from vagus.procedure import head as heads
 from vagus.procedure import records, rows
 from vagus_cli import options, output
-from vagus_cli.runbook import Line, told
+from vagus_cli.told_runs import Line, told
 from vagus_cli.world import UsageFault, World
 
 
@@ -43,7 +43,7 @@ def executions(
     profile: options.Profile = None,
     region: options.Region = None,
 ) -> None:
-    """The last runs on CLUSTER as runbooks: each state with its time, what it was done to, reason and outcome.
+    """The last runs on CLUSTER, told line by line: each state with its time, what it was done to, reason and outcome.
 
     A run that waits, yields or hands over goes on in the next one: --runs shows several.
     """

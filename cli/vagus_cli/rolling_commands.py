@@ -72,7 +72,10 @@ def upgrade_nodes(
     profile: options.Profile = None,
     region: options.Region = None,
 ) -> None:
-    """Have CLUSTER upgraded to the version that its fleet file says, node by node. It is asked for in every mode."""
+    """Have CLUSTER upgraded to the version that its fleet file says, node by node.
+
+    A person approves it, in mode act too; in mode observe it is refused.
+    """
     world = options.opened(context, target, fleet, profile, region)
     spec = world.cluster(cluster)
     running = sorted({node.version for node in _looked(world, spec).nodes})

@@ -69,7 +69,7 @@ WAYS_OUT: Mapping[Reason, str] = {
     Reason.CERTIFIED_BY_OTHERS: "Say `certificates: {issuer: own}` in the fleet file and deploy: until then nodes that "
     "are new get no certificate. Vagus issues for clusters that are new.",
     Reason.NODE_NOT_RENEWED: "Read what the node said, and its boot.log: it may not reach the artifact bucket, or its "
-    "request was refused (`vagus records CLUSTER`). It serves on until its certificate ends.",
+    "request was refused (`vagus records tail CLUSTER`). It serves on until its certificate ends.",
     Reason.APPROVAL_NEEDED: "Read the steps, then `vagus approve CLUSTER`, or do nothing: the instance is kept.",
     Reason.RECOVERING: "See in `_cluster/allocation/explain` what keeps the shards named.",
     Reason.ONLY_COPY: "Give the index named a replica; or, if it may be away for a minute, abort and ask again with "

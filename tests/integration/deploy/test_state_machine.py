@@ -16,7 +16,7 @@ from tests.integration.deploy.conftest import Client
 from vagus.aws.executions import stays
 from vagus.steps import EndRun, ExcludeNodes, HandOver
 from vagus_cdk.definition import definition
-from vagus_cli.runbook import told
+from vagus_cli.told_runs import told
 from vagus_local.waiting import until
 
 SCRIPTED = """
@@ -167,7 +167,7 @@ def test_blocked_says_reason_and_message(client: Client, machine: str) -> None:
     assert (ended["error"], ended["cause"]) == ("WHY", "because")
 
 
-def test_its_history_reads_as_a_runbook(client: Client, machine: str) -> None:
+def test_its_history_is_told_line_by_line(client: Client, machine: str) -> None:
     failing = {"next": "ExcludeNodes", "step": {"kind": "ExcludeNodes", "raises": True}}
     ended, _, _ = run(client, machine, failing, {"next": "Wait"}, DO, BLOCKED)
     lines = told(stays(client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])["events"]))

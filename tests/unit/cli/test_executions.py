@@ -1,4 +1,4 @@
-"""`vagus executions`: a history as Step Functions tells it, read as a runbook."""
+"""`vagus executions`: a history as Step Functions tells it, told line by line."""
 
 import json
 from datetime import UTC, datetime
@@ -12,8 +12,8 @@ from vagus.history import Stay
 from vagus.procedure.rows import Head
 from vagus.steps import EndRun, Process, RestartNodes
 from vagus_cdk import definition
-from vagus_cli import runbook
-from vagus_cli.runbook import told
+from vagus_cli import told_runs
+from vagus_cli.told_runs import told
 
 Scene = Any
 AT = 1_772_452_800.0
@@ -61,7 +61,7 @@ class History:
     def end(self, kind: str, **details: Any) -> None:
         self._event(kind, **details)
 
-    def told(self) -> list[runbook.Line]:
+    def told(self) -> list[told_runs.Line]:
         return told(stays(self.events))  # type: ignore[arg-type]  # as boto3 has them
 
 
@@ -73,7 +73,7 @@ def history() -> History:
 
 
 def test_its_names_of_states_are_those_of_the_definition() -> None:
-    assert (runbook.LOOK, runbook.TELL) == (definition.LOOK, definition.TELL)
+    assert (told_runs.LOOK, told_runs.TELL) == (definition.LOOK, definition.TELL)
 
 
 def test_a_step_is_a_line_with_its_node_its_reason_and_how_it_went(history: History) -> None:

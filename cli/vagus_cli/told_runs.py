@@ -1,4 +1,4 @@
-"""An execution's history as lines of a runbook: what was done, to what, why, and how it went. Pure.
+"""An execution's history, told line by line: what was done, to what, why, and how it went. Pure.
 
 The state machine hands the plan from state to state (`vagus_cdk.definition`): the look's output is what each of the
 states after it is given.
