@@ -30,7 +30,7 @@ def faults(value: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
 
 def _of_struct(value: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Fault]:
     if not isinstance(value, Mapping):
-        yield path, f"must be a mapping with the fields {_listed(_names(kind))}"
+        yield path, f"must be a mapping with the fields {_listed(_names(kind))}" + _meant(value, kind)
         return
     for key in value:
         if key not in _names(kind):
@@ -48,6 +48,13 @@ def _of_leaf(value: Any, kind: Any, path: Path) -> Iterator[Fault]:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
         yield (*path, *_inner(where)), _explained(what, value, kind)
+
+
+def _meant(value: Any, kind: type[msgspec.Struct]) -> str:
+    """A mode alone, where the mapping that holds it belongs. YAML reads `on` and `off` as true and false."""
+    said = ("on" if value else "off") if isinstance(value, bool) else value
+    modes = next((_choices(field.type) for field in msgspec.structs.fields(kind) if field.encode_name == "mode"), [])
+    return f": say {{mode: {said}}}" if isinstance(said, str) and said in modes else ""
 
 
 def _mapping_of_structs(kind: Any) -> tuple[Any, Any]:
@@ -78,9 +85,16 @@ def _unknown(key: str, known: list[str]) -> str:
 
 def _explained(what: str, value: Any, kind: Any) -> str:
     """msgspec's words as a sentence, with what would be right."""
+    if "got `array`" not in what and "Expected `array`" in what and isinstance(value, str | int | float):
+        return f"must be a list: say [{value}]{_hint(kind)}"
+    choices = _choices(kind)
+    if choices and not isinstance(value, list | dict):
+        return f"{value!r} is none of the choices: say one of {_listed(choices)}"
     if "Expected `str`, got `float`" in what or "Expected `str`, got `int`" in what:
         return f'YAML reads {value} as a number: put it in quotes, "{value}"'
     said = what[0].lower() + what[1:]
+    if what.startswith("Invalid enum value"):  # it names the value itself
+        return f"{said}{_hint(kind)}"
     return f"{said}, not {value!r}{_hint(kind)}"
 
 

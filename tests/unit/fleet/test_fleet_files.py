@@ -137,6 +137,19 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "zone_balance: {mode: observe}", "zone_balance: [act]", 15, "zone_balance", "must be a mapping"),
     "a mode that there is not": (
         "mode: observe", "mode: dryrun", 15, "zone_balance.mode", "one of observe, approve, act"),
+    "a number where one of some words belongs": (
+        "mode: observe", "replicas: 2", 15, "zone_balance.replicas", "2 is none of the choices: say one of kept, with"),
+    "a word that is none of the choices, named once": (
+        "mode: observe", "mode: acm", 15, "zone_balance.mode", "'acm' is none of the choices: say one of observe"),
+    "a mode alone, where its mapping belongs": (
+        "mode: observe", "shards: on", 15, "zone_balance.shards", ": say {mode: on}"),
+    "a mode alone, in quotes": (
+        "mode: observe", "shards: 'off'", 15, "zone_balance.shards", ": say {mode: off}"),
+    "a word in a list that is none of the choices": (
+        "cell: prod", "cell: prod\nwaived: [acm]", 3, "waived[0]", "invalid enum value 'acm' (one of"),
+    "one alone where a list belongs": (
+        "mode: observe}", "mode: observe}\ncertificates: {issuer: kms, clients: billing}", 16, "certificates.clients",
+        "must be a list: say [billing]"),
     "no group at all": (
         GOOD[GOOD.index("groups:"):GOOD.index("network:")], "groups: {}\n", 5, "groups", "length >= 1"),
     "a key given twice, of which YAML keeps the last": (
