@@ -29,6 +29,10 @@ WAYS_OUT: Mapping[Reason, str] = {
     "setting that we don't model moves shards. Set `zone_balance.shards.mode: off`, or wait: it is tried again after "
     "a day.",
     Reason.NO_ROOM: "Add data nodes, or free disk, in the zones that stay.",
+    Reason.VOTE_LEAVING: "Start the managers that are away: the engine keeps a vote that it can't do without. The "
+    "instance is kept until then.",
+    Reason.SNAPSHOT_RUNNING: "None while one runs. If a person is told, the snapshots can't be listed: see whether "
+    "each repository answers, or remove one that is gone for good; or `vagus abort CLUSTER`.",
     Reason.QUORUM: "Wait until the managers that are away are back, or start them; managers leave one at a time.",
     Reason.VOTES_EXCLUDED: "Find out who excluded the nodes named (another tool, a decommission under way). When that "
     "is over, clear it: `DELETE /_cluster/voting_config_exclusions`, which clears ours as well; a manager that still "

@@ -1,5 +1,6 @@
 """The runbook has a section for everything that can call a person, and none for what can't."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from vagus_cli import reasons_page
 from vagus_cli.ways_out import WAYS_OUT
 
 DOCS = Path(__file__).parents[3] / "docs"
+LAYER = Path(__file__).parents[3] / "layers/core/python/vagus"
 RUNBOOK = (DOCS / "runbook.md").read_text()
 SECTIONS = {part.partition("\n")[0].strip(): part.partition("\n# ")[0] for part in RUNBOOK.split("\n## ")[1:]}
 LABELS = ("Means", "Safe meanwhile", "Look", "Do", "Sleep again when")
@@ -18,10 +20,27 @@ NOBODY = {Reason.HANDED_OVER}
 """A run that goes on under another name."""
 
 
+def waiting_with_a_page() -> set[Reason]:
+    """The reasons of every `Wait` in the code that has a page, or may have one."""
+    found: set[Reason] = set()
+    for file in LAYER.rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "Wait":
+                said = {one.arg: ast.unparse(one.value) for one in call.keywords}
+                if said.get("page", "False") != "False":
+                    named = re.findall(r"Reason\.([A-Z_]+)", said["reason"])
+                    found |= {Reason[name] for name in named}
+    return found
+
+
 def paging() -> set[str]:
-    """Every reason that blocks, and every other one that a person can do something about."""
+    """Every reason that blocks, or waits with a page, and every other one that a person can do something about."""
     blocked = {one.reason for one in reasons_page.documented() if one.group.startswith("blocked")}
-    return {str(reason) for reason in (blocked | set(WAYS_OUT)) - NOBODY}
+    return {str(reason) for reason in (blocked | waiting_with_a_page() | set(WAYS_OUT)) - NOBODY}
+
+
+def test_what_waits_with_a_page_is_found() -> None:
+    assert {Reason.STALLED, Reason.VOTE_LEAVING} <= waiting_with_a_page()
 
 
 def test_every_reason_that_pages_has_its_section() -> None:

@@ -10,13 +10,14 @@ from tests.unit.zone_balance.building import BOTH_SERVE, FIRST_WAITS, FORCED, GB
 from vagus.cluster import Cluster, Placement, ShardMove
 from vagus.intent import AllocationPrimaries, BalanceThreshold, Intent, balance
 from vagus.owned_values import VALUES
-from vagus.plan import Plan, Progress, Steps
+from vagus.plan import Plan, Progress, Steps, Wait
 from vagus.policy import Shards
+from vagus.reasons import Reason
 from vagus.steps import MoveShards, PutSettingsRight, RaiseBalanceThreshold
 from vagus.zone_balance import balancing
 from vagus.zone_balance.decide import decide
 from vagus.zone_balance.layout import layout_of, skews
-from vagus.zone_balance.observed import Moved, Observed
+from vagus.zone_balance.observed import MOVE_SECONDS, Moved, Observed
 
 # n1 has the two large ones, n2 the two small ones; counts are even, so that the engine is at rest
 LAYOUT = "a:n1,n3 b:n1,n4 c:n2,n3 d:n2,n4 e:n5 f:n5 g:n6 h:n6"
@@ -214,3 +215,13 @@ def test_skew_is_told_per_zone() -> None:
         "a",
         "the fullest data node is 77.8 % above its share; `zone_balance.shards` is off",
     )
+
+
+def test_the_same_shards_on_their_way_for_two_hours_are_told_by_name() -> None:
+    about = f"{balancing.ABOUT} {[('a', 0, 'n1', 'n2')]}"
+    late = Progress(bytes_left=8 * GB, copies_left=1, about=about, at=NOW - 9, changed_at=NOW - MOVE_SECONDS)
+    said = decided(seen(LAYOUT.replace("a:n1", "a:n1>n2"), progress=late))
+    assert isinstance(said, Wait)
+    assert (said.page, said.reason) == (True, Reason.STALLED)
+    assert "for 2 hours" in said.message
+    assert "a[0] from n1 to n2" in said.message

@@ -89,13 +89,19 @@ def moving(look: Look) -> Plan | None:
     left = sum(copy.bytes for copy in look.cluster.copies if copy.target)
     about = f"{ABOUT} {going}"
     progress = advanced(look.observed.progress, about, look.now, bytes_left=left, copies_left=len(going))
-    late = overdue(progress, MOVE_SECONDS)
-    return Wait(
-        seconds=wait_seconds(progress, look.spec.zone_balance.wait_cap_seconds),
-        page=late,
-        reason=Reason.STALLED if late else Reason.SHARDS_MOVING,
-        message=f"{len(going)} shards are on their way",
-        progress=progress,
+    seconds = wait_seconds(progress, look.spec.zone_balance.wait_cap_seconds)
+    if overdue(progress, MOVE_SECONDS):
+        return Wait(seconds=seconds, page=True, reason=Reason.STALLED, message=_still(going), progress=progress)
+    message = f"{len(going)} shards are on their way"
+    return Wait(seconds=seconds, reason=Reason.SHARDS_MOVING, message=message, progress=progress)
+
+
+def _still(going: list[tuple[str, int, str, str]]) -> str:
+    """What a person is told of moves that take much too long. `going`: index, shard, from and to."""
+    named = ", ".join(f"{index}[{shard}] from {source} to {target}" for index, shard, source, target in going[:5])
+    more = f" and {len(going) - 5} more" if len(going) > 5 else ""
+    return (
+        f"the same shards have been on their way for {MOVE_SECONDS // 3600} hours, and none has arrived: {named}{more}"
     )
 
 
