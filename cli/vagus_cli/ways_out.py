@@ -49,7 +49,8 @@ WAYS_OUT: Mapping[Reason, str] = {
     "snapshot. Nothing is let go until then.",
     Reason.LOST_WITH_DATA: "Start the node again on its volume; where its instance is gone, the volume is among the "
     "available ones with the tag that the message names. Only if its data is given up, or restored from a snapshot, "
-    "let the instance go by hand, or delete the indices.",
+    "let the instance go by hand. Delete indices last, and only if the allocation explanation says "
+    "`no_valid_shard_copy`.",
     Reason.NO_ROOM_FOR_REPLICAS: "Add nodes, or larger disks, to the zone that came, or set `zone_balance.replicas` to "
     "`kept` and give each index the replicas that you want.",
     Reason.ZONE_CANT_LEAVE: "Give the indices named in the message fewer replicas (one copy for each zone that stays, "

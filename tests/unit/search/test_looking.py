@@ -19,6 +19,7 @@ from vagus.search.answers import (
     Voting,
     decoded,
 )
+from vagus.search.client import STATE_FIELDS
 from vagus.search.looking import Pieces, cluster, dead_shards
 
 
@@ -123,6 +124,14 @@ def test_a_shard_is_dead_without_an_active_copy(copies: list[dict[str, Any]], de
 def stores(*keys: str, **more: Any) -> ShardStores:
     told = [{key: {"name": key}, "allocation": "unused"} for key in keys]
     return msgspec.convert({"indices": {"claims": {"shards": {"0": {"stores": told}}}}, **more}, ShardStores)
+
+
+def test_what_the_engine_says_of_a_copy_that_is_nowhere_is_read() -> None:
+    said = {"reason": "CLUSTER_RECOVERED", "at": "2026-01-01T00:00:00Z", "allocation_status": "deciders_throttled"}
+    stores = msgspec.convert({"indices": {"claims": {"shards": {"0": {"stores": []}}}}}, ShardStores)
+    seen = cluster(pieces(state(claims=[{**routed("UNASSIGNED"), "unassigned_info": said}]), stores=stores))
+    assert seen.copies[0].nowhere == ("CLUSTER_RECOVERED", "deciders_throttled")
+    assert all(f"unassigned_info.{field}" in STATE_FIELDS for field in ("reason", "allocation_status"))
 
 
 DEAD = state(claims=[routed("UNASSIGNED")])

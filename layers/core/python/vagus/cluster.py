@@ -43,7 +43,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True):
-    """One copy of a shard, primary or replica. `target` is where a RELOCATING copy goes; `bytes` its size on disk."""
+    """One copy of a shard, primary or replica. `target` is where a RELOCATING copy goes; `bytes` its size on disk.
+    `nowhere`: of an unassigned one the engine's reason (`NODE_LEFT`), and what came of the last try to place it
+    (`no_valid_shard_copy`); empty words where it doesn't say."""
 
     index: str
     shard: int
@@ -52,6 +54,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     node: str | None = None
     target: str | None = None
     bytes: int = 0
+    nowhere: tuple[str, str] = ("", "")
 
     @property
     def id(self) -> tuple[str, int]:

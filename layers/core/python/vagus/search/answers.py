@@ -23,6 +23,13 @@ class StateNode(msgspec.Struct, frozen=True):
         return self.transport_address.rsplit(":", 1)[0].strip("[]")
 
 
+class UnassignedInfo(msgspec.Struct, frozen=True):
+    """Why a copy is nowhere, and what came of the last try to place it."""
+
+    reason: str = ""
+    allocation_status: str = ""
+
+
 class Routed(msgspec.Struct, frozen=True):
     """One copy in the routing table; nodes by their ids."""
 
@@ -30,6 +37,7 @@ class Routed(msgspec.Struct, frozen=True):
     primary: bool
     node: str | None = None
     relocating_node: str | None = None
+    unassigned_info: UnassignedInfo = UnassignedInfo()
 
 
 class _RoutedIndex(msgspec.Struct, frozen=True):

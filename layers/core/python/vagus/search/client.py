@@ -47,6 +47,7 @@ STATE_FIELDS = ",".join(
         "cluster_uuid",
         *(_NODE + field for field in ("name", "ephemeral_id", "transport_address", "attributes.zone")),
         *(_COPY + field for field in ("state", "primary", "node", "relocating_node")),
+        *(_COPY + "unassigned_info." + field for field in ("reason", "allocation_status")),
     ]
 )
 INFO_FIELDS = ",".join(

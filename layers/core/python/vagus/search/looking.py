@@ -160,6 +160,7 @@ def _copies(pieces: Pieces, names: Mapping[str, str]) -> tuple[Copy, ...]:
             target=_target(routed, names),
             # not measured, or not yet (it reads 0 for some seconds): as large as its largest twin
             bytes=sizes.get((routed.node or "", index, shard), 0) or largest.get((index, shard), 0),
+            nowhere=(routed.unassigned_info.reason, routed.unassigned_info.allocation_status),
         )
         for index, shard, routed in _routed(pieces.state)
     )

@@ -17,6 +17,20 @@ DETACHED_SECONDS = 120
 """How long a node may serve on when its instance is in no group any more before a person is told."""
 UNEXPLAINED_SECONDS = 60
 """How long shards may stand nowhere with nobody missing before a person is told."""
+ON_THE_WAY = frozenset(
+    {
+        "INDEX_CREATED",
+        "NEW_INDEX_RESTORED",
+        "EXISTING_INDEX_RESTORED",
+        "deciders_throttled",
+        "fetching_shard_data",
+    }
+)
+"""What the engine says of a primary that waits for its turn, or for a snapshot, or holds nothing yet: none is lost."""
+LAST = (
+    "Delete their indices last, and only if GET _cluster/allocation/explain says no_valid_shard_copy of them and the "
+    "data is given up"
+)
 SHOWN = 10
 """How many shards a message names."""
 
@@ -25,6 +39,13 @@ def lost_shards(cluster: Cluster) -> tuple[str, ...]:
     """Shards of which every copy is unassigned. One that recovers, from a disk or as new, is not lost (yet)."""
     alive = {copy.id for copy in cluster.copies if copy.state != "UNASSIGNED"}
     return tuple(sorted(f"{index}[{shard}]" for index, shard in {copy.id for copy in cluster.copies} - alive))
+
+
+def unaccounted(cluster: Cluster) -> tuple[str, ...]:
+    """Those of them of which the engine does not say that they wait for their turn, are restored, or are new."""
+    waits = {copy.id for copy in cluster.copies if copy.primary and not ON_THE_WAY.isdisjoint(copy.nowhere)}
+    named = {f"{index}[{shard}]" for index, shard in waits}
+    return tuple(one for one in lost_shards(cluster) if one not in named)
 
 
 def all_active(cluster: Cluster) -> bool:
@@ -69,15 +90,16 @@ def missing(look: Look) -> Plan | None:
         message=f"{_names(lost)} went without us, and no started copy is left of {', '.join(shards[:SHOWN])}{more}. "
         f"Its data volume is kept, unless it was deleted by hand: among the available volumes with the tag "
         f"vagus:cluster={look.spec.name} (made by {', '.join(sorted({one.group for one in lost}))}). Attach it to a "
-        "node of that zone, or restore the shards from a snapshot, or delete their indices",
+        f"node of that zone, or restore the shards from a snapshot. {LAST}",
         open_deadline=True,
     )
 
 
 def unexplained(look: Look) -> Plan | None:
     """Shards stand nowhere, and nobody who could bring them is missing: an instance went of which no event came. What
-    is just being made shows so as well, for a moment: a run waits for that."""
-    shards = lost_shards(look.cluster)
+    is just being made shows so as well, for a moment: a run waits for that, from its first look on. A sweep has no
+    clock: it starts that run."""
+    shards = unaccounted(look.cluster)
     instances = [one for group in look.observed.groups for one in group.instances]
     if not shards or {one.id for one in instances} - look.cluster.names():
         return None
@@ -89,7 +111,7 @@ def unexplained(look: Look) -> Plan | None:
         f"no copy of {named} is assigned, and every instance has its node in the cluster: what held them went, and no "
         "event of that came, or these indices may stand nowhere. Its data volume is kept, unless it was deleted by "
         f"hand: among the available volumes with the tag vagus:cluster={look.spec.name}. Attach it to a node of its "
-        "zone, or restore the shards from a snapshot, or delete their indices"
+        f"zone, or restore the shards from a snapshot. {LAST}"
     )
     if look.observed.progress is not None and not overdue(progress, UNEXPLAINED_SECONDS):
         return Wait(seconds=JUDGED_SECONDS, reason=Reason.LOST_WITH_DATA, message=message, progress=progress)
