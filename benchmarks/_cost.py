@@ -191,7 +191,8 @@ and under keys of your own, is most of a small cell's bill, and is paid once for
 alarms and figures, which are what wakes you. A VPC of your own that has the endpoints already takes their line
 away.
 
-Not in it: the clusters' own instances, volumes and traffic; data through endpoints (0.01 a GB), requests of keys,
+Not in it: the clusters' own instances, volumes and traffic; with `certificates.issuer: kms` two keys more for each such
+cluster (1.00 a month each) and its issuing function's calls; data through endpoints (0.01 a GB), requests of keys,
 storage of logs, tables and buckets, messages to people; VPC flow logs and Step Functions' logs of executions, which
 grow with your traffic (0.50 a GB); events that the cluster watch puts (1.00 a million); retained instances, billed
 while they wait; free tiers.

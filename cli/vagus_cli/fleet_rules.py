@@ -10,6 +10,7 @@ from ipaddress import IPv4Network
 
 from vagus import owned_values
 from vagus.fleet import ClusterSpec, NodeGroup
+from vagus.policy import Certificates
 from vagus_cli.fleet_shape import Fault
 
 SUPPORTED = {
@@ -220,6 +221,53 @@ def adopted_in_some_zones(spec: ClusterSpec) -> Iterator[Fault]:
             )
 
 
+def kms_where_it_cannot_be(spec: ClusterSpec) -> Iterator[Fault]:
+    """Vagus issues for nodes that it makes, of an engine that takes certificates, in a cell that has KMS."""
+    if spec.certificates.issuer != "kms":
+        return
+    path, remedy = ("certificates", "issuer"), "use own, and bring the certificates"
+    adopted = " and ".join(sorted(name for name, group in spec.groups.items() if group.adopted))
+    if spec.engine.name != "opensearch":
+        yield path, f"is kms, but Vagus issues no certificates for {spec.engine.name}: {remedy}"
+    elif adopted:
+        yield path, f"is kms, but the nodes of {adopted} are adopted and keep their owners' certificates: {remedy}"
+    elif spec.cell == LOCAL_CELL:
+        yield path, f"is kms, but cell {LOCAL_CELL} has throw-away certificates of its own: leave it out"
+
+
+def kms_that_renews_nothing(spec: ClusterSpec) -> Iterator[Fault]:
+    """With issuer kms nobody else renews: certificates would run out."""
+    if spec.certificates.issuer == "kms" and spec.certificates.mode == "observe":
+        yield (
+            ("certificates", "mode"),
+            "is observe (also where it is left out), and with issuer kms nobody else renews: every certificate would "
+            "end. Set it to approve, or act",
+        )
+
+
+def clients_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
+    """Each is acknowledged by its name, and names that begin as Vagus's own are Vagus's."""
+    for name, times in Counter(spec.certificates.clients).items():
+        if times > 1:
+            yield ("certificates", "clients"), f"{name} is given {times} times: give each client once"
+    for number, name in enumerate(spec.certificates.clients):
+        if name.startswith("vagus-"):
+            yield (
+                ("certificates", "clients", number),
+                f"{name} is named as Vagus's own functions are: they are renewed by themselves, remove it",
+            )
+
+
+def words_to_no_issuer(spec: ClusterSpec) -> Iterator[Fault]:
+    """Without Vagus as the issuer they would do nothing, and be believed all the same."""
+    if spec.certificates.issuer == "kms":
+        return
+    if spec.certificates.clients:
+        yield ("certificates", "clients"), "is for issuer kms, and the issuer is own: remove it"
+    if spec.certificates.days != Certificates().days:
+        yield ("certificates", "days"), "is for issuer kms, and the issuer is own: remove it"
+
+
 RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     engine_not_supported,
     plain_http,
@@ -239,6 +287,10 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     client_network_not_usable,
     setting_of_the_node,
     adopted_in_some_zones,
+    kms_where_it_cannot_be,
+    kms_that_renews_nothing,
+    clients_not_usable,
+    words_to_no_issuer,
 )
 
 

@@ -1,4 +1,4 @@
-"""One synth for all tests: the production example, with cdk-nag. It takes most of the tier's time."""
+"""One synth for all tests: the production example with issuer kms, with cdk-nag. It takes most of the tier's time."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.infrastructure.templates import Templates
 from vagus_cdk.assembly import build
 
 CONTEXT = {
-    "fleet": "fleet/examples",
+    "fleet": "tests/infrastructure/fleet",
     "cell": "prod",
     "operators": "arn:aws:iam::111122223333:role/platform",
     "aws:cdk:enable-path-metadata": True,  # as the CDK CLI does: tests find resources by their construct

@@ -131,6 +131,32 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: ''}", 12, "groups.data.adopted", "length >= 1"),
     "a rule that can't be waived": (
         "cell: prod", "cell: prod\nwaived: [hook_lets_go]", 3, "waived[0]", "spot"),
+    "an issuer that renews nothing": (
+        "zone_balance: {mode: observe}", "certificates: {issuer: kms, mode: observe}", 15, "certificates.mode",
+        "every certificate would end. Set it to approve, or act"),
+    "an issuer of a cell that has none": (
+        GOOD, GOOD.replace("cell: prod", "cell: local") + "certificates: {issuer: kms, mode: act}\n", 16,
+        "certificates.issuer", "throw-away certificates of its own: leave it out"),
+    "an issuer for nodes that are adopted": (
+        GOOD, GOOD.replace("per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: a, eu-west-1b: b, eu-west-1c: c}")
+        + "certificates: {issuer: kms, mode: act}\n", 17, "certificates.issuer", "the nodes of data are adopted"),
+    "an issuer for an engine that takes none": (
+        GOOD, GOOD.replace("name: opensearch, version: 3.4.0", "name: elasticsearch, version: 7.17.29")
+        .replace("per_zone: 1", "per_zone: 1\n    adopted: {eu-west-1a: m, eu-west-1b: m, eu-west-1c: m}")
+        .replace("per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: a, eu-west-1b: b, eu-west-1c: c}")
+        + "certificates: {issuer: kms, mode: act}\n", 18, "certificates.issuer", "no certificates for elasticsearch"),
+    "a client given twice": (
+        "zone_balance: {mode: observe}", "certificates: {issuer: kms, mode: act, clients: [billing, billing]}", 15,
+        "certificates.clients", "give each client once"),
+    "a client that would be one of Vagus's functions": (
+        "zone_balance: {mode: observe}", "certificates: {issuer: kms, mode: act, clients: [billing, vagus-read]}", 15,
+        "certificates.clients[1]", "they are renewed by themselves, remove it"),
+    "clients of nobody's authority": (
+        "zone_balance: {mode: observe}", "certificates: {clients: [billing]}", 15, "certificates.clients",
+        "is for issuer kms"),
+    "days of nobody's certificates": (
+        "zone_balance: {mode: observe}", "certificates: {issuer: own, days: 30}", 15, "certificates.days",
+        "is for issuer kms"),
     "a mapping where a list belongs": (
         "zones: [eu-west-1a, eu-west-1b, eu-west-1c]", "zones: {a: b}", 4, "zones", "expected `array`"),
     "a list where a mapping belongs": (
