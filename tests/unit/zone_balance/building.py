@@ -10,7 +10,7 @@ from vagus.allocation import shielded
 from vagus.cluster import Cluster, Copy, CopyState, Node, Unseen
 from vagus.fleet import ClusterSpec, Engine, NodeGroup
 from vagus.instances import TERMINATE_HOOK, Group, Instance
-from vagus.intent import ExcludeNode, Intent, leave
+from vagus.intent import AllocationPrimaries, ExcludeNode, Intent, Rolling, leave, restart
 from vagus.policy import ZoneBalance
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 
@@ -145,6 +145,14 @@ def demanding(name: str, **fields: str) -> Intent:
     """An open intent that demands the exclusion of that node. `fields`: `let_go` and `held`, in ISO 8601."""
     opened = leave(name, f"claims-data-{ZONES[0]}", "2026-01-01T00:00:00Z", "event")
     return msgspec.structs.replace(opened, demands=(ExcludeNode(node=name),), **fields)
+
+
+def restarting(*names: str, holding: bool = True) -> Intent:
+    """A restart that has these nodes in hand, or had them last."""
+    asked = restart({}, "2026-01-01T00:00:00Z", "anna")
+    return msgspec.structs.replace(
+        asked, rolling=Rolling(taken=names), demands=(AllocationPrimaries(),) if holding else ()
+    )
 
 
 def leaver(seen: Cluster, name: str, state: str = "Terminating:Wait") -> Leaver:

@@ -11,7 +11,7 @@ from tests.unit.simulation.world import World
 
 from vagus import owned
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
-from vagus.intent import ExcludeNode, leave
+from vagus.intent import AllocationPrimaries, ExcludeNode, Rolling, leave, restart
 from vagus.owned import SettingsUpdate
 from vagus.procedure import rows
 from vagus.procedure.room import Writes
@@ -251,6 +251,15 @@ def _another_goes(world: World) -> None:
     world.groups.complete("claims-data-eu-west-1c", HOOK, THIRD, "CONTINUE")
 
 
+def _another_restarts(world: World) -> None:
+    """Every other node, so that whoever has the other copies is among them."""
+    others = sorted(node.name for node in world.engine.look().nodes if node.name != FIRST)
+    asked = restart({}, world.iso(), "anna")
+    held = msgspec.structs.replace(asked, rolling=Rolling(taken=tuple(others)), demands=(AllocationPrimaries(),))
+    seen = world.seen()
+    world.table.write(rows.partition("claims"), seen.put(f"intent#{held.id}", held))
+
+
 def _no_longer_retains(world: World) -> None:
     world.groups.create(GROUP, cluster="claims", zone="eu-west-1a", retains=False)
 
@@ -298,6 +307,8 @@ SUPERSEDED: dict[str, tuple[Callable[[], World], Callable[[World], None], str]] 
     "let go: a shard came back": (_drained, _shard_comes_back, "not proven empty"),
     "let go: a store came back": (_drained, _store_left, "red"),
     "let go: the cluster turned red": (_drained, _red, "red"),
+    "let go: a restart took another manager in hand": (_drained, _another_restarts, "or restarts"),
+    "let lost go: a restart took the other copies in hand": (_lost, _another_restarts, "no started copy"),
     "let go: an index is hidden from us": (_drained, _blind, "visible"),
     "let go: its vote is needed": (_drained, _voters_away, "voters"),
     "end: somebody ended it": (_retained, _back_in_service, "not retained"),

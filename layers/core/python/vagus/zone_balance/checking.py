@@ -30,7 +30,8 @@ def leaving(writes: Writes, seen: Rows) -> frozenset[str]:
 
 
 class Fresh(msgspec.Struct, frozen=True):
-    """A fresh look at one leaving instance: the cluster as it is, what will be left of it, and the leaver."""
+    """A fresh look at one leaving instance: the cluster as it is, what is left of it once everybody who goes, or
+    restarts, is away, and the leaver."""
 
     cluster: Cluster
     rest: Cluster
@@ -44,6 +45,7 @@ def look_afresh(writes: Writes, seen: Rows) -> Look:
         cluster=cluster,
         groups=writes.groups.describe([writes.spec.name]),
         intents=seen.intents_of("zone_balance"),
+        others=tuple(intent for intent in seen.intents if intent.capability != "zone_balance"),
         identity=seen.identity,
     )
     return looked(made, cluster, writes.spec, writes.now)
@@ -53,7 +55,7 @@ def afresh(writes: Writes, seen: Rows, instance: str) -> Fresh | None:
     """A fresh look at an instance; `None` if it does not leave."""
     look = look_afresh(writes, seen)
     one = next((one for one in look.leavers if one.id == instance), None)
-    return None if one is None else Fresh(look.cluster, look.rest, one)
+    return None if one is None else Fresh(look.cluster, look.firm, one)
 
 
 def waiting_afresh(writes: Writes, seen: Rows, instance: str) -> Fresh | None:

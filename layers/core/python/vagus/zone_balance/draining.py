@@ -129,7 +129,7 @@ def release(look: Look) -> Plan | None:
 def _one_zone(look: Look, stuck: list[Leaver]) -> Plan:
     """One that was noted as let go comes first: whether AWS was told too, before something died, nobody knows."""
     again = next((one for one in stuck if look.let_go_before(one)), None)
-    others = look.still_go - ({again.id} if again else set())
+    others = (look.still_go | look.observed.in_hand()) - ({again.id} if again else set())
     if others or look.cluster.status != "green" or any(c.state != "STARTED" for c in look.cluster.copies):
         message = f"{ids(stuck)} must wait: one zone at a time, and the cluster is {look.cluster.status}"
         return awaited(look, ids(stuck), message)

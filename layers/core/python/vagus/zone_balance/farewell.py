@@ -27,7 +27,7 @@ def let_go(look: Look) -> Plan | None:
 def _goodbye(look: Look, one: Leaver) -> Iterable[AnyStep]:
     if not one.instance.leaving or (not one.instance.retained and not one.group.hook):
         return
-    if one.empty and not rules.manager_may_not_go(look.cluster, look.rest, one):
+    if one.empty and not rules.manager_may_not_go(look.cluster, look.firm, one):
         if vote := voting.to_take(look.cluster, one.id):
             yield vote
         elif voting.votes(look.cluster, one.id):
@@ -36,7 +36,7 @@ def _goodbye(look: Look, one: Leaver) -> Iterable[AnyStep]:
             yield EndRetainedInstance(instance=one.id, group=one.group.name, node=one.id)
         else:
             yield LetEmptyInstanceGo(instance=one.id, group=one.group.name, hook=one.group.hook or "", node=one.id)
-    elif one.lost and not rules.some_shard_has_no_active_copy(look.rest):
+    elif one.lost and not rules.some_shard_has_no_active_copy(look.firm):
         if one.instance.retained:
             yield EndRetainedInstance(instance=one.id, group=one.group.name)
         else:

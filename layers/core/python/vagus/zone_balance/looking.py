@@ -45,6 +45,11 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     leavers: tuple[Leaver, ...]
 
     @property
+    def firm(self) -> Cluster:
+        """What is left of `rest` while the nodes that a restart has in hand are away: nobody is let go against it."""
+        return self.rest.without(self.observed.in_hand())
+
+    @property
     def taken(self) -> tuple[Leaver, ...]:
         """Leavers that are kept free of new shards already, or have nothing to be freed of."""
         return tuple(one for one in self.leavers if one.node is not None and one.shielded)
@@ -63,12 +68,12 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def in_transit(self) -> bool:
-        """Whether an instance is still to go, or to come: what stands now may not for long."""
+        """Whether an instance is still to go, or to come, or a node restarts: what stands now may not for long."""
         groups = self.observed.groups
         serving = [[one for one in group.instances if one.lifecycle == "InService"] for group in groups]
         coming = any(len(ones) < group.desired for ones, group in zip(serving, groups, strict=True))
         booting = any(self.cluster.node(one.id) is None for ones in serving for one in ones)
-        return bool(self.still_go) or coming or booting
+        return bool(self.still_go) or bool(self.observed.in_hand()) or coming or booting
 
     def just_let_go(self, one: Leaver) -> bool:
         """Whether we let it go moments ago: AWS may show that late, and another's hook may hold it still."""

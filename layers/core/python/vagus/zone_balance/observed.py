@@ -6,7 +6,7 @@ import msgspec
 
 from vagus.cluster import Cluster, Copy, Node, Placement, ShardMove, Unseen
 from vagus.instances import Group, Instance, Launch, Launches
-from vagus.intent import Intent
+from vagus.intent import AllocationPrimaries, Intent
 from vagus.plan import Progress
 
 
@@ -62,6 +62,12 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         """
         known = {one.id for group in self.groups for one in group.instances} - self.let_go()
         return frozenset(node.name for node in cluster.nodes) - known
+
+    def in_hand(self) -> frozenset[str]:
+        """Nodes that a restart has in hand: each may be told to stop, or be stopping, at any moment. The lease says
+        nothing of that: it rests once the command was accepted."""
+        taken = [one.rolling.taken for one in self.others if one.rolling and AllocationPrimaries() in one.demands]
+        return frozenset(name for names in taken for name in names)
 
     def let_go(self) -> frozenset[str]:
         """Instances that were let go, by our own notes or by what AWS shows of their groups, or that EC2 takes back."""

@@ -63,7 +63,8 @@ def manager_may_not_go(cluster: Cluster, rest: Cluster, leaver: Leaver) -> Viola
     staying = {node.name for node in rest.nodes} | {leaver.id}
     if other := next((node for node in cluster.nodes if node.may_be_manager and node.name not in staying), None):
         return Violation(
-            Reason.QUORUM, f"{leaver.id} waits: managers leave one at a time, and {other.name} is on its way out"
+            Reason.QUORUM,
+            f"{leaver.id} waits: managers leave one at a time, and {other.name} is on its way out, or restarts",
         )
     return quorum_would_break(rest, (), leaver)
 

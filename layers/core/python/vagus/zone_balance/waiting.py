@@ -146,12 +146,19 @@ def refused(look: Look) -> Plan | None:
         return None
     if violation.reason is Reason.NO_ROOM and _some_disk_is_unknown(look):
         return unsure(look.observed, look.spec, violation, look.now, open_deadline=True)
-    if violation.reason not in (Reason.QUORUM, Reason.NO_ROOM) or not look.in_transit:
+    passes = violation.reason in (Reason.QUORUM, Reason.NO_ROOM) or _only_restarts(look, violation)
+    if not passes or not look.in_transit:
         return blocked(violation)
     progress = advanced(look.observed.progress, f"{violation.reason} {ids(look.leavers)}", look.now)
     if overdue(progress, REPLACED_SECONDS):
         return blocked(violation, progress)
     return Wait(seconds=QUORUM_SECONDS, reason=violation.reason, message=violation.message, progress=progress)
+
+
+def _only_restarts(look: Look, violation: Violation) -> bool:
+    """Whether the copies that it names stand on nodes that a restart has in hand, and nothing else is wrong."""
+    lost = violation.reason is Reason.LOST_WITH_DATA
+    return lost and rules.some_shard_has_no_active_copy(look.rest) is None
 
 
 def _some_disk_is_unknown(look: Look) -> bool:
@@ -178,9 +185,9 @@ def _first_violation(look: Look) -> Violation | None:
         if violation := rules.admission(look.rest, look.taken, one):
             return violation
     for one in look.leavers:
-        if one.lost and (violation := rules.some_shard_has_no_active_copy(look.rest)):
+        if one.lost and (violation := rules.some_shard_has_no_active_copy(look.firm)):
             return violation
-        if one.empty and (violation := rules.manager_may_not_go(look.cluster, look.rest, one)):
+        if one.empty and (violation := rules.manager_may_not_go(look.cluster, look.firm, one)):
             return violation
         if one.empty and (violation := voting.stands(look.cluster, one.id)):
             return violation
