@@ -6,10 +6,12 @@ from tests.integration.contracts.commands_world import CommandedInstance
 from vagus.errors import Refused
 
 STEP = "restart-i-0123456789abcdef0-1"
+LATER = "9999999999"
 
 
 def restart(commanded: CommandedInstance, step: str, started: int) -> None:
-    commanded.port.send("restart-search", commanded.instance, step, {"StartedAt": str(started)})
+    parameters = {"StartedAt": str(started), "NotAfter": LATER}
+    commanded.port.send("restart-search", commanded.instance, step, parameters)
 
 
 def outcomes(commanded: CommandedInstance) -> list[tuple[str, str]]:
@@ -25,6 +27,14 @@ def test_whoever_died_after_sending_sends_it_again_and_there_is_one_restart(comm
     restart(commanded, STEP, decided_on)
     assert outcomes(commanded)[-1] == (STEP, "already")
     assert commanded.starts() == 1
+
+
+def test_nothing_is_stopped_when_nobody_expects_it_any_more(commanded: CommandedInstance) -> None:
+    parameters = {"StartedAt": str(commanded.started()), "NotAfter": "1600000000"}
+    commanded.port.send("restart-search", commanded.instance, STEP, parameters)
+    assert outcomes(commanded) == [(STEP, "failed")]
+    assert commanded.starts() == 0
+    assert commanded.active()
 
 
 def test_a_process_that_nobody_decided_on_is_left_alone(commanded: CommandedInstance) -> None:
@@ -67,10 +77,12 @@ def test_a_start_that_fails_a_check_is_a_failure_and_the_same_step_may_be_tried_
     [
         ("reboot-everything", STEP, {}),
         ("restart-search", STEP, {}),
-        ("restart-search", STEP, {"StartedAt": "now"}),
-        ("restart-search", STEP, {"StartedAt": "1700000000000", "Command": "rm"}),
-        ("restart-search", "a'; rm -rf / #", {"StartedAt": "1700000000000"}),
-        ("restart-search", "a" * 101, {"StartedAt": "1700000000000"}),
+        ("restart-search", STEP, {"StartedAt": "1700000000000"}),
+        ("restart-search", STEP, {"StartedAt": "now", "NotAfter": LATER}),
+        ("restart-search", STEP, {"StartedAt": "1700000000000", "NotAfter": "1; true"}),
+        ("restart-search", STEP, {"StartedAt": "1700000000000", "NotAfter": LATER, "Command": "rm"}),
+        ("restart-search", "a'; rm -rf / #", {"StartedAt": "1700000000000", "NotAfter": LATER}),
+        ("restart-search", "a" * 101, {"StartedAt": "1700000000000", "NotAfter": LATER}),
     ],
 )
 def test_what_a_document_does_not_take_is_refused(

@@ -11,6 +11,7 @@ import yaml
 from vagus_local.cluster import LocalCluster, LocalNode
 
 FOLDER = Path(__file__).parents[3] / "nodes" / "documents"
+LATER = "9999999999"
 DOCUMENTS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
 
 
@@ -54,14 +55,62 @@ def test_every_shell_text_is_what_sh_accepts() -> None:
         assert subprocess.run(["/bin/sh", "-n"], input=text, text=True, check=False).returncode == 0
 
 
+STAND_INS = {
+    "systemctl": """#!/bin/sh
+case "$*" in
+  *restart*) touch "$STATE/restarted"; eval "$AT_START" ;;
+  *is-active*) [ ! -e "$STATE/ended" ] ;;
+  *status*) echo "its last words" ;;
+esac
+""",
+    "mount-data-volume": '#!/bin/sh\necho "${STATE%/vagus}"\n',
+    "sleep": "#!/bin/sh\n",
+}
+RESTARTS = {
+    "it serves": ("touch $STATE/gated $STATE/serving", LATER, "done", True),
+    "nobody watches its port": ("true", LATER, "done", True),
+    "it is watched, and never serves": ("touch $STATE/gated", LATER, "not-serving", True),
+    "its process ends": ("touch $STATE/gated $STATE/ended", LATER, "", True),
+    "it is too late": ("touch $STATE/serving", "1600000000", "", False),
+}
+
+
+@pytest.mark.parametrize(("at_start", "not_after", "word", "restarted"), RESTARTS.values(), ids=RESTARTS.keys())
+def test_a_restart_is_done_when_the_node_serves(
+    at_start: str, not_after: str, word: str, restarted: bool, tmp_path: Path
+) -> None:
+    """The document's shell on an instance whose time passes at once."""
+    state, folder = tmp_path / "volume" / "vagus", tmp_path / "bin"
+    for made in (state, folder):
+        made.mkdir(parents=True)
+    for name, text in STAND_INS.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    values = {"StepId": "restart-0001", "StartedAt": "1700000000000", "NotAfter": not_after}
+    text = "\n".join(DOCUMENTS["restart-search"]["mainSteps"][0]["inputs"]["runCommand"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", re.sub(r"{{(\w+)}}", lambda found: values[found[1]], text)],
+        env={"PATH": f"{folder}:/usr/bin:/bin", "STATE": str(state), "AT_START": at_start},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert re.split(r"[,\s]", done.stdout)[0] == word, done.stderr
+    assert (done.returncode == 0) is bool(word)
+    assert (state / "restarted").exists() is restarted
+    assert ("its last words" in done.stderr) is (word == "not-serving" or "ended" in at_start)
+
+
 def test_a_restart_is_done_once_and_on_the_process_that_was_decided_on(cluster: LocalCluster, node: LocalNode) -> None:
     before = started_at(cluster, node)
-    assert send(cluster, node, "restart-search", StepId="restart-0001", StartedAt=before) == "done"
+    assert send(cluster, node, "restart-search", StepId="restart-0001", StartedAt=before, NotAfter=LATER) == "done"
     cluster.wait_green()
     after = started_at(cluster, node)
     assert int(after) > int(before)
-    assert send(cluster, node, "restart-search", StepId="restart-0001", StartedAt=before) == "already"
-    assert send(cluster, node, "restart-search", StepId="restart-0002", StartedAt=before) == "superseded"
+    assert send(cluster, node, "restart-search", StepId="restart-0001", StartedAt=before, NotAfter=LATER) == "already"
+    assert (
+        send(cluster, node, "restart-search", StepId="restart-0002", StartedAt=before, NotAfter=LATER) == "superseded"
+    )
     assert send(cluster, node, "stop-search", StepId="stop-000001", StartedAt=before) == "superseded"
     assert started_at(cluster, node) == after
 

@@ -215,6 +215,38 @@ def test_a_command_that_is_pending_for_long_is_in_vain(
         assert isinstance(plan.steps[-1], AllowAllocation if len(outcomes) == 3 else RestartNodes)
 
 
+CLOSED: dict[str, tuple[tuple[tuple[int, Outcome], ...], type[Plan], type | None]] = {
+    "its command still waits until it serves": (((100, "pending"),), Wait, None),
+    "also for long": (((250, "pending"),), Wait, None),
+    "not for ever: a person is called": (((600, "pending"),), Steps, AllowAllocation),
+    "it serves": (((100, "done"),), Steps, AllowAllocation),
+    "it serves, and was told once more": (((100, "done"), (50, "pending")), Steps, AllowAllocation),
+    "it never served, and a person is called once allocation is given back": (
+        ((700, "not-serving"), (690, "already")),
+        Steps,
+        AllowAllocation,
+    ),
+    "a person restarted it, after a command that failed": (((100, "failed"),), Steps, AllowAllocation),
+}
+
+
+@pytest.mark.parametrize(("outcomes", "kind", "step"), CLOSED.values(), ids=CLOSED.keys())
+def test_a_node_that_joined_is_back_when_it_serves(
+    outcomes: tuple[tuple[int, Outcome], ...], kind: type[Plan], step: type | None
+) -> None:
+    asked = question()
+    observed = told_to_restart(asked.cluster.nodes[0].name, "another-process-than-now", *outcomes)
+    plan = decide(observed, asked.spec, NOW)
+    assert isinstance(plan, kind), plan
+    if isinstance(plan, Steps) and step is not None:
+        assert isinstance(plan.steps[0], step)
+    given_back = tuple(msgspec.structs.replace(intent, demands=()) for intent in observed.intents)
+    after = decide(msgspec.structs.replace(observed, intents=given_back), asked.spec, NOW)
+    serves = any(outcome == "done" for _, outcome in outcomes)
+    waits = any(outcome in ("pending", "not-serving") for _, outcome in outcomes)
+    assert (after.reason is Reason.NODE_NOT_BACK) is (waits and not serves)
+
+
 def test_whoever_is_called_for_a_silent_agent_reads_the_way_on() -> None:
     asked = question()
     node = asked.cluster.nodes[0]

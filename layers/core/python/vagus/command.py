@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Outcome = Literal["pending", "done", "already", "superseded", "not-ours", "failed"]
+Outcome = Literal["pending", "done", "already", "superseded", "not-ours", "not-serving", "failed"]
 
 DELIVERY_SECONDS = 60
 """An agent that has not fetched a command by then never will: a restart must not happen when nobody expects it."""
@@ -15,8 +15,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     `outcome` is the word that the document's output begins with (`nodes/documents`): `already`, the instance had done
     this step before; `superseded`, another process runs than the one that was decided on; `not-ours`, a person stopped
-    it. `pending`: not ended, or not yet heard of. `failed`: nobody knows what happened. `said` is the end of its
-    output.
+    it; `not-serving`, the process runs and can't answer clients. `pending`: not ended, or not yet heard of. `failed`:
+    nobody knows what happened. `said` is the end of its output.
     """
 
     step: str

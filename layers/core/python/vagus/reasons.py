@@ -152,7 +152,7 @@ class Reason(StrEnum):
     OUTSIDE_GROUPS = "OUTSIDE_GROUPS"
     """A node that is to be restarted belongs to no group that Vagus knows."""
     NODE_NOT_BACK = "NODE_NOT_BACK"
-    """A node was restarted and did not join again; the rest of the cluster serves."""
+    """A node was restarted and does not serve again; the rest of the cluster serves."""
     NOT_RESTARTED = "NOT_RESTARTED"
     """A node was told several times to restart, and runs as before."""
     VERSION_PATH = "VERSION_PATH"

@@ -18,7 +18,7 @@ from vagus.errors import Refused
 STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{7,99}")
 STARTED = re.compile(r"[0-9]{13}")
 DOCUMENTS: Mapping[str, Mapping[str, re.Pattern[str]]] = {
-    "restart-search": {"StartedAt": STARTED},
+    "restart-search": {"StartedAt": STARTED, "NotAfter": re.compile(r"[0-9]{10}")},
     "stop-search": {"StartedAt": STARTED},
     "start-search": {},
     "install-trust": {},
@@ -160,6 +160,8 @@ class FakeCommands:
             return "already"
         if "StartedAt" in parameters and (self._services.started(command.instance) or 0) > int(parameters["StartedAt"]):
             return "superseded"
+        if self._clock() > int(parameters.get("NotAfter", "9999999999")):
+            return "failed"
         acts: Mapping[str, Callable[[str, _Disk], Outcome]] = {
             "restart-search": self._restart,
             "stop-search": self._stop,

@@ -11,6 +11,7 @@ from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.rolling_upgrade import rules
+from vagus.rolling_upgrade.looking import STOPS_WITHIN_SECONDS
 from vagus.rolling_upgrade.observed import Observed, rolling
 from vagus.steps import (
     AllowAllocation,
@@ -109,8 +110,10 @@ def _restart(writes: Writes, seen: Rows, step: RestartNodes, _token: int) -> Non
     names = {one.node for one in step.processes}
     indices = sorted({copy.index for copy in writes.search.look().copies if copy.node in names})
     writes.search.flush(indices)
+    late = str(int(writes.now) + STOPS_WITHIN_SECONDS)
     for one in step.processes:
-        writes.commands.send("restart-search", one.node, one.step, {"StartedAt": str(one.started)})
+        parameters = {"StartedAt": str(one.started), "NotAfter": late}
+        writes.commands.send("restart-search", one.node, one.step, parameters)
     intent = _intent(seen, step.intent)
     _put(writes, seen, step.intent, intent.demands if intent else (), {"sent_at": writes.iso})
 

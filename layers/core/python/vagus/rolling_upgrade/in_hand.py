@@ -80,7 +80,7 @@ def joining(look: Look) -> Plan | None:
     away = look.since(look.wanted.sent_at or look.wanted.taken_at)
     if away >= look.spec.rolling_upgrade.rejoin_seconds or _failure(look):
         return give_back(look, f"{', '.join(look.away)} did not come back: {_failure(look) or 'it takes too long'}")
-    return _awaited(look, look.away, f"{', '.join(look.away)} restarts, and has not joined again yet")
+    return _awaited(look, look.away, f"{', '.join(look.away)} restarts, and does not serve again yet")
 
 
 def _awaited(look: Look, names: tuple[str, ...] | list[str], message: str) -> Plan:
@@ -98,8 +98,8 @@ def give_back(look: Look, why: str) -> Steps:
 
 
 def _failure(look: Look) -> str:
-    """The last word of a restart that failed, of a node that is away."""
-    failed = [one for one in look.told(look.away) if one.outcome == "failed"]
+    """The last word of a restart that failed, of a node that is away or does not serve."""
+    failed = [one for one in look.told(look.away) if one.outcome in ("failed", "not-serving")]
     return failed[-1].said or "its command failed" if failed else ""
 
 
@@ -113,7 +113,7 @@ def not_back(look: Look) -> Plan | None:
     said = _failure(look)
     return Blocked(
         reason=Reason.NODE_NOT_BACK,
-        message=f"{', '.join(look.away)} was restarted and did not join again{': ' + said if said else ''}. The rest "
+        message=f"{', '.join(look.away)} was restarted and does not serve again{': ' + said if said else ''}. The rest "
         f"of the cluster serves ({look.cluster.status}). Start its service (`systemctl start vagus-search` on it) or "
         "have its instance replaced, and the rest goes on by itself; or `vagus abort`",
         open_deadline=True,

@@ -19,8 +19,12 @@ LINGERING_SECONDS = 300
 """How long nodes may be in hand without being told to restart (once more), as when an approval ran out; then they are
 let be. Longer than a command may be in vain."""
 IN_VAIN_SECONDS = 180
-"""A command that is pending for so long stops nothing any more: an agent fetches it within 60 s or never, and the
-document itself stops nothing later than 110 s after it began (`nodes/documents/restart-search.yaml`)."""
+"""A command that is pending for so long stops nothing any more, and nothing is lost by sending it once more."""
+STOPS_WITHIN_SECONDS = IN_VAIN_SECONDS - 15
+"""The document stops nothing later than this after it was sent (`nodes/documents/restart-search.yaml`): earlier than it
+is given up, by what the clock of a node may differ from ours."""
+SERVES_WITHIN_SECONDS = 960
+"""A command whose node has restarted ends within this, for the document waits for 11 minutes at most."""
 TOLD_ENOUGH = 3
 """After so many restarts of one node in vain a person is called."""
 MINUTES_EACH = 3
@@ -48,9 +52,21 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def away(self) -> tuple[str, ...]:
-        """Nodes in hand that are not in the cluster, while their instances are still there."""
+        """Nodes in hand that are not in the cluster, while their instances are still there; or that don't serve yet."""
         there = {one.id for group in self.observed.groups for one in group.instances if not one.let_go}
-        return tuple(name for name in self.wanted.taken if self.cluster.node(name) is None and name in there)
+        gone = {name for name in self.wanted.taken if self.cluster.node(name) is None and name in there}
+        return tuple(name for name in self.wanted.taken if name in gone or self._closed(name))
+
+    def _closed(self, name: str) -> bool:
+        """Whether a node has joined again, and its port is not known to be open: its command still waits for that, or
+        has waited in vain."""
+        node = self.cluster.node(name)
+        if node is None or not is_done(self.wanted, node):
+            return False
+        told = self.told([name])
+        waits = any(one.outcome == "pending" and self.now - one.sent < SERVES_WITHIN_SECONDS for one in told)
+        in_vain = any(one.outcome == "not-serving" for one in told)
+        return (waits or in_vain) and not any(one.outcome == "done" for one in told)
 
     @property
     def to_restart(self) -> tuple[Node, ...]:
