@@ -3,13 +3,14 @@
 `World.check` runs after each step: at no instant does anybody distrust whom they speak to.
 """
 
+import msgspec
 from tests.unit.certificates.world import World
 from tests.unit.simulation.ports import Meter
 
 from vagus.certificates import wishes
 from vagus.certificates.decide import PATIENCE_SECONDS, decide
 from vagus.certificates.observe import observe
-from vagus.plan import Blocked, Done, Wait
+from vagus.plan import Blocked, Done, Steps, Wait
 from vagus.ports import Put
 from vagus.procedure import rows
 from vagus.reasons import Reason
@@ -216,6 +217,46 @@ def test_a_wish_while_one_goes_on_is_the_same_wish() -> None:
     world = World().known()
     world.rotate().run(until=lambda: len(world.trust.authorities) == 2)
     assert world.rotate().run().trust.generations == (2,)
+
+
+def test_a_question_is_asked_again_only_while_little_is_left() -> None:
+    world = World(mode="approve").known()
+    for days, pressing in ((60, False), (70, True)):
+        world.now = world.now + days * DAY if not pressing else world.now + 10 * DAY
+        found = plan(world)
+        assert isinstance(found, Steps)
+        assert found.open_deadline is pressing
+
+
+def test_in_observe_a_person_is_called_before_certificates_run_out() -> None:
+    world = World(mode="observe").known()
+    world.now += 70 * DAY
+    world.run(until=lambda: bool(world.pages))
+    assert world.pages == [Reason.NODE_NOT_RENEWED]
+
+
+def test_a_node_that_is_silent_for_long_calls_a_person_with_one_authority_too() -> None:
+    world = World().known()
+    world.table.write(rows.partition("claims"), Put(key="identity", data={"uuid": "u"}, expected=0))
+    begun, away = world.now, next(iter(world.nodes))
+    world.nodes[away].up = False
+    world.run(until=lambda: bool(world.pages))
+    assert world.pages == [Reason.NODES_SILENT]
+    assert PATIENCE_SECONDS <= world.now - begun < PATIENCE_SECONDS + 60
+    world.boot(away)
+    assert isinstance(plan(world), Done)
+
+
+def test_a_look_that_shows_nothing_is_waited_for_before_a_person_is_called() -> None:
+    world = World().known()
+    seen = observe(world._reads("plan"), world.spec, rows.read(world.table, "claims"), None, world.now)
+    seen = msgspec.structs.replace(seen, unseen="no addresses")
+    first = decide(seen, world.spec, world.now)
+    assert isinstance(first, Wait)
+    assert (first.reason, first.page) == (Reason.UNREACHABLE, False)
+    later = decide(msgspec.structs.replace(seen, progress=first.progress), world.spec, world.now + PATIENCE_SECONDS)
+    assert isinstance(later, Wait)
+    assert later.page
 
 
 # -- time that has run out ---------------------------------------------------------------------------------------------

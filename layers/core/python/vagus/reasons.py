@@ -78,7 +78,7 @@ class Reason(StrEnum):
     NODES_TAKE_UP = "NODES_TAKE_UP"
     """Nodes were told to take up a bundle or a certificate, and no handshake shows it yet."""
     NODES_SILENT = "NODES_SILENT"
-    """An authority is being replaced, and a node does not answer: nobody knows what it trusts."""
+    """A node does not answer: nobody knows its certificate, nor what it trusts while an authority is replaced."""
 
     APPROVAL_NEEDED = "APPROVAL_NEEDED"
     """The mode is `approve`, and no approval covers the next step."""

@@ -7,6 +7,8 @@ say what each node trusts and shows. Nothing moves on before every node has been
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+import msgspec
+
 from vagus.certificates.observed import Observed
 from vagus.fleet import ClusterSpec
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
@@ -21,7 +23,7 @@ from vagus.steps import (
     RenewLeaves,
     SignWith,
 )
-from vagus.trust import HALF, ClientIssued, Trust, renewal_at, share_left
+from vagus.trust import HALF, PAGE_BELOW, ClientIssued, Trust, renewal_at, share_left
 
 AT_ONCE = 20
 """Nodes that one step sends a command to. The first goes alone: what it can't take up, no other is told to."""
@@ -49,8 +51,26 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         _leaves,
         _rotation,
         _next_authority,
+        _away,
     )
-    return next((plan for stage in stages if (plan := stage(observed, spec, now))), _well(observed))
+    plan = next((plan for stage in stages if (plan := stage(observed, spec, now))), _well(observed))
+    return _pressing(plan, observed, spec, now)
+
+
+def _pressing(plan: Plan, observed: Observed, spec: ClusterSpec, now: float) -> Plan:
+    """A question is told again while little is left of a certificate; and a person is called where nothing is done."""
+    short = observed.short(now)
+    if not short or not isinstance(plan, Steps):
+        return plan
+    if spec.certificates.mode == "observe" and not plan.steps[0].in_every_mode:
+        return Blocked(
+            reason=Reason.NODE_NOT_RENEWED,
+            message=f"less than {PAGE_BELOW:.0%} is left of the certificates of {', '.join(short)}, and mode observe "
+            "renews none: set certificates.mode to approve, or act",
+            open_deadline=True,
+            foreseen=plan.steps,
+        )
+    return msgspec.structs.replace(plan, open_deadline=True)
 
 
 # -- the authority, and what is Vagus's own ----------------------------------------------------------------------------
@@ -106,10 +126,17 @@ def _holds(trust: Trust, found: ClientIssued | None, now: float) -> bool:
 # -- nodes -------------------------------------------------------------------------------------------------------------
 
 
-def _unseen(observed: Observed, _spec: ClusterSpec, _now: float) -> Plan | None:
+def _unseen(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
     if not observed.unseen:
         return None
-    return Blocked(reason=Reason.UNREACHABLE, message=observed.unseen)
+    return _patient(observed, Reason.UNREACHABLE, Reason.UNREACHABLE, observed.unseen, now)
+
+
+def _away(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+    """One authority, and a member of a cluster that has formed shows nothing: its certificate may run out unseen."""
+    if not observed.silent or not observed.formed:
+        return None
+    return _silent(observed, now, "nobody sees whether it has a certificate that holds: start it, or let it go")
 
 
 def _bundles(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
@@ -169,7 +196,7 @@ def _rotation(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
     if len(trust.authorities) < 2:
         return None
     if observed.silent:
-        return _silent(observed, now)
+        return _silent(observed, now, "it must take up the new bundle, or leave its group, before the next phase")
     if trust.signs != trust.newest:
         if waiting := _not_known(observed, spec, "trusts"):
             return _ask_clients(
@@ -189,15 +216,20 @@ def _after_signing(observed: Observed) -> tuple[AnyStep, ...]:
     )
 
 
-def _silent(observed: Observed, now: float) -> Plan:
+def _silent(observed: Observed, now: float, then: str) -> Plan:
     names = ", ".join(observed.silent)
-    about = f"{Reason.NODES_SILENT} {names}"
+    message = f"{names} does not answer: {then}"
+    return _patient(observed, Reason.NODES_SILENT, f"{Reason.NODES_SILENT} {names}", message, now)
+
+
+def _patient(observed: Observed, reason: Reason, about: str, message: str, now: float) -> Plan:
+    """A wait that calls a person when it has been for the same for too long."""
     before = observed.progress
     since = before.changed_at if before is not None and before.about == about else now
     return Wait(
         seconds=SOON if now - since < 60 else 30,
-        reason=Reason.NODES_SILENT,
-        message=f"{names} does not answer: it must take up the new bundle, or leave its group, before the next phase",
+        reason=reason,
+        message=message,
         progress=Progress(bytes_left=0, about=about, at=now, changed_at=since),
         page=now - since >= PATIENCE_SECONDS,
     )

@@ -21,13 +21,14 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
     """Everything that `decide` may know. Nodes that don't answer are an observation, not an error."""
     if not spec.certified or not seen.trust.authorities:
         return Observed(trust=seen.trust, formed=seen.identity is not None, progress=progress)
-    groups = reads.groups.describe([spec.name])
+    groups, formed = reads.groups.describe([spec.name]), seen.identity is not None
     try:
         shaken = reads.handshakes(spec).all(seen.trust.bundle)
     except VagusError as error:
-        return Observed(trust=seen.trust, members=members(groups), progress=progress, unseen=str(error))
+        return Observed(trust=seen.trust, formed=formed, members=members(groups), progress=progress, unseen=str(error))
     return Observed(
         trust=seen.trust,
+        formed=formed,
         members=members(groups),
         handshakes=shaken,
         commands=_heard(reads.commands(spec), shaken, progress, now),

@@ -8,7 +8,7 @@ from vagus.command import Command
 from vagus.handshake import Handshake
 from vagus.instances import Group
 from vagus.plan import Progress
-from vagus.trust import Trust, renewal_at
+from vagus.trust import PAGE_BELOW, Trust, renewal_at, share_left
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +41,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     def stale(self, now: float) -> tuple[str, ...]:
         """Members whose certificate is another authority's, not to be trusted, or due to be renewed."""
         return self._where(lambda one: not self._fresh(one, now))
+
+    def short(self, now: float) -> tuple[str, ...]:
+        """Members of whose certificate less than `PAGE_BELOW` is left, or nothing."""
+        return self._where(lambda one: share_left(one.begins, one.ends, now) < PAGE_BELOW)
 
     def next_renewal(self) -> float | None:
         """When the first certificate of a node is due (epoch seconds)."""
