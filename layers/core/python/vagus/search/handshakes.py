@@ -60,7 +60,7 @@ def _flight(address: str, port: int, bundle: str) -> tuple[bytes, str]:
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     if bundle:
         context.load_verify_locations(cadata=bundle)
-    else:
+    else:  # there is no bundle to hold it against: what is shown is read, and nothing is ever sent or believed
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -72,7 +72,7 @@ def _flight(address: str, port: int, bundle: str) -> tuple[bytes, str]:
                 if not failure:
                     talk.do_handshake()
             except ssl.SSLWantReadError:
-                pass
+                pass  # no failure: the rest of its flight is received below
             except ssl.SSLCertVerificationError as error:
                 failure = error.verify_message  # what else it shows may still be on its way
             if any(kind == HELLO_DONE for kind, _ in _messages(flight)):
