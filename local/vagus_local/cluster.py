@@ -200,7 +200,7 @@ class LocalCluster:
         return response.status, json.loads(text) if text.startswith(("{", "[")) else text
 
     def wait_green(self, nodes: int | None = None, seconds: float = START_SECONDS) -> None:
-        """Until the cluster is green with all its nodes and its security is ready. Raises ClusterError."""
+        """Until the cluster is green with all its nodes and each of them serves. Raises ClusterError."""
         wanted = len(self.addresses) if nodes is None else nodes
         self.wait_until(lambda: self._green(wanted), f"green with {wanted} nodes", seconds)
 
@@ -339,7 +339,13 @@ class LocalCluster:
         health = self.call("GET", f"/_cluster/health?timeout=1s&{manager}_timeout=1s")
         if health["status"] != "green" or health["number_of_nodes"] != nodes:
             return False
-        return not self.engine.secured or bool(self.call("GET", "/_plugins/_security/health")["status"] == "UP")
+        joined = {row["name"] for row in self.call("GET", "/_cat/nodes?format=json&h=name")}
+        return all(self._serves(node) for node in self.nodes.values() if node.id in joined)
+
+    def _serves(self, node: LocalNode) -> bool:
+        """Whether its port is open (a node that joined may still be behind its gate) and its security is ready."""
+        path = "/_plugins/_security/health" if self.engine.secured else "/"
+        return self.try_call("GET", path, node=node)[0] == 200
 
     def _look_for_failures(self) -> None:
         for node in self.nodes.values():
