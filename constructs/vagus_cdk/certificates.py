@@ -17,6 +17,8 @@ from vagus_cdk.function import Function, Spec
 from vagus_cdk.grants import Statement, allow
 
 REQUESTS, ANSWERS = "requests", "certificates"
+PLACES = {"bucket": "bucket.name", "key": "object.key"}
+"""What the issuing function is told, and where in the event's detail it stands."""
 
 
 class AuthorityKeys(Construct):
@@ -91,16 +93,8 @@ class WayToIssuing(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
-        raw = bucket.node.default_child
-        assert isinstance(raw, s3.CfnBucket)  # noqa: S101  (for the type checker: a Bucket's default child is one)
-        raw.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
-        principal = iam.ArnPrincipal(issuing_role)
-        for sid, action, folder in (("ReadsRequests", "s3:GetObject", REQUESTS), ("Answers", "s3:PutObject", ANSWERS)):
-            bucket.add_to_resource_policy(
-                iam.PolicyStatement(
-                    sid=sid, actions=[action], principals=[principal], resources=[bucket.arn_for_objects(f"{folder}/*")]
-                )
-            )
+        _tells_of_objects(bucket)
+        _lets_in(bucket, iam.ArnPrincipal(issuing_role))
         # by its ARN: the permission to call it lies in this stack, which comes after that of the function
         function = lambda_.Function.from_function_attributes(
             self,
@@ -108,27 +102,44 @@ class WayToIssuing(Construct):
             function_arn=cell.scope.arn("lambda", f"function:{names.issuing(spec.cell)}"),
             same_environment=True,
         )
+        asked = targets.LambdaFunction(
+            function,
+            event=_request(spec.name),
+            dead_letter_queue=sqs.Queue.from_queue_arn(self, "DeadLetters", dead_letters.queue_arn),
+        )
         events.Rule(
             self,
             "Requests",
             rule_name=names.requests_rule(spec.name),
             description=f"Requests for certificates of {spec.name}'s nodes",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": f"{REQUESTS}/"}]}},
-            ),
-            targets=[
-                targets.LambdaFunction(
-                    function,
-                    event=events.RuleTargetInput.from_object(
-                        {
-                            "cluster": spec.name,
-                            "bucket": events.EventField.from_path("$.detail.bucket.name"),
-                            "key": events.EventField.from_path("$.detail.object.key"),
-                        }
-                    ),
-                    dead_letter_queue=sqs.Queue.from_queue_arn(self, "DeadLetters", dead_letters.queue_arn),
-                )
-            ],
+            event_pattern=_requests_in(bucket),
+            targets=[asked],
         )
+
+
+def _tells_of_objects(bucket: s3.Bucket) -> None:
+    """A new object is an event. By the raw bucket: the construct's own way would add a function of its own."""
+    raw = bucket.node.default_child
+    assert isinstance(raw, s3.CfnBucket)  # noqa: S101  (for the type checker: a Bucket's default child is one)
+    raw.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
+
+
+def _lets_in(bucket: s3.Bucket, principal: iam.IPrincipal) -> None:
+    for sid, action, folder in (("ReadsRequests", "s3:GetObject", REQUESTS), ("Answers", "s3:PutObject", ANSWERS)):
+        objects = bucket.arn_for_objects(f"{folder}/*")
+        statement = iam.PolicyStatement(sid=sid, actions=[action], principals=[principal], resources=[objects])
+        bucket.add_to_resource_policy(statement)
+
+
+def _requests_in(bucket: s3.Bucket) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.s3"],
+        detail_type=["Object Created"],
+        detail={"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": f"{REQUESTS}/"}]}},
+    )
+
+
+def _request(cluster: str) -> events.RuleTargetInput:
+    """What the issuing function is called with."""
+    told = {name: events.EventField.from_path(f"$.detail.{at}") for name, at in PLACES.items()}
+    return events.RuleTargetInput.from_object({"cluster": cluster, **told})
