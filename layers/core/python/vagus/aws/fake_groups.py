@@ -10,88 +10,18 @@ the clock says; every call first lets happen what was due by then.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import msgspec
-
+from vagus.aws.fake_members import FakeGroup, FakeMember, end_try, expiry, facts, seen
 from vagus.errors import Refused
-from vagus.group_safety import LAUNCHING, TERMINATING, GroupFacts, Hook, Machine
-from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK, Group, Instance, Launch
+from vagus.group_safety import LAUNCHING, TERMINATING, GroupFacts
+from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK, Group, Launch
 
 Clock = Callable[[], float]
 
 RELAUNCH_SECONDS = 60.0
 """Until a launch that failed is tried again: AWS backs off too."""
-LONGEST_HOOK = 48 * 3600.0
-"""Seconds after which heartbeats no longer help (or 100 times the time-out, if that is sooner)."""
-
-
-@dataclass
-class _Member:
-    id: str
-    launched: float
-    lifecycle: str = "Pending"
-    changes_at: float = 0.0
-    waiting_since: float | None = None
-    held_since: float = 0.0
-    expires: float = 0.0
-    answered: bool = False
-    ends_at: float | None = None
-    turns: list[tuple[float, str]] = field(default_factory=list)
-
-    def turn(self, lifecycle: str, now: float) -> None:
-        """It is in another state from now on; the ones before are kept for a description that lags."""
-        self.turns.append((now, self.lifecycle))
-        self.lifecycle = lifecycle
-
-    def shown(self, at: float) -> str:
-        """The state that it was in at that time."""
-        return next((before for since, before in self.turns if since > at), self.lifecycle)
-
-    def due(self, now: float) -> float | None:
-        """When it changes next, if that is by now."""
-        at = {
-            "Pending": self.changes_at,
-            "Pending:Wait": self.expires,
-            "Terminating:Wait": self.expires,
-            "Terminating:Proceed": self.changes_at,
-        }.get(self.lifecycle)
-        found = min((time for time in (at, self.ends_at) if time is not None), default=None)
-        return found if found is not None and found <= now else None
-
-
-@dataclass
-class _Group:
-    name: str
-    cluster: str
-    zone: str
-    roles: tuple[str, ...]
-    most: int
-    retains: bool
-    hook: str | None
-    timeout: float
-    replaces: Literal["at_once", "when_gone"]
-    second_hook: float
-    launch_hook: str | None = None
-    replaces_early: bool = False
-    desired: int = 0
-    refusal: str = ""
-    retry_at: float | None = None
-    suspended: bool = False
-    tries: list[Launch] = field(default_factory=list)
-    members: dict[str, _Member] = field(default_factory=dict)
-    gone: list[tuple[float, _Member]] = field(default_factory=list)
-
-    def counted(self) -> list[_Member]:
-        """Members that count toward the desired size."""
-        states = _COUNTED if self.replaces == "at_once" else (*_COUNTED, *_ON_THE_WAY)
-        return [one for one in self.members.values() if one.lifecycle in states]
-
-
-_COUNTED = ("Pending", "Pending:Wait", "InService")
-_ON_THE_WAY = ("Terminating:Wait", "Terminating:Proceed")
 
 
 class FakeGroups:
@@ -119,8 +49,8 @@ class FakeGroups:
         self._launch_seconds = launch_seconds
         self._end_seconds = end_seconds
         self._lag = lag
-        self._groups: dict[str, _Group] = {}
-        self._loose: dict[str, _Group] = {}
+        self._groups: dict[str, FakeGroup] = {}
+        self._loose: dict[str, FakeGroup] = {}
         self._launched = 0
         self.events: list[dict[str, Any]] = []
         self.completed: list[tuple[str, str]] = []
@@ -145,7 +75,7 @@ class FakeGroups:
         launch_hook: str | None = None,
     ) -> None:
         """A new group; its instances are launched."""
-        group = _Group(name, cluster, zone, tuple(roles), most, retains, hook, timeout, replaces, second_hook)
+        group = FakeGroup(name, cluster, zone, tuple(roles), most, retains, hook, timeout, replaces, second_hook)
         group.replaces_early, group.launch_hook = replaces_early, launch_hook
         self._groups[name] = group
         self._resize(group, desired, self._clock())
@@ -194,7 +124,7 @@ class FakeGroups:
         """A person puts it back; the group grows by it. `held`: by the launch hook, as for `stand_by`."""
         self.settle()
         group, now = self._loose.pop(instance), self._clock()
-        group.members[instance] = _Member(
+        group.members[instance] = FakeMember(
             instance, launched=now, lifecycle="Pending" if held else "InService", changes_at=now
         )
         group.desired += 1
@@ -226,7 +156,7 @@ class FakeGroups:
         """Every instance that runs (retained ones too) with its group."""
         self.settle()
         found = {one.id: group for group, one in self._all() if one.lifecycle != "Pending"} | self._loose
-        return {name: _seen(group, self._clock(), 0.0) for name, group in found.items()}
+        return {name: seen(group, self._clock(), 0.0) for name, group in found.items()}
 
     def expires(self, instance: str) -> float:
         """When its hook runs out. AWS tells nobody; a test may know."""
@@ -238,12 +168,12 @@ class FakeGroups:
         """The groups of these clusters, or of all."""
         self.settle()
         found = (one for one in self._groups.values() if clusters is None or one.cluster in clusters)
-        return tuple(_seen(one, self._clock(), self._lag) for one in found)
+        return tuple(seen(one, self._clock(), self._lag) for one in found)
 
     def of_cluster(self, cluster: str) -> tuple[GroupFacts, ...]:
         """The groups of one cluster as `vagus.group_safety` judges them: safe, but for hook, time-out and retention."""
         self.settle()
-        return tuple(_facts(one) for _, one in sorted(self._groups.items()) if one.cluster == cluster)
+        return tuple(facts(one) for _, one in sorted(self._groups.items()) if one.cluster == cluster)
 
     def groups_of(self, instances: Sequence[str]) -> dict[str, str]:
         """The group of each of these instances that is in one."""
@@ -285,7 +215,7 @@ class FakeGroups:
         if found is None:
             return False
         member = found.members[instance]
-        member.expires = _expiry(found, member, self._clock())
+        member.expires = expiry(found, member, self._clock())
         return True
 
     def set_desired(self, group: str, desired: int) -> None:
@@ -324,17 +254,17 @@ class FakeGroups:
 
     # -- how things happen ---------------------------------------------------------------------------------------
 
-    def _next_due(self, now: float) -> tuple[float, _Group, _Member | None] | None:
-        found: list[tuple[float, _Group, _Member | None]] = [
+    def _next_due(self, now: float) -> tuple[float, FakeGroup, FakeMember | None] | None:
+        found: list[tuple[float, FakeGroup, FakeMember | None]] = [
             (at, group, one) for group, one in self._all() if (at := one.due(now)) is not None
         ]
         found += [(at, group, None) for group in self._groups.values() if (at := group.retry_at) and at <= now]
         return min(found, key=lambda item: (item[0], item[2].id if item[2] else item[1].name), default=None)
 
-    def _all(self) -> Iterator[tuple[_Group, _Member]]:
+    def _all(self) -> Iterator[tuple[FakeGroup, FakeMember]]:
         return ((group, one) for group in self._groups.values() for one in group.members.values())
 
-    def _change(self, group: _Group, member: _Member, at: float) -> None:
+    def _change(self, group: FakeGroup, member: FakeMember, at: float) -> None:
         if member.ends_at is not None and member.ends_at <= at:
             self._gone(group, member, at)
             return
@@ -342,7 +272,7 @@ class FakeGroups:
             case "Pending" if group.launch_hook:
                 member.turn("Pending:Wait", at)
                 member.held_since = at
-                member.expires = _expiry(group, member, at)
+                member.expires = expiry(group, member, at)
                 self._emit("EC2 Instance-launch Lifecycle Action", group, member, at)
             case "Pending" | "Pending:Wait":
                 self._serve(group, member, at)
@@ -353,11 +283,11 @@ class FakeGroups:
             case _:
                 self._gone(group, member, at)
 
-    def _resize(self, group: _Group, desired: int, now: float) -> None:
+    def _resize(self, group: FakeGroup, desired: int, now: float) -> None:
         group.desired = desired
         self._reconcile(group, now)
 
-    def _reconcile(self, group: _Group, now: float) -> None:
+    def _reconcile(self, group: FakeGroup, now: float) -> None:
         counted = group.counted()
         if not group.suspended and group.retry_at is None:
             for _ in range(group.desired - len(counted)):
@@ -366,40 +296,40 @@ class FakeGroups:
         for member in serving[: max(0, len(counted) - group.desired)]:
             self._leave(group, member, now)
 
-    def _serve(self, group: _Group, member: _Member, now: float) -> None:
+    def _serve(self, group: FakeGroup, member: FakeMember, now: float) -> None:
         member.turn("InService", now)
-        _end_try(group, member, now)
+        end_try(group, member, now)
         self._emit("EC2 Instance Launch Successful", group, member, now)
 
-    def _abandoned(self, group: _Group, member: _Member, now: float) -> None:
+    def _abandoned(self, group: FakeGroup, member: FakeMember, now: float) -> None:
         """No terminate hook is met; another launch is tried, after a while as after any that failed."""
         why = "Lifecycle action completed with ABANDON result"
-        _end_try(group, member, now, why)
+        end_try(group, member, now, why)
         self._emit("EC2 Instance Launch Unsuccessful", group, member, now)
         group.retry_at = now + RELAUNCH_SECONDS
         self._proceed(member, now)
 
-    def _launch(self, group: _Group, now: float) -> None:
+    def _launch(self, group: FakeGroup, now: float) -> None:
         if group.refusal:
             group.tries.append(Launch(instance="", started=now, ended=now, failed=True, why=group.refusal))
-            self._emit("EC2 Instance Launch Unsuccessful", group, _Member("", launched=now), now)
+            self._emit("EC2 Instance Launch Unsuccessful", group, FakeMember("", launched=now), now)
             group.retry_at = now + RELAUNCH_SECONDS
             return
         self._launched += 1
         name = self._name(self._launched)
         group.tries.append(Launch(instance=name, started=now))
-        group.members[name] = _Member(name, launched=now, changes_at=now + self._launch_seconds)
+        group.members[name] = FakeMember(name, launched=now, changes_at=now + self._launch_seconds)
 
-    def _leave(self, group: _Group, member: _Member, now: float) -> None:
+    def _leave(self, group: FakeGroup, member: FakeMember, now: float) -> None:
         member.waiting_since = now
         if group.hook is None:
             self._proceed(member, now)
             return
         member.turn("Terminating:Wait", now)
-        member.expires = _expiry(group, member, now)
+        member.expires = expiry(group, member, now)
         self._emit("EC2 Instance-terminate Lifecycle Action", group, member, now)
 
-    def _answered(self, group: _Group, member: _Member, result: str, now: float) -> None:
+    def _answered(self, group: FakeGroup, member: FakeMember, result: str, now: float) -> None:
         if result == "ABANDON" and group.retains:
             member.turn("Terminating:Retained", now)
         elif result == "CONTINUE" and group.second_hook:
@@ -407,19 +337,19 @@ class FakeGroups:
         else:
             self._proceed(member, now)
 
-    def _proceed(self, member: _Member, now: float) -> None:
+    def _proceed(self, member: FakeMember, now: float) -> None:
         member.turn("Terminating:Proceed", now)
         member.changes_at = now + self._end_seconds
 
-    def _gone(self, group: _Group, member: _Member, now: float) -> None:
+    def _gone(self, group: FakeGroup, member: FakeMember, now: float) -> None:
         del group.members[member.id]
         group.gone.append((now, member))
         self._emit("EC2 Instance Terminate Successful", group, member, now)
 
-    def _member(self, instance: str) -> tuple[_Group, _Member]:
+    def _member(self, instance: str) -> tuple[FakeGroup, FakeMember]:
         return next((group, one) for group, one in self._all() if one.id == instance)
 
-    def _waiting(self, group: str, hook: str, instance: str) -> _Group | None:
+    def _waiting(self, group: str, hook: str, instance: str) -> FakeGroup | None:
         self.settle()
         found = self._groups.get(group)
         member = found.members.get(instance) if found else None
@@ -428,7 +358,7 @@ class FakeGroups:
         held = {"Terminating:Wait": found.hook, "Pending:Wait": found.launch_hook}.get(member.lifecycle)
         return found if held == hook and not member.answered else None
 
-    def _emit(self, detail_type: str, group: _Group, member: _Member, now: float) -> None:
+    def _emit(self, detail_type: str, group: FakeGroup, member: FakeMember, now: float) -> None:
         """As EventBridge has it: the envelope, and the fields of Auto Scaling's own detail."""
         detail: dict[str, Any] = {"AutoScalingGroupName": group.name, "EC2InstanceId": member.id}
         if detail_type.endswith("Lifecycle Action"):
@@ -448,54 +378,3 @@ class FakeGroups:
                 "detail": detail,
             }
         )
-
-
-def _end_try(group: _Group, member: _Member, now: float, failure: str = "") -> None:
-    at = next((n for n, one in enumerate(group.tries) if one.instance == member.id and one.ended is None), None)
-    if at is not None:
-        group.tries[at] = msgspec.structs.replace(group.tries[at], ended=now, failed=bool(failure), why=failure)
-
-
-def _expiry(group: _Group, member: _Member, now: float) -> float:
-    start = member.waiting_since if member.waiting_since is not None else member.held_since
-    return min(now + group.timeout, start + min(LONGEST_HOOK, 100 * group.timeout))
-
-
-def _seen(group: _Group, now: float, lag: float) -> Group:
-    listed = [*group.members.values(), *(one for at, one in group.gone if at > now - lag)]
-    instances = tuple(
-        Instance(id=one.id, zone=group.zone, lifecycle=one.shown(now - lag))
-        for one in sorted(listed, key=lambda one: one.id)
-    )
-    return Group(
-        name=group.name,
-        cluster=group.cluster,
-        zone=group.zone,
-        roles=group.roles,
-        desired=group.desired,
-        instances=instances,
-        retains=group.retains,
-        hook=group.hook,
-        most=group.most,
-        replaces_early=group.replaces_early,
-        launch_hook=group.launch_hook,
-        suspended=("Launch",) if group.suspended else (),
-    )
-
-
-def _facts(group: _Group) -> GroupFacts:
-    hook = Hook(name=group.hook or "", transition=TERMINATING, timeout=int(group.timeout), default_result="ABANDON")
-    launch = Hook(name=group.launch_hook or "", transition=LAUNCHING, timeout=3600, default_result="CONTINUE")
-    made = ("its launch template", *(f"instance {name}" for name in sorted(group.members)))
-    return GroupFacts(
-        name=group.name,
-        zones=(group.zone,),
-        roles=group.roles,
-        health_checks=("EC2",),
-        hooks=((hook,) if group.hook else ()) + ((launch,) if group.launch_hook else ()),
-        retains=group.retains,
-        healthy=(100, 200),
-        machines=tuple(
-            Machine(what=what, spot=False, tokens_required=True, kept_volumes=("/dev/sdf",)) for what in made
-        ),
-    )
