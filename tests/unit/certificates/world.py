@@ -7,6 +7,7 @@ client against one another, and is asked after every call that changes something
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import msgspec
 from cryptography import x509
@@ -106,11 +107,12 @@ class World:
     def all(self, bundle: str) -> tuple[Handshake, ...]:
         """As `ports.Handshakes`."""
         trusted = [one.subject for one in _certificates(bundle)]
+        existing = self.groups.existing()
         return tuple(
             self._shown(instance, node, port, trusted)
             for instance, node in sorted(self.nodes.items())
             for port in (9200, 9300)
-            if instance in self.groups.existing()
+            if instance in existing
         )
 
     def _shown(self, instance: str, node: PlayedNode, port: int, trusted: list[x509.Name]) -> Handshake:
@@ -317,8 +319,11 @@ def _certificates(pem: str) -> list[x509.Certificate]:
 
 def _takes(trusted: list[x509.Certificate], leaf: x509.Certificate) -> bool:
     """The chain holds: the name of an authority that is trusted, and its signature."""
-    for one in trusted:
-        if one.subject == leaf.issuer:
-            leaf.verify_directly_issued_by(one)
-            return True
-    return False
+    return any(one.subject == leaf.issuer and _signed(one, leaf) for one in trusted)
+
+
+@cache
+def _signed(authority: x509.Certificate, leaf: x509.Certificate) -> bool:
+    """Raises for a signature that isn't the authority's. Once for each pair: worlds ask it all the time."""
+    leaf.verify_directly_issued_by(authority)
+    return True
