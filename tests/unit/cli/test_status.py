@@ -151,7 +151,7 @@ def test_what_a_capability_shows_is_made_of_what_it_observes(scene: Scene, monke
     room = msgspec.structs.replace(ROOMS["zone_balance"], shown=shown)
     monkeypatch.setattr(status_command, "ROOMS", {"zone_balance": room})
     (found,) = scene.json("status", "demo")
-    assert found["lines"] == [{"title": "nodes seen", "of": "us-east-1a", "says": "6", "wrong": False}]
+    assert found["lines"] == [{"title": "nodes seen", "of": "us-east-1a", "says": "6", "wrong": False, "number": None}]
 
 
 BLOCKS: dict[str, tuple[dict[str, Any], str, str]] = {

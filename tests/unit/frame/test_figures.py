@@ -8,7 +8,20 @@ import pytest
 from vagus import figures
 from vagus.figures import FIGURES, embedded, told
 from vagus.group_safety import Violation
-from vagus.status import GroupShown, Health, HookShown, IntentShown, LeaseShown, NodeShown, SafetyShown, Status
+from vagus.status import (
+    CERTIFICATE,
+    SKEW,
+    SNAPSHOT,
+    GroupShown,
+    Health,
+    HookShown,
+    IntentShown,
+    LeaseShown,
+    NodeShown,
+    SafetyShown,
+    Shown,
+    Status,
+)
 
 WELL = Status(
     cluster="claims",
@@ -32,6 +45,8 @@ def group(**changes: Any) -> tuple[GroupShown, ...]:
 
 
 INTENT = IntentShown(id="leave-i-1", kind="leave", capability="zone_balance", source="event", opened="t")
+LOOKED = 1772452800.0
+"""2026-03-02T12:00:00Z."""
 RULE = Violation(group="g", rule="r", sentence="s", remedy="m")
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, float | None]]] = {
@@ -68,6 +83,28 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, float | None]]] = {
         {"intents": (INTENT, msgspec.structs.replace(INTENT, late=True))},
         {"OpenIntents": 2, "LateIntents": 1},
     ),
+    "the zone whose bytes are least even": (
+        {"lines": (Shown(title=SKEW, says="s", of="a", number=1.5), Shown(title=SKEW, says="s", of="b", number=30.0))},
+        {"ByteSkew": 30.0},
+    ),
+    "a snapshot of two hours ago, and a certificate that ends in three days": (
+        {
+            "at": "2026-03-02T12:00:00.000Z",
+            "lines": (
+                Shown(title=SNAPSHOT, says="s", number=LOOKED - 7200),
+                Shown(title=CERTIFICATE, says="s", number=LOOKED + 3 * 86400),
+            ),
+        },
+        {"SnapshotHours": 2.0, "CertificateDays": 3.0},
+    ),
+    "a certificate that has ended": (
+        {
+            "at": "2026-03-02T12:00:00.000Z",
+            "lines": (Shown(title=CERTIFICATE, says="s", number=LOOKED - 43_200),),
+        },
+        {"CertificateDays": -0.5},
+    ),
+    "a cluster without a snapshot has no age of one": ({"lines": (Shown(title=SNAPSHOT, says="none"),)}, {}),
     "a broken rule": ({"safety": SafetyShown(at="t", violations=(RULE, RULE))}, {"BrokenGroupRules": 2}),
     "an examination that failed counts as one: safe is only what was seen": (
         {"safety": SafetyShown(at="t", fault="Denied")},

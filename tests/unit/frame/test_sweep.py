@@ -13,21 +13,24 @@ from tests.unit.simulation.scenarios import FIRST
 from tests.unit.simulation.world import World
 
 from vagus.cluster import Cluster
-from vagus.errors import Unreachable
+from vagus.errors import Denied, Unreachable
 from vagus.fleet import ClusterSpec
+from vagus.handshake import Handshake
 from vagus.intent import ExcludeNode
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.policy import Mode
 from vagus.ports import Put
 from vagus.procedure import rows
+from vagus.procedure.records import iso
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Head
-from vagus.procedure.sweep import BACK_OFF, Sweep, Swept, after_end, wants_run
+from vagus.procedure.sweep import BACK_OFF, ShakenOnce, Sweep, Swept, after_end, wants_run
 from vagus.reasons import Reason
 from vagus.rooms import ROOMS
 from vagus.search.fake import FakeEngine
 from vagus.search.fake_handshakes import FakeHandshakes
-from vagus.status import Status
+from vagus.snapshots import Snapshots
+from vagus.status import SNAPSHOT, Status
 from vagus.steps import NoteIdentity
 
 ALONE = {"zone_balance": ROOMS["zone_balance"]}
@@ -365,3 +368,67 @@ def test_several_clusters_are_looked_at_at_the_same_time(let_go: Event) -> None:
     swept = msgspec.structs.replace(sweep, fleet=pair, reads=reads).run(0.0, world.iso())
     assert [one.result for one in swept if one.result == "failed"] == []
     assert not both.broken
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------------
+
+
+def _an_hour(world: World, told: list[Status]) -> list[Swept]:
+    sweep = msgspec.structs.replace(_sweep(world), tell=told.append)
+    return [one for minute in range(60) for one in sweep.run(NOW + 60 * minute, world.iso())]
+
+
+def test_the_last_snapshot_is_looked_up_once_an_hour_and_shown_from_then_on() -> None:
+    world, told = World().known(), list[Status]()
+    asked = list[bool]()
+    world.engine.newest_snapshot = NOW - 7200
+    snapshots = world.engine.snapshots
+
+    def counted(*, newest: bool) -> Snapshots:
+        asked.append(newest)
+        return snapshots(newest=newest)
+
+    world.engine.snapshots = counted  # type: ignore[method-assign]
+    assert not [one for one in _an_hour(world, told) if one.result == "failed"]
+    assert asked == [True]
+    (line,) = [line for line in told[-1].lines if line.title == SNAPSHOT]
+    assert (line.says, line.number) == (f"ended {iso(NOW - 7200)}", NOW - 7200)
+
+
+def test_why_the_snapshots_could_not_be_listed_is_shown_and_fails_nothing() -> None:
+    world, told = World().known(), list[Status]()
+
+    def denied(*, newest: bool) -> Snapshots:
+        raise Denied("cluster:admin/snapshot/get", f"no ({newest})")
+
+    world.engine.snapshots = denied  # type: ignore[method-assign]
+    assert not [one for one in _an_hour(world, told) if one.result == "failed"]
+    (line,) = [line for line in told[-1].lines if line.title == SNAPSHOT]
+    assert "could not be listed" in line.says
+    assert line.number is None
+
+
+def test_a_snapshot_that_could_not_be_noted_is_a_failure_of_its_own() -> None:
+    world, told = World().known(), list[Status]()
+
+    def broken(*, newest: bool) -> Snapshots:
+        raise AttributeError(f"a fault of ours ({newest})")
+
+    world.engine.snapshots = broken  # type: ignore[method-assign]
+    failed = [one for one in _an_hour(world, told) if one.result == "failed"]
+    assert [(one.capability, "a fault of ours" in one.message) for one in failed] == [("snapshots", True)]
+    assert told
+
+
+def test_nodes_are_shaken_once_for_the_decision_and_the_status() -> None:
+    shaken = list[str]()
+
+    class Counted(FakeHandshakes):
+        def all(self, bundle: str) -> tuple[Handshake, ...]:
+            shaken.append(bundle)
+            return super().all(bundle)
+
+    once = ShakenOnce(Counted())
+    assert once.all("a") == once.all("a")
+    once.all("b")
+    assert shaken == ["a", "b"]

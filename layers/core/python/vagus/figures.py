@@ -7,11 +7,12 @@ sweep's own alarm on silence.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
-from vagus.status import Status
+from vagus.status import CERTIFICATE, SKEW, SNAPSHOT, Status
 
 NAMESPACE = "Vagus"
 DIMENSIONS = ("Cell", "Cluster")
@@ -57,6 +58,16 @@ def _highest(values: Iterable[int | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
+def _numbers(status: Status, title: str) -> list[float]:
+    """What the lines of that title say."""
+    return [line.number for line in status.lines if line.title == title and line.number is not None]
+
+
+def _until(status: Status, moment: float, seconds: float) -> float:
+    """How many times `seconds` pass from when it was looked at until a moment; negative if that is over."""
+    return round((moment - datetime.fromisoformat(status.at).timestamp()) / seconds, 2)
+
+
 FIGURES: tuple[Figure, ...] = (
     # how clusters are: told at each look
     Figure(
@@ -90,6 +101,25 @@ FIGURES: tuple[Figure, ...] = (
         unit="Percent",
         title="heap used on the fullest node, %",
         value=lambda one: _highest(node.heap for node in one.nodes),
+    ),
+    Figure(
+        name="ByteSkew",
+        unit="Percent",
+        title="byte skew: the fullest node above its share, %",
+        value=lambda one: max(_numbers(one, SKEW), default=None),
+    ),
+    Figure(
+        name="SnapshotHours",
+        unit="Count",
+        title="hours since the last snapshot that succeeded",
+        value=lambda one: max((-_until(one, moment, 3600) for moment in _numbers(one, SNAPSHOT)), default=None),
+    ),
+    Figure(
+        name="CertificateDays",
+        unit="Count",
+        title="days until the first certificate ends",
+        value=lambda one: min((_until(one, moment, 86400) for moment in _numbers(one, CERTIFICATE)), default=None),
+        statistic="Minimum",
     ),
     # what Vagus does: told while it is so
     Figure(name="OpenIntents", unit="Count", title="open intents", value=lambda one: _some(len(one.intents))),

@@ -10,15 +10,20 @@ import msgspec
 
 from vagus.group_safety import Violation
 
+SKEW, SNAPSHOT, CERTIFICATE = "byte skew", "last snapshot", "first certificate to end"
+"""Titles of lines that are figures too."""
+
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """One line that a capability, or a watch of its own, adds to a cluster's status: byte skew, the last snapshot, the
-    end of a certificate. `of`: the zone or node that it is about; empty: the cluster. `wrong`: a person should look."""
+    end of a certificate. `of`: the zone or node that it is about; empty: the cluster. `wrong`: a person should look.
+    `number`: what it says, for a figure: percent, or a moment (epoch seconds)."""
 
     title: str
     says: str
     of: str = ""
     wrong: bool = False
+    number: float | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

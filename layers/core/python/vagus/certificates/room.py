@@ -3,6 +3,7 @@
 from vagus.certificates.apply import HANDLERS
 from vagus.certificates.decide import decide
 from vagus.certificates.observe import observe
+from vagus.certificates.showing import shown
 from vagus.procedure.room import Room
 from vagus.steps import FRAME
 
@@ -15,4 +16,5 @@ CERTIFICATES = Room(
     handlers=HANDLERS,
     mode=lambda spec: spec.certificates.mode,
     failures_in_a_row=lambda spec: spec.certificates.failures_in_a_row,
+    shown=shown,
 )

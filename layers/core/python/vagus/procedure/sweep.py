@@ -18,11 +18,12 @@ import msgspec
 from vagus.cluster import Cluster, Placement
 from vagus.errors import Conflict, VagusError
 from vagus.fleet import ClusterSpec, Fleet
+from vagus.handshake import Handshake
 from vagus.instances import Group, Launch
 from vagus.intent import STANDING
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
-from vagus.ports import Executions, GroupsRead, SearchRead, Table
-from vagus.procedure import consent, loop, people, rows, standing
+from vagus.ports import Executions, GroupsRead, Handshakes, SearchRead, Table
+from vagus.procedure import consent, last_snapshot, loop, people, rows, standing
 from vagus.procedure import head as heads
 from vagus.procedure.at_once import each, within
 from vagus.procedure.records import iso
@@ -96,7 +97,23 @@ class LookedOnce:
         return self._search.placement()
 
     def snapshots(self, *, newest: bool) -> Snapshots:
+        """A cluster that did not answer is not asked again: it would hang once more."""
+        if isinstance(self._looked, VagusError):
+            raise self._looked
         return self._search.snapshots(newest=newest)
+
+
+class ShakenOnce:
+    """A cluster's handshakes as the sweep saw them first: its status is made of the same ones as its decision."""
+
+    def __init__(self, handshakes: Handshakes) -> None:
+        self._handshakes = handshakes
+        self._shaken: dict[str, tuple[Handshake, ...]] = {}
+
+    def all(self, bundle: str) -> tuple[Handshake, ...]:
+        if bundle not in self._shaken:
+            self._shaken[bundle] = self._handshakes.all(bundle)
+        return self._shaken[bundle]
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,18 +145,35 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
 
     def _every_room(self, reads: Reads, spec: ClusterSpec, now: float, iso: str) -> list[Swept]:
         looked: list[LookedOnce] = []
+        shaken: list[ShakenOnce] = []
 
         def once(spec: ClusterSpec) -> LookedOnce:
             if not looked:  # opened by the first that asks, so that one that can't be opened fails no other cluster
                 looked.append(LookedOnce(reads.search(spec), self.look_seconds))
             return looked[0]
 
-        shared = msgspec.structs.replace(reads, search=once)
+        def shaken_once(spec: ClusterSpec) -> ShakenOnce:
+            if not shaken:
+                shaken.append(ShakenOnce(reads.handshakes(spec)))
+            return shaken[0]
+
+        shared = msgspec.structs.replace(reads, search=once, handshakes=shaken_once)
         swept = [self._guarded(shared, spec, room, now, iso) for room in self.rooms.values()]
         if self.tell is not None and any(one.result != "quiet" for one in swept):
+            swept += self._snapshot(shared, spec, now)
             shows = Shows(reads=shared, table=self.table, rooms=self.rooms, executions=self.executions)
             self.tell(standing.of(shows, spec, now))
         return swept
+
+    def _snapshot(self, reads: Reads, spec: ClusterSpec, now: float) -> list[Swept]:
+        """Once an hour the last snapshot is noted, to be shown with the rest. Nothing, unless that failed."""
+        try:
+            if last_snapshot.due(spec, now):
+                last_snapshot.note(reads, self.table, spec, self.look_seconds)
+        except Exception as error:  # noqa: BLE001  (as with a room)
+            message = f"{type(error).__name__}: {error}"
+            return [Swept(cluster=spec.name, capability="snapshots", result="failed", message=message)]
+        return []
 
     def _late(self, spec: ClusterSpec) -> list[Swept]:
         message = f"not looked at: the sweep's {self.seconds:.0f} s ran out"

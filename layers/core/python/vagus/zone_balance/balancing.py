@@ -21,7 +21,7 @@ from vagus.fleet import ClusterSpec
 from vagus.intent import BalanceThreshold, Intent, balance
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.reasons import Reason
-from vagus.status import Shown
+from vagus.status import SKEW, Shown
 from vagus.steps import MoveShards, RaiseBalanceThreshold
 from vagus.zone_balance import planner
 from vagus.zone_balance.layout import layout_of, skews
@@ -320,8 +320,9 @@ def shown(observed: Observed, spec: ClusterSpec, _now: float) -> tuple[Shown, ..
     bar = shards.skew + shards.margin
     return tuple(
         Shown(
-            title="byte skew",
+            title=SKEW,
             of=zone,
+            number=round(most * 100, 2),
             says=f"the fullest {tier} node is {most * 100:.1f} % above its share"
             + ("" if shards.mode == "on" or most <= bar else "; `zone_balance.shards` is off"),
         )
