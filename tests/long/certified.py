@@ -30,7 +30,7 @@ from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.fleet import Engine as DeclaredEngine
 from vagus.handshake import Handshake
 from vagus.instances import Asker
-from vagus.plan import Plan
+from vagus.plan import Done, Plan
 from vagus.policy import Certificates
 from vagus.procedure import head as heads
 from vagus.procedure import loop, records, rows
@@ -255,10 +255,18 @@ class Certified:
 
     def run(self, seconds: float = RUN_SECONDS) -> "Certified":
         """Until nothing is due. The client's owner does as it is asked, each time that it is."""
-        now = time.time()
-        heads.ensure_running(self.table, self.machines, NAME, CERTIFICATES.name, now, records.iso(now))
-        until(self._ended, seconds, "the run of certificates has ended")
+        until(self._settled, seconds, lambda: f"certificates are settled: {self.plan()}")
         return self
+
+    def _settled(self) -> bool:
+        """As the sweep: a run that ended while something is due is followed by another."""
+        if not self._ended():
+            return False
+        now, plan = time.time(), self.plan()
+        if isinstance(plan, Done) and self.executions:
+            return True
+        heads.ensure_running(self.table, self.machines, NAME, CERTIFICATES.name, now, records.iso(now))
+        return False
 
     def _ended(self) -> bool:
         for name, payload in list(self.machines.started.items()):

@@ -127,6 +127,14 @@ def test_before_there_is_an_authority_the_request_comes_again(bench: Bench) -> N
     assert bench.noted() == []
 
 
+def test_a_key_that_is_not_the_authoritys_signs_nothing(bench: Bench) -> None:
+    """An alias that was moved, or a cluster that was made anew: nobody would trust what it signs."""
+    bench.issuer = msgspec.structs.replace(bench.issuer, keys=FakeAuthorityKeys(CLUSTER))
+    with pytest.raises(Refused, match="claims/authority-a is now the alias of"):
+        bench.ask(request())
+    assert bench.table.read(partition(CLUSTER)) == {}
+
+
 def test_a_request_that_is_gone_is_nothing(bench: Bench) -> None:
     assert bench.issuer.take(ORDER, spec()).endswith("is gone")
 

@@ -9,8 +9,10 @@ from tests.unit.certificates.world import World
 from tests.unit.simulation.ports import Meter
 
 from vagus.certificates import wishes
-from vagus.certificates.decide import PATIENCE_SECONDS, decide
+from vagus.certificates.decide import decide
 from vagus.certificates.observe import observe
+from vagus.certificates.observed import members
+from vagus.certificates.telling import PATIENCE_SECONDS
 from vagus.plan import Blocked, Done, Steps, Wait
 from vagus.ports import Put
 from vagus.procedure import rows
@@ -197,23 +199,72 @@ def test_in_one_run_a_person_is_told_of_each_of_the_two() -> None:
     assert world.pages == [Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW]
 
 
-def test_a_node_that_takes_nothing_up_calls_a_person_and_no_other_is_told_to() -> None:
-    world = World().known()
-    deaf = sorted(world.nodes)[0]
-    world.nodes[deaf].deaf = True
-    seen: list[str] = []
-
-    def blocked() -> bool:
-        at = rows.read(world.table, "claims")
-        seen.append(at.head("certificates").state)
-        return len(seen) > 1 and world.now > begun + PATIENCE_SECONDS + 200
-
+def _deaf_for(world: World, *deaf: str, seconds: float = PATIENCE_SECONDS + 900) -> float:
+    """A rotation for so long, while they do nothing of what they are told. When it began."""
+    for one in deaf:
+        world.nodes[one].deaf = True
     begun = world.now
-    world.rotate().run(until=blocked)
-    assert world.trust.signs == 1
-    told = {one.instance for node in world.nodes for one in world.commands.sent(node, begun)}
-    assert told == {deaf}
-    assert world.steps.count("InstallTrust") >= 5, "it is told again now and then"
+    world.rotate().run(until=lambda: world.now > begun + seconds)
+    return begun
+
+
+def _told(world: World, begun: float) -> dict[str, int]:
+    return {node: len(world.commands.sent(node, begun)) for node in sorted(world.nodes)}
+
+
+def test_a_node_that_takes_nothing_up_calls_a_person_and_the_others_go_on_without_it() -> None:
+    world = World().known()
+    deaf, *others = sorted(world.nodes)
+    begun = _deaf_for(world, deaf)
+    told = _told(world, begun)
+    assert {told[one] for one in others} == {1}, "nobody is told twice who has taken it up"
+    assert told[deaf] >= 7, "it is told again, often at first"
+    assert all(len(world.nodes[one].trusts) == 2 for one in others)
+    assert world.trust.signs == 1, "the next phase waits for it"
+    assert world.pages == [Reason.NODE_NOT_RENEWED]
+    found = plan(world)
+    assert isinstance(found, Blocked)
+    assert deaf in found.message
+    world.nodes[deaf].deaf = False
+    assert world.run().trust.generations == (2,)
+
+
+def test_where_two_in_a_row_are_deaf_and_nobody_takes_it_up_no_further_one_is_told() -> None:
+    world = World().known()
+    *deaf, spared = sorted(world.nodes)
+    begun = _deaf_for(world, *deaf, seconds=2 * PATIENCE_SECONDS + 900)
+    told = _told(world, begun)
+    assert told[spared] == 0
+    assert min(told[one] for one in deaf) >= 7
+    assert world.pages == [Reason.NODE_NOT_RENEWED]
+
+
+def test_a_node_whose_agent_is_dead_holds_up_no_other() -> None:
+    world = World().known()
+    dead, *others = sorted(world.nodes)
+    world.services.forget(dead)
+    begun = _deaf_for(world, dead)
+    assert _told(world, begun) == {dead: 0, **dict.fromkeys(others, 1)}
+    assert world.pages == [Reason.NODE_NOT_RENEWED]
+    found = plan(world)
+    assert isinstance(found, Blocked)
+    assert "InvalidInstanceId" in found.message
+
+
+def test_a_node_that_leaves_and_one_that_was_detached_count_while_they_answer() -> None:
+    world = World().known()
+    leaving, detached, _ = sorted(world.nodes)
+    world.groups.scale_in(leaving, decrement=False)
+    world.groups.detach(detached)
+    assert leaving not in members(world.groups.describe(["claims"]))
+    world.now += 120
+    world.replaced()
+    world.nodes[detached].deaf = True
+    world.rotate().run(until=lambda: bool(world.pages))
+    assert (world.pages, world.trust.signs) == ([Reason.NODE_NOT_RENEWED], 1)
+    world.nodes[detached].deaf = False
+    assert world.run().trust.generations == (2,)
+    assert world.healthy(), "the one that leaves too: it speaks to the others until it has gone"
 
 
 def test_a_wish_while_one_goes_on_is_the_same_wish() -> None:

@@ -104,6 +104,13 @@ class World:
         if node.leaf is None or node.leaf.issuer not in [one.subject for one in node.trusts]:
             self.renew_certificate(instance)
 
+    def replaced(self) -> None:
+        """What groups have launched meanwhile boots."""
+        for instance in set(self.groups.existing()) - set(self.nodes):
+            self.nodes[instance] = PlayedNode()
+            self.services.launch(instance)
+            self.boot(instance)
+
     def all(self, bundle: str) -> tuple[Handshake, ...]:
         """As `ports.Handshakes`."""
         trusted = [one.subject for one in _certificates(bundle)]

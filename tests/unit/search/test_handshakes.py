@@ -3,8 +3,9 @@
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.certificates import profile
 from vagus.certificates.issuing import new_authority, signed_leaf
+from vagus.search import handshakes
 from vagus.search.handshakes import Handshakes, handshake
 from vagus.trust import Authority, Trust
 
@@ -106,6 +108,54 @@ def test_one_that_does_not_listen_and_one_that_speaks_no_tls() -> None:
     gone = handshake(INSTANCE, ADDRESS, port, FIRST.certificate)
     assert not gone.answered
     assert "refused" in gone.failure
+
+
+@contextmanager
+def _slow(words: bytes) -> Iterator[int]:
+    """A server that takes each connection, and says a byte of these every 0.2 s. Its port."""
+    halt = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            for at in range(len(words)):
+                connection.sendall(words[at : at + 1])
+                if halt.wait(0.2):
+                    return
+            halt.wait()
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server((ADDRESS, 0)) as listening:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            halt.set()
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("words", [b"", bytes([22, 3, 3, 64, 0]) + bytes(1000)], ids=["nothing", "a byte now and then"])
+def test_a_node_that_takes_the_connection_and_says(words: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handshakes, "SECONDS", 0.5)
+    began = time.monotonic()
+    with _slow(words) as port:
+        seen = handshake(INSTANCE, ADDRESS, port, FIRST.certificate)
+    assert not seen.answered
+    assert seen.failure.startswith("no TLS handshake: ")
+    assert time.monotonic() - began < 20  # without a bound it takes 200 s, or for ever
+
+
+def test_many_nodes_that_say_nothing_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handshakes, "SECONDS", 0.3)
+    with _slow(b"") as port:
+        nodes = {f"i-{number:03}": ADDRESS for number in range(2 * handshakes.AT_ONCE)}
+        seen = Handshakes(lambda: nodes, (port,), all_seconds=0.1).all(FIRST.certificate)
+    assert [one.instance for one in seen] == list(nodes)
+    assert "no time" in seen[-1].failure
+    assert not any(one.answered for one in seen)
 
 
 def test_every_node_and_port_in_order(tmp_path: Path) -> None:

@@ -58,10 +58,20 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
     holds: int = 0
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node was last told to take up, when it was told that first and when last (epoch seconds). `refused`: why
+    it could not be told."""
+
+    what: str
+    first: float
+    last: float
+    refused: str = ""
+
+
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """The row `trust`. `signs`: the generation whose authority signs leaves. `published`: generations in the bundle
     that booting nodes are given. `wanted`: the generation that a person asked for. `renew_before` (epoch seconds):
-    leaves that began before are renewed."""
+    leaves that began before are renewed. `told`: nodes that a command was sent to, and may still be at it."""
 
     authorities: tuple[Authority, ...] = ()
     signs: int = 0
@@ -70,6 +80,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: Mapping[str, Acknowledged] = {}
     wanted: int = 1
     renew_before: float = 0.0
+    told: Mapping[str, Told] = {}
 
     @property
     def generations(self) -> tuple[int, ...]:
@@ -96,6 +107,16 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     def names(self) -> frozenset[str]:
         """The authorities' names, as a handshake shows them."""
         return frozenset(one.name for one in self.authorities)
+
+    @property
+    def bundle_wanted(self) -> str:
+        """The bundle that nodes are to take up, as `Told.what` names it."""
+        return f"bundle {','.join(map(str, self.generations))}"
+
+    @property
+    def leaf_wanted(self) -> str:
+        """The certificates that nodes are to have, as `Told.what` names them."""
+        return f"leaf of {self.signs} from {self.renew_before:.0f} on"
 
     @property
     def free_slot(self) -> Slot:

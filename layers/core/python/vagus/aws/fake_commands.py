@@ -74,6 +74,10 @@ class FakeServices:
         self.start(instance)
         return self._started[instance]
 
+    def forget(self, instance: str) -> None:
+        """Its agent is dead: it takes no commands."""
+        self._started.pop(instance, None)
+
     def started(self, instance: str) -> int | None:
         return self._started.get(instance)
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from vagus.certificates.observed import members
+from vagus.certificates.observed import concerned, members
+from vagus.certificates.telling import FORGOTTEN_SECONDS
+from vagus.errors import Refused
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
@@ -23,7 +25,10 @@ from vagus.steps import (
     SignWith,
     Step,
 )
-from vagus.trust import ClientIssued, Trust
+from vagus.trust import ClientIssued, Told, Trust
+
+REFUSED_MOST = 300
+"""Characters that are kept of why a node could not be told."""
 
 
 def _put(writes: Writes, seen: Rows, trust: Trust) -> None:
@@ -92,9 +97,10 @@ def _drop(writes: Writes, seen: Rows, step: DropAuthority, _token: int) -> None:
 
 
 def _not_where_it_should_be(writes: Writes, trust: Trust) -> str | None:
-    """Handshakes afresh, with every member of the groups: one that trusts, or shows, something else stops the step."""
-    signer, wanted = trust.signer, members(writes.groups.describe([writes.spec.name]))
-    shaken = [one for one in writes.handshakes.all(trust.bundle) if one.instance in wanted]
+    """Handshakes afresh, with every node that there is: one that trusts, or shows, something else stops the step."""
+    signer, shaken = trust.signer, writes.handshakes.all(trust.bundle)
+    wanted = concerned(members(writes.groups.describe([writes.spec.name])), shaken)
+    shaken = tuple(one for one in shaken if one.instance in wanted)
     if silent := sorted(set(wanted) - {one.instance for one in shaken}):
         return f"{', '.join(silent)} is not seen"
     for one in shaken:
@@ -137,21 +143,47 @@ def _may_renew(_writes: Writes, seen: Rows, step: RenewLeaves, _token: int) -> s
     return None if step.signed_by == seen.trust.signs else f"authority {seen.trust.signs} signs by now"
 
 
-def _command(document: str) -> Callable[[Writes, Rows, Any, int], None]:
-    def send(writes: Writes, _seen: Rows, step: InstallTrust | RenewLeaves, token: int) -> None:
-        """A node does a step once: the same nodes are told again under another id, for it is another attempt."""
-        for node in step.nodes:
-            writes.commands.send(document, node, f"{document}-{token}-{int(writes.now)}", {})
+def _command(document: str, wanted: Callable[[Trust], str]) -> Callable[[Writes, Rows, Any, int], None]:
+    def send(writes: Writes, seen: Rows, step: InstallTrust | RenewLeaves, token: int) -> None:
+        """Noted, then sent: whoever dies between has it sent again, when it has taken too long. A node does a step
+        once: the same nodes are told again under another id, for it is another attempt."""
+        noted = _noted(seen.trust, step.nodes, wanted(seen.trust), writes.now)
+        _put(writes, seen, noted)
+        refused = {
+            node: why
+            for node in step.nodes
+            if (why := _sent(writes, document, node, f"{document}-{token}-{int(writes.now)}"))
+        }
+        if refused:
+            told = {one: msgspec.structs.replace(noted.told[one], refused=why) for one, why in refused.items()}
+            fresh = rows.read(writes.table, writes.spec.name)
+            _put(writes, fresh, msgspec.structs.replace(fresh.trust, told={**fresh.trust.told, **told}))
 
     return send
+
+
+def _sent(writes: Writes, document: str, node: str, step: str) -> str:
+    """Why a node could not be told: one whose agent is dead holds up no other."""
+    try:
+        writes.commands.send(document, node, step, {})
+    except Refused as error:
+        return str(error)[:REFUSED_MOST]
+    return ""
+
+
+def _noted(trust: Trust, nodes: tuple[str, ...], what: str, now: float) -> Trust:
+    standing = {one: told for one, told in trust.told.items() if now - told.last < FORGOTTEN_SECONDS}
+    since = {one: told.first for one, told in standing.items() if told.what == what}
+    fresh = {one: Told(what=what, first=since.get(one, now), last=now) for one in nodes}
+    return msgspec.structs.replace(trust, told={**standing, **fresh})
 
 
 HANDLERS: Mapping[type[Step], Handler] = {
     MakeAuthority: Handler(_may_make, _make),
     PublishTrust: Handler(_may_publish, _publish),
     IssueClientCertificate: Handler(_may_issue, _issue),
-    InstallTrust: Handler(_may_install, _command("install-trust")),
-    RenewLeaves: Handler(_may_renew, _command("renew-certificate")),
+    InstallTrust: Handler(_may_install, _command("install-trust", lambda trust: trust.bundle_wanted)),
+    RenewLeaves: Handler(_may_renew, _command("renew-certificate", lambda trust: trust.leaf_wanted)),
     SignWith: Handler(_may_sign, _sign),
     DropAuthority: Handler(_may_drop, _drop),
 }

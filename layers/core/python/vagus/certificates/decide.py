@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from vagus.certificates import telling
 from vagus.certificates.observed import Observed
+from vagus.certificates.telling import PATIENCE_SECONDS
 from vagus.fleet import ClusterSpec
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.reasons import Reason
@@ -25,16 +27,14 @@ from vagus.steps import (
 )
 from vagus.trust import HALF, PAGE_BELOW, ClientIssued, Trust, renewal_at, share_left
 
-AT_ONCE = 20
-"""Nodes that one step sends a command to. The first goes alone: what it can't take up, no other is told to."""
 SOON = 3
 """Seconds between looks while nodes take something up: they watch their files every 5 s."""
-AGAIN_SECONDS = 90.0
-"""After so long without effect a command is sent again; a boot of a node, or a busy agent, takes less."""
+SOON_FOR_SECONDS, LATER = 60, 15
+"""What takes longer is looked for less often."""
+SAID_AT_MOST = 3
+"""Nodes whose words a message repeats."""
 ASK_SECONDS = 10
 """Seconds between looks whether a client was acknowledged: it wakes nobody."""
-PATIENCE_SECONDS = 600.0
-"""After so long a person is called."""
 
 
 def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
@@ -49,6 +49,7 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         _unseen,
         _bundles,
         _leaves,
+        _deaf,
         _rotation,
         _next_authority,
         _away,
@@ -140,51 +141,61 @@ def _away(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
 
 
 def _bundles(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
-    lagging = observed.lagging()
-    if not lagging:
-        return None
     generations = observed.trust.generations
-    alone = lagging[:1] if len(lagging) == len(observed.answering) else lagging[:AT_ONCE]
-    step = InstallTrust(nodes=alone, generations=generations)
-    return _taken_up(observed, step, f"the bundle of {generations}", now)
+
+    def step(nodes: tuple[str, ...]) -> AnyStep:
+        return InstallTrust(nodes=nodes, generations=generations)
+
+    return _taken_up(observed, observed.lagging(), step, observed.trust.bundle_wanted, now)
 
 
 def _leaves(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
-    stale = observed.stale(now)
-    if not stale:
+    signs = observed.trust.signs
+
+    def step(nodes: tuple[str, ...]) -> AnyStep:
+        return RenewLeaves(nodes=nodes, signed_by=signs)
+
+    return _taken_up(observed, observed.stale(now), step, observed.trust.leaf_wanted, now)
+
+
+def _taken_up(
+    observed: Observed,
+    pending: tuple[str, ...],
+    step: Callable[[tuple[str, ...]], AnyStep],
+    what: str,
+    now: float,
+) -> Plan | None:
+    """The step for those that are to be told now, or a wait while it takes effect. Deaf nodes hold up no other."""
+    told = observed.trust.told
+    reason = Reason.ROTATING if len(observed.trust.authorities) > 1 else Reason.RENEWING
+    if nodes := telling.to_tell(pending, observed.answering, told, what, now):
+        return _steps(reason, step(nodes))
+    if at_it := telling.at_it(pending, told, what, now):
+        newest = max(told[one].first for one in at_it)
+        return Wait(
+            seconds=SOON if now - newest < SOON_FOR_SECONDS else LATER,
+            reason=Reason.NODES_TAKE_UP,
+            message=f"{', '.join(at_it)}: to take up {what}",
+        )
+    return None
+
+
+def _deaf(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+    """All others are where they should be, or are told nothing because nobody takes it up."""
+    trust = observed.trust
+    bundle = telling.deaf(observed.lagging(), trust.told, trust.bundle_wanted, now)
+    leaf = telling.deaf(observed.stale(now), trust.told, trust.leaf_wanted, now)
+    sentences = [
+        f"{', '.join(nodes)} did not take up {what}"
+        for nodes, what in ((bundle, trust.bundle_wanted), (leaf, trust.leaf_wanted))
+        if nodes
+    ]
+    if not sentences:
         return None
-    alone = stale[:1] if len(stale) == len(observed.answering) else stale[:AT_ONCE]
-    step = RenewLeaves(nodes=alone, signed_by=observed.trust.signs)
-    return _taken_up(observed, step, f"a certificate of authority {observed.trust.signs}", now)
-
-
-def _taken_up(observed: Observed, step: InstallTrust | RenewLeaves, what: str, now: float) -> Plan:
-    """The step, or a wait while it takes effect. The same step is sent again only when that has taken too long."""
-    rotating = len(observed.trust.authorities) > 1
-    reason = Reason.ROTATING if rotating else Reason.RENEWING
-    about = f"{type(step).__name__} {','.join(step.nodes)} {what}"
-    before = observed.progress
-    if before is None or before.about != about:
-        fresh = Progress(bytes_left=0, about=about, at=now, changed_at=now)
-        return Steps(steps=(step,), reason=reason, message=step.sentence, progress=fresh)
-    waited = now - before.changed_at
-    if now - before.at >= AGAIN_SECONDS:
-        again = Progress(bytes_left=0, about=about, at=now, changed_at=before.changed_at)
-        if waited >= PATIENCE_SECONDS:
-            return Blocked(
-                reason=Reason.NODE_NOT_RENEWED,
-                message=f"{', '.join(step.nodes)} did not take up {what}{_said(observed, step.nodes)}",
-                open_deadline=True,
-                progress=again,
-            )
-        return Steps(steps=(step,), reason=reason, message=step.sentence, progress=again)
-    message = f"{', '.join(step.nodes)} takes up {what}"
-    return Wait(seconds=SOON, reason=Reason.NODES_TAKE_UP, message=message, progress=before)
-
-
-def _said(observed: Observed, nodes: tuple[str, ...]) -> str:
-    said = [f"{one.instance} said: {one.said}" for one in observed.commands if one.instance in nodes and one.said]
-    return f"; {said[-1]}" if said else ""
+    said = [f"{one} said: {text}" for one, text in observed.said.items() if one in (*bundle, *leaf)]
+    return Blocked(
+        reason=Reason.NODE_NOT_RENEWED, message="; ".join([*sentences, *said[:SAID_AT_MOST]]), open_deadline=True
+    )
 
 
 # -- rotation ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from vagus.certificates import profile
 from vagus.certificates.requests import RequestRefused, Sound, checked
 from vagus.certificates.signing import authority_key
-from vagus.errors import Malformed, Transient
+from vagus.errors import Malformed, Refused, Transient
 from vagus.fleet import ClusterSpec
 from vagus.ports import Askers, AuthorityKeys, Put, Requests, Table
 from vagus.procedure import rows
@@ -157,9 +157,15 @@ def signed_leaf(
     now: float,
     days: float,
 ) -> x509.Certificate:
-    """A leaf of a cluster, for so many days. `now`: epoch seconds."""
+    """A leaf of a cluster, for so many days. `now`: epoch seconds. Raises `Refused` where the key in KMS is not the one
+    that the authority's certificate is of: what it signed would be trusted by nobody."""
     issuer = x509.load_pem_x509_certificate(signer.certificate.encode())
     key, life = authority_key(keys, cluster, signer.slot), timedelta(days=days)
+    if key.public_key() != issuer.public_key():
+        raise Refused(
+            f"{signer.subject} was not made with the key that {cluster}/authority-{signer.slot} is now the alias of in "
+            "KMS, and nobody would trust what that signs: point the alias back at the key that it was made with"
+        )
     return profile.leaf(kind, common, public, names, issuer, key, datetime.fromtimestamp(now, UTC), life)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from vagus.certificates.observed import Observed, members
 from vagus.command import Command
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec
-from vagus.handshake import Handshake
 from vagus.plan import Progress
 from vagus.ports import NodeCommandsRead
 from vagus.procedure.room import Reads
@@ -15,6 +16,8 @@ from vagus.procedure.rows import Rows
 DOCUMENTS = ("install-trust", "renew-certificate")
 SAID_FOR_SECONDS = 120.0
 """After so long without effect, what nodes said of the command is read too."""
+ASKED_AT_MOST = 5
+"""So many of them."""
 
 
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
@@ -26,22 +29,18 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         shaken = reads.handshakes(spec).all(seen.trust.bundle)
     except VagusError as error:
         return Observed(trust=seen.trust, formed=formed, members=members(groups), progress=progress, unseen=str(error))
-    return Observed(
-        trust=seen.trust,
-        formed=formed,
-        members=members(groups),
-        handshakes=shaken,
-        commands=_heard(reads.commands(spec), shaken, progress, now),
-        progress=progress,
-    )
+    found = Observed(trust=seen.trust, formed=formed, members=members(groups), handshakes=shaken, progress=progress)
+    return msgspec.structs.replace(found, said=_said(reads.commands(spec), found, now))
 
 
-def _heard(
-    commands: NodeCommandsRead, shaken: Iterable[Handshake], progress: Progress | None, now: float
-) -> tuple[Command, ...]:
-    """What nodes said, where something takes long: a call for each."""
-    if progress is None or now - progress.changed_at < SAID_FOR_SECONDS:
-        return ()
-    named = {one.instance for one in shaken if one.instance in progress.about}
-    heard = [one for instance in sorted(named) for one in commands.sent(instance, progress.changed_at)]
-    return tuple(one for one in heard if one.document in DOCUMENTS)
+def _said(commands: NodeCommandsRead, found: Observed, now: float) -> dict[str, str]:
+    """The last words of nodes that take long: a call for each, of a few."""
+    told = found.trust.told
+    slow = found.slow(SAID_FOR_SECONDS, now)[:ASKED_AT_MOST]
+    words = {one: told[one].refused or _last_words(commands.sent(one, told[one].first)) for one in slow}
+    return {one: text for one, text in words.items() if text}
+
+
+def _last_words(sent: Iterable[Command]) -> str:
+    said = [one.said for one in sent if one.document in DOCUMENTS and one.said]
+    return said[-1] if said else ""

@@ -1,10 +1,10 @@
 """What a decision about certificates is made of: the row `trust`, handshakes with every node, commands sent to them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from vagus.command import Command
+from vagus.certificates import telling
 from vagus.handshake import Handshake
 from vagus.instances import Group
 from vagus.plan import Progress
@@ -13,37 +13,52 @@ from vagus.trust import PAGE_BELOW, Trust, renewal_at, share_left
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` may know. `formed`: whether the cluster has ever been one. `members`: instances of its
-    groups that are to stay. `unseen`: why there are no handshakes."""
+    groups that are to stay. `said`: the last words of nodes that take long. `unseen`: why there are no handshakes."""
 
     trust: Trust
     formed: bool = False
     members: tuple[str, ...] = ()
     handshakes: tuple[Handshake, ...] = ()
-    commands: tuple[Command, ...] = ()
+    said: Mapping[str, str] = {}
     progress: Progress | None = None
     unseen: str = ""
 
     @property
+    def concerned(self) -> tuple[str, ...]:
+        """Members, and whoever else answers: what leaves, is retained or was detached still speaks to the others."""
+        return concerned(self.members, self.handshakes)
+
+    @property
     def silent(self) -> tuple[str, ...]:
-        """Members that don't answer on both ports."""
+        """Of those, who does not answer on both ports."""
         answering = [one.instance for one in self.handshakes if one.answered]
-        return tuple(one for one in self.members if answering.count(one) < 2)
+        return tuple(one for one in self.concerned if answering.count(one) < 2)
 
     @property
     def answering(self) -> tuple[str, ...]:
-        """Members that answer on both ports."""
-        return tuple(one for one in self.members if one not in self.silent)
+        """Of those, who answers on both ports."""
+        silent = self.silent
+        return tuple(one for one in self.concerned if one not in silent)
+
+    def slow(self, seconds: float, now: float) -> tuple[str, ...]:
+        """Nodes that were told something so long ago, and have not taken it up."""
+        trust = self.trust
+        heard = {
+            **telling.known(self.lagging(), trust.told, trust.bundle_wanted, now),
+            **telling.known(self.stale(now), trust.told, trust.leaf_wanted, now),
+        }
+        return tuple(one for one, told in heard.items() if now - told.first >= seconds)
 
     def lagging(self) -> tuple[str, ...]:
-        """Members that trust another set of authorities than they should, on either port."""
+        """Nodes that trust another set of authorities than they should, on either port."""
         return self._where(lambda one: frozenset(one.trusts) != self.trust.names)
 
     def stale(self, now: float) -> tuple[str, ...]:
-        """Members whose certificate is another authority's, not to be trusted, or due to be renewed."""
+        """Nodes whose certificate is another authority's, not to be trusted, or due to be renewed."""
         return self._where(lambda one: not self._fresh(one, now))
 
     def short(self, now: float) -> tuple[str, ...]:
-        """Members of whose certificate less than `PAGE_BELOW` is left, or nothing."""
+        """Nodes of whose certificate less than `PAGE_BELOW` is left, or nothing."""
         return self._where(lambda one: share_left(one.begins, one.ends, now) < PAGE_BELOW)
 
     def next_renewal(self) -> float | None:
@@ -61,6 +76,11 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     def _where(self, holds: Callable[[Handshake], bool]) -> tuple[str, ...]:
         found = {one.instance for one in self.handshakes if holds(one)}
         return tuple(one for one in self.answering if one in found)
+
+
+def concerned(members: Iterable[str], handshakes: Iterable[Handshake]) -> tuple[str, ...]:
+    """Instances whose trust counts before a phase moves on, by name."""
+    return tuple(sorted({*members, *(one.instance for one in handshakes if one.answered)}))
 
 
 def members(groups: Iterable[Group]) -> tuple[str, ...]:

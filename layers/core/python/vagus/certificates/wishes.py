@@ -29,7 +29,8 @@ def rotate_authority(table: Table, cluster: str) -> Trust:
 
 def renew_leaves(table: Table, cluster: str, now: float) -> Trust:
     """Wish for new certificates in place of all that were issued before now (epoch seconds)."""
-    return _changed(table, cluster, lambda trust: msgspec.structs.replace(trust, renew_before=now - EARLIER_SECONDS))
+    before = int(now) - EARLIER_SECONDS  # certificates begin at whole seconds: one of this very second is new enough
+    return _changed(table, cluster, lambda trust: msgspec.structs.replace(trust, renew_before=before))
 
 
 def acknowledge(table: Table, cluster: str, client: str) -> Trust:

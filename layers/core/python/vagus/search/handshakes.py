@@ -7,8 +7,10 @@ of the authorities that it trusts. No client certificate is shown and no request
 from __future__ import annotations
 
 import hashlib
+import math
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -22,28 +24,40 @@ if TYPE_CHECKING:
 
 HTTP, TRANSPORT = 9200, 9300
 SECONDS = 2.0
-AT_ONCE = 16
+"""A handshake takes no longer, whatever the node does: accept and say nothing, or say a byte now and then."""
+ALL_SECONDS = 20.0
+"""Nor do all of them: a node whose turn does not come by then was not seen."""
+AT_ONCE = 32
 HANDSHAKE, CERTIFICATE, CERTIFICATE_REQUEST, HELLO_DONE = 22, 11, 13, 14
 
 
 class Handshakes:
     """With the nodes of one cluster. `addresses` gives them by instance, at each call anew."""
 
-    def __init__(self, addresses: Callable[[], Mapping[str, str]], ports: tuple[int, ...] = (HTTP, TRANSPORT)) -> None:
-        self._addresses, self._ports = addresses, ports
+    def __init__(
+        self,
+        addresses: Callable[[], Mapping[str, str]],
+        ports: tuple[int, ...] = (HTTP, TRANSPORT),
+        all_seconds: float = ALL_SECONDS,
+    ) -> None:
+        self._addresses, self._ports, self._all_seconds = addresses, ports, all_seconds
 
     def all(self, bundle: str) -> tuple[Handshake, ...]:
-        """One per node and port, verified against a bundle of authorities in PEM, by instance and port."""
+        """One per node and port, verified against a bundle of authorities in PEM, by instance and port. It takes
+        `ALL_SECONDS` and one handshake at most."""
         asked = [(one, address, port) for one, address in sorted(self._addresses().items()) for port in self._ports]
         if not asked:
             return ()
+        last = time.monotonic() + self._all_seconds
         with ThreadPoolExecutor(min(AT_ONCE, len(asked))) as pool:
-            return tuple(pool.map(lambda one: handshake(one[0], one[1], one[2], bundle), asked))
+            return tuple(pool.map(lambda one: handshake(one[0], one[1], one[2], bundle, last), asked))
 
 
-def handshake(instance: str, address: str, port: int, bundle: str) -> Handshake:
-    """One handshake; it raises nothing: what went wrong is what was seen."""
+def handshake(instance: str, address: str, port: int, bundle: str, last: float = math.inf) -> Handshake:
+    """One handshake; it raises nothing: what went wrong is what was seen. None is begun after `last` (monotonic)."""
     seen = Handshake(instance=instance, address=address, port=port)
+    if time.monotonic() >= last:
+        return msgspec.structs.replace(seen, failure="there was no time for it: too many nodes did not answer")
     try:
         flight, failure = _flight(address, port, bundle)
     except OSError as error:  # of TLS too
@@ -66,8 +80,10 @@ def _flight(address: str, port: int, bundle: str) -> tuple[bytes, str]:
     received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
     talk = context.wrap_bio(received, sent, server_hostname=address)
     flight, failure = b"", ""
+    ends = time.monotonic() + SECONDS
     with socket.create_connection((address, port), SECONDS) as connection:
         while True:
+            connection.settimeout(_left(ends))
             try:
                 if not failure:
                     talk.do_handshake()
@@ -85,6 +101,13 @@ def _flight(address: str, port: int, bundle: str) -> tuple[bytes, str]:
                 return flight, failure
             flight += got
             received.write(got)
+
+
+def _left(ends: float) -> float:
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError(f"not done after {SECONDS:.0f} s")
+    return left
 
 
 def _messages(flight: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,62 @@
+"""Whom to tell now, of the nodes that have not taken something up yet. Pure.
+
+The first goes alone: what it can't take up, no other is told to. A node that does not take it up within
+`PATIENCE_SECONDS` is deaf: a person is called, it is told again now and then, and the others go on without it, unless
+two in a row are deaf and nobody has taken it up: then the fault is hardly theirs.
+"""
+
+from collections.abc import Collection, Mapping
+
+from vagus.trust import Told
+
+AT_ONCE = 20
+"""Nodes that are at it together. More are told when half of them have it."""
+AGAIN_SECONDS = 90.0
+"""After so long without effect a command is sent again; a boot of a node, or a busy agent, takes less."""
+PATIENCE_SECONDS = 600.0
+"""After so long a person is called."""
+DEAF_AGAIN_SECONDS = 600.0
+"""How often a deaf node is told again: it may have been mended."""
+FORGOTTEN_SECONDS = 3600.0
+"""What was last told so long ago was told on another occasion: a renewal months before, or before a stop."""
+DEAF_AT_MOST = 2
+"""After so many deaf nodes in a row, and none that took it up, no further one is told."""
+
+
+def known(pending: Collection[str], told: Mapping[str, Told], what: str, now: float) -> dict[str, Told]:
+    """Those that were told of this, on this occasion."""
+    return {
+        one: told[one]
+        for one in pending
+        if one in told and told[one].what == what and now - told[one].last < FORGOTTEN_SECONDS
+    }
+
+
+def deaf(pending: Collection[str], told: Mapping[str, Told], what: str, now: float) -> tuple[str, ...]:
+    """Those that had long enough."""
+    heard = known(pending, told, what, now)
+    return tuple(one for one, at in heard.items() if now - at.first >= PATIENCE_SECONDS)
+
+
+def to_tell(
+    pending: tuple[str, ...], answering: Collection[str], told: Mapping[str, Told], what: str, now: float
+) -> tuple[str, ...]:
+    """Nodes to send a command to now. `pending`: all that have not taken it up; `answering`: all that there are."""
+    heard, lost = known(pending, told, what, now), deaf(pending, told, what, now)
+    if again := tuple(one for one, at in heard.items() if now - at.last >= _pause(one, lost)):
+        return again[:AT_ONCE]
+    fresh = tuple(one for one in pending if one not in heard)
+    at_it = len(heard) - len(lost)
+    if len(pending) == len(answering):
+        return () if at_it or len(lost) >= DEAF_AT_MOST else fresh[:1]
+    return fresh[: AT_ONCE - at_it] if at_it <= AT_ONCE // 2 else ()
+
+
+def at_it(pending: Collection[str], told: Mapping[str, Told], what: str, now: float) -> tuple[str, ...]:
+    """Those that were told, and may still take it up in time."""
+    lost = deaf(pending, told, what, now)
+    return tuple(one for one in known(pending, told, what, now) if one not in lost)
+
+
+def _pause(one: str, lost: Collection[str]) -> float:
+    return DEAF_AGAIN_SECONDS if one in lost else AGAIN_SECONDS
