@@ -84,6 +84,11 @@ class Look(msgspec.Struct, frozen=True):
         """Each copy by the node on which it ends."""
         return frozenset((copy.index, copy.shard, copy.target or copy.node) for copy in self.cluster.copies)
 
+    @property
+    def settled(self) -> bool:
+        """Whether no copy is on its way."""
+        return all(copy.state == "STARTED" for copy in self.cluster.copies)
+
 
 def layout(cluster: Cluster) -> Layout:
     """What was seen, as the planner takes it. Every index without filters or limits of its own."""
@@ -201,18 +206,26 @@ class Lab:
             self._cluster.call("PUT", "/_cluster/settings", {"persistent": settings})
 
     def _settled(self) -> Look:
-        """Nothing relocates any more."""
-        self._cluster.wait_until(
-            lambda: all(copy.state == "STARTED" for copy in self._look().copies), "without relocations", 180
-        )
-        return Look(self._look())
+        """The look in which nothing relocates: in another one, a moment later, the next move may have begun."""
+        looks: list[Look] = []
+
+        def settled() -> bool:
+            looks.append(Look(self._look()))
+            return looks[-1].settled
+
+        self._cluster.wait_until(settled, "without relocations", 180)
+        return looks[-1]
 
     def _come_to_rest(self) -> Look:
-        """The engine's balancer has nothing more to do: a reroute changes nothing."""
+        """The engine's balancer has nothing more to do: a reroute changes nothing, and nothing is on its way then.
+
+        While as many copies relocate as may, a reroute does not ask the balancer at all.
+        """
         while True:
             before = self._settled()
             self._cluster.call("POST", "/_cluster/reroute?metric=none")
-            if Look(self._look()).places == before.places:
+            after = Look(self._look())
+            if after.settled and after.places == before.places:
                 return before
 
 

@@ -7,8 +7,6 @@ engine itself draws, ties in its order, can't).
 import random
 from collections import Counter
 
-import msgspec
-
 from benchmarks._balancer import CASES, Lab, Seen
 from benchmarks.figure import Figure
 from vagus.search.client import SearchClient
@@ -49,18 +47,13 @@ def search_client(cluster: LocalCluster) -> SearchClient:
 
 
 def _figures(label: str, seen: list[Seen]) -> list[Figure]:
-    """What the model says of random layouts; and of those in which the engine came to rest, of which it may only err
-    towards "it would move": a plan then says that the engine is not at rest."""
+    """What the model says of random layouts; and of those in which the engine came to rest."""
     kinds = Counter("at rest" if one.rests else "not" for one in seen)
     what = ", ".join(f"{many} {kind}" for kind, many in sorted(kinds.items()))
     agree, resting = sum(one.rests != one.moved for one in seen), sum(one.resting_layout_rests for one in seen)
     return [
         _figure(f"balancer's model on {label}: random layouts ({what})", agree, len(seen), len(kinds) == 2),
-        msgspec.structs.replace(
-            _figure(f"balancer's model on {label}: where the engine came to rest", resting, len(seen), True),
-            bar="none",
-            holds=True,
-        ),
+        _figure(f"balancer's model on {label}: where the engine came to rest", resting, len(seen), True),
     ]
 
 

@@ -43,26 +43,25 @@ def figures() -> list[Figure]:
     ]
 
 
-def _seconds(act: Callable[[], object], times: int = 3) -> float:
-    """The least CPU time of several runs: others share this machine."""
-    spent = []
-    for _ in range(times):
-        gc.collect()
-        start = time.process_time()
-        act()
-        spent.append(time.process_time() - start)
-    return min(spent)
+def _seconds(*acts: Callable[[], object], times: int = 5) -> list[float]:
+    """The least CPU time of each over several rounds, in turns: others share this machine, and its caches."""
+    return [min(spent) for spent in zip(*([_once(act) for act in acts] for _ in range(times)), strict=True)]
 
 
-def _sorting(rows: list[Copy]) -> float:
-    def key(row: Copy) -> tuple[str, int, bool, str]:
-        return (row.index, row.shard, not row.primary, row.node or "")
+def _once(act: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.process_time()
+    act()
+    return time.process_time() - start
 
-    return _seconds(lambda: sorted(rows, key=key))
+
+def _by_cat(row: Copy) -> tuple[str, int, bool, str]:
+    return (row.index, row.shard, not row.primary, row.node or "")
 
 
 def _time(name: str, large: Layout, policy: Policy, most: float | None) -> Figure:
-    ours, sorting = _seconds(lambda: plan(large, policy)), _sorting(list(large.copies))
+    rows = list(large.copies)
+    ours, sorting = _seconds(lambda: plan(large, policy), lambda: sorted(rows, key=_by_cat))
     return _figure(name, ours, sorting, "s against a sort of the rows", most)
 
 
@@ -74,7 +73,7 @@ def _figure(name: str, ours: float, baseline: float, unit: str, most: float | No
 
 def _growth(large: Layout) -> Figure:
     small = layout(*SIZES[1], 50, SIGMA)
-    ours, tenth = _seconds(lambda: plan(large, RAISED)), _seconds(lambda: plan(small, RAISED), 10)
+    ours, tenth = _seconds(lambda: plan(large, RAISED), lambda: plan(small, RAISED))
     return _figure("100,000 shards against 10 times 10,000", ours, 10 * tenth, "s", 2.5)
 
 

@@ -85,6 +85,12 @@ def test_preferred_primaries_weigh_a_million_in_32_bit_floats() -> None:
     assert weighed.weight(0, 0) > 1_000_000 > weighed.weight(0, 2)
 
 
+def test_the_mean_of_an_index_is_no_whole_number_although_that_of_all_copies_is() -> None:
+    """0.45 * (2 - 1) + 0.55 * (1 - 2/3) = 0.6333, next to a million 0.625: as the engine's log has it, 130 times."""
+    weighed = engine(layout("a1 a2 a3", "x0:a1,a2 y0:a1 z0:a3", Settings(prefer_primary=True)))
+    assert weighed.weight(0, 0) == 1_000_000.625
+
+
 def test_primaries_on_a_node_weigh_where_they_are_rebalanced() -> None:
     weighed = engine(layout("a1 a2", "x0:a1 y0:a1", Settings(rebalance_primary=True)))
     assert weighed.weight(0, 0) - weighed.weight(0, 1) == pytest.approx(0.45 * 2 + 0.55 + 10, abs=1e-5)

@@ -4,8 +4,10 @@ A move counts at its target at once. Its source keeps the bytes, and counts as a
 that is how the engine sees a relocation under way.
 """
 
-from collections.abc import Iterable
-from operator import attrgetter
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from operator import ne
 
 from vagus.cluster import Copy
 from vagus.zone_balance.planner.model import Layout
@@ -37,29 +39,31 @@ class Board:
         self.free = [node.disk_free for node in self.nodes]
 
     def _number_copies(self) -> None:
-        names, nodes, targets, states = (
-            list(map(attrgetter(name), self.copies)) for name in ("index", "node", "target", "state")
-        )
-        self.number: list[int] = list(map(attrgetter("shard"), self.copies))
-        self.size: list[int] = list(map(attrgetter("bytes"), self.copies))
-        self.primary: list[bool] = list(map(attrgetter("primary"), self.copies))
+        copies, node_of = self.copies, self.node_of
+        self.number: list[int] = [copy.shard for copy in copies]
+        self.size: list[int] = [copy.bytes for copy in copies]
+        self.primary: list[bool] = [copy.primary for copy in copies]
+        names = [copy.index for copy in copies]
         self.names: list[str] = sorted(set(names))
         index_of = {name: number for number, name in enumerate(self.names)}
-        self.index: list[int] = list(map(index_of.__getitem__, names))
-        node_of = self.node_of
-        self.at = [node_of.get(target or node or "", -1) for node, target in zip(nodes, targets, strict=True)]
-        self._states: frozenset[str] = frozenset(states)
+        self.index: list[int] = [index_of[name] for name in names]
+        self._states: frozenset[str] = frozenset([copy.state for copy in copies])
+        self.at = [node_of.get(copy.target or copy.node or "", -1) for copy in copies]
         self._ring()
 
     def _ring(self) -> None:
-        shards: dict[int, int] = {}
-        keys = [index << 32 | number for index, number in zip(self.index, self.number, strict=True)]
-        self.shard = list(map(shards.setdefault, keys, range(len(keys))))
-        self.twin = list(range(len(keys)))
-        twin = self.twin
-        for copy, shard in enumerate(self.shard):
-            if shard != copy:
-                twin[copy], twin[shard] = twin[shard], copy
+        every = range(len(self.index))
+        numbers = max(self.number, default=0) + 1
+        keys = [index * numbers + number for index, number in zip(self.index, self.number, strict=True)]
+        first: dict[int, int] = {}
+        self.shard = list(map(first.setdefault, keys, every))
+        self.twin = twin = list(every)
+        for copy, shard in self.followers():
+            twin[copy], twin[shard] = twin[shard], copy
+
+    def followers(self) -> Iterator[tuple[int, int]]:
+        """Each copy but the first of its shard, with that shard."""
+        return compress(enumerate(self.shard), map(ne, self.shard, range(len(self.shard))))
 
     def _place(self) -> None:
         """Everything where the look saw it."""
@@ -75,24 +79,27 @@ class Board:
                     self._not_started(number, copy, self.at[number])
 
     def _count_copies(self) -> None:
-        self.on: list[dict[int, None]] = [{} for _ in self.nodes]
-        self.holders: list[dict[int, int]] = [{} for _ in self.names]
-        on, holders = self.on, self.holders
+        on: list[list[int]] = [[] for _ in range(len(self.nodes) + 1)]  # the last is where -1 leads: nowhere
+        places: list[list[int]] = [[] for _ in self.names]
         for number, (index, node) in enumerate(zip(self.index, self.at, strict=True)):
-            if node >= 0:
-                on[node][number] = None
-                held = holders[index]
-                held[node] = held.get(node, 0) + 1
-        self.count = [len(copies) for copies in on]
+            on[node].append(number)
+            places[index].append(node)
         size = self.size.__getitem__
+        on.pop()
+        self.count = [len(copies) for copies in on]
         self.load = [sum(map(size, copies)) for copies in on]
+        self.on: list[dict[int, None]] = [dict.fromkeys(copies) for copies in on]
+        self.holders = [_counted(nodes) for nodes in places]
 
     def _count_all_primaries(self) -> None:
+        places: list[list[int]] = [[] for _ in self.names]
+        for index, node in compress(zip(self.index, self.at, strict=True), self.primary):
+            places[index].append(node)
+        self.primary_holders = [_counted(nodes) for nodes in places]
         self.primaries = [0] * len(self.nodes)
-        self.primary_holders: list[dict[int, int]] = [{} for _ in self.names]
-        for copy, primary in enumerate(self.primary):
-            if primary and self.at[copy] >= 0:
-                self._count_primary(copy, self.at[copy], 1)
+        for held in self.primary_holders:
+            for node, many in held.items():
+                self.primaries[node] += many
 
     def _not_started(self, number: int, copy: Copy, node: int) -> None:
         """A shard with a copy that is not started stays as it is; what is on its way takes its room already."""
@@ -193,3 +200,10 @@ class Board:
     def primary_at(self, shard: int) -> int:
         """The node of a shard's primary; -1 where there is none."""
         return next((self.at[copy] for copy in self.copies_of(shard) if self.primary[copy]), -1)
+
+
+def _counted(nodes: list[int]) -> dict[int, int]:
+    """How often each node is among these; those that are nowhere (-1) aside."""
+    found = dict(Counter(nodes))
+    found.pop(-1, None)
+    return found

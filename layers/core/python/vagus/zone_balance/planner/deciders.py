@@ -107,8 +107,13 @@ def holds_a_copy(deciders: Deciders, copy: int, node: int) -> bool:
     """same_shard: the target has a copy of this shard, or one that is only on its way off."""
     board = deciders.board
     shard = board.shard[copy]
-    at = board.at
-    return any(at[twin] == node for twin in board.copies_of(shard)) or board.is_leaving(shard, node)
+    at, twin = board.at, board.twin
+    other = twin[shard]
+    while at[other] != node:
+        if other == shard:
+            return board.is_leaving(shard, node)
+        other = twin[other]
+    return True
 
 
 def host_holds_a_copy(deciders: Deciders, copy: int, node: int) -> bool:

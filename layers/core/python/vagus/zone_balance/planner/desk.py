@@ -201,6 +201,12 @@ class Traffic:
         limits = [limit for limit in (settings.cluster_recoveries, policy.moves_at_once or -1) if limit >= 0]
         self.most = max(1, min(limits, default=1 << 30))
 
+    def full(self, legs: tuple[Leg, ...]) -> bool:
+        """Whether the wave, or a node that a leg goes to, takes nothing more: asked before what costs more."""
+        if self.all >= self.most:
+            return True
+        return any(self.incoming.get(target, 0) >= self.most_incoming for _, _, target in legs)
+
     def takes(self, legs: tuple[Leg, ...]) -> bool:
         """Whether the legs fit beside what is under way; they are counted if they do."""
         taken: list[tuple[int, int]] = []

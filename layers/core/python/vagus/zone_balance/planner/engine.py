@@ -17,18 +17,14 @@ nothing in it can be tipped.
 """
 
 import math
-import struct
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from vagus.zone_balance.planner.board import Board, Leg
 from vagus.zone_balance.planner.deciders import Deciders
+from vagus.zone_balance.planner.floats import EPSILON, limit_of, single
 from vagus.zone_balance.planner.model import BREACHED
 from vagus.zone_balance.planner.region import Region
-
-EPSILON = 0.001
-NOISE = 1e-6
-"""The engine's own epsilon; and what 32-bit floats can't tell apart."""
 
 RESERVED = 3
 """A band is not widened by counts so far that no index could be spread so wide: else nothing could be exchanged."""
@@ -63,7 +59,7 @@ class Engine:
         board = self.board
         many = max(1, sum(board.data))
         self.mean = sum(board.count) // many
-        self.means = [sum(held.values()) // many for held in board.holders]
+        self.means = [single(sum(held.values()) / many) for held in board.holders]
         primaries = [sum(held.values()) for held in board.primary_holders]
         self.fair_primaries = [-(-found // many) for found in primaries]
         buffered = sum(primaries) / many * (1 + self.settings.primary_buffer)
@@ -84,6 +80,8 @@ class Engine:
                 [self._region(made, compared, cell if confined[index] else -1) for cell in range(self.cells)]
             )
         self.every = list(made.values())
+        kinds: dict[tuple[int, ...], int] = {}
+        self.kind = [kinds.setdefault(tuple(map(id, regions)), node) for node, regions in enumerate(self.of_node)]
 
     def _region(self, made: dict[tuple[frozenset[int], int], Region], compared: frozenset[int], cell: int) -> Region:
         if (compared, cell) not in made:
@@ -203,14 +201,16 @@ class Engine:
         if self.weighs_primaries or self.loose:
             return False
         index = self.board.index[copy]
-        held = self.board.holders[index]
-        wider = 0
-        for node, many in ((source, held[source] - 1), (target, held.get(target, 0) + 1)):
-            least, most = self.bounds[index].get(self._cell(index, node), (0, 0))
-            wider = max(wider, max(most, many) - min(least, many))
+        held, bounds = self.board.holders[index], self.bounds[index]
+        fewer, more = held[source] - 1, held.get(target, 0) + 1
+        here, there = self._cell(index, source), self._cell(index, target)
+        least, most = bounds.get(here, (0, 0))
+        wider = max(most, fewer) - min(least, fewer)
         if source in self.table[index][self.cell[target]].members:
-            least, most = self.bounds[index].get(self._cell(index, source), (0, 0))
-            wider = max(wider, max(most, held.get(target, 0) + 1) - min(least, held[source] - 1))
+            wider = max(wider, max(most, more) - min(least, fewer))
+        if there != here:
+            least, most = bounds.get(there, (0, 0))
+        wider = max(wider, max(most, more) - min(least, more))
         if wider > self.widest:
             return False
         if counted:
@@ -229,7 +229,8 @@ class Engine:
 
     def _keeps_counts(self, source: int, target: int, spread: int) -> bool:
         fewer, more = self.seen[source] - 1, self.seen[target] + 1
-        for region in chain(self.of_node[source], self.of_node[target]):
+        ours, theirs = self.of_node[source], self.of_node[target]
+        for region in ours if ours == theirs else chain(ours, theirs):
             low = min(region.low, fewer) if source in region.members else region.low
             high = max(region.high, more) if target in region.members else region.high
             wider = max(region.spread, spread)
@@ -247,15 +248,17 @@ class Engine:
     # -- weights -------------------------------------------------------------------------------------------------
 
     def weight(self, index: int, node: int) -> float:
-        """The engine's weight of a node for an index, less the means (they cancel where C is 0)."""
+        """The engine's weight of a node for an index, less the means (they cancel where C is 0).
+
+        Near a million the engine's floats have steps of 1/16: where they fall depends on the means, of which that of
+        all copies is a whole number and that of an index is not.
+        """
         board = self.board
         if not self.weighs_primaries:
             return self.t0 * board.count[node] + self.t1 * board.holders[index].get(node, 0)
-        plain = _single(
-            _single(self.t0 * (board.count[node] - self.mean))
-            + _single(self.t1 * (board.holders[index].get(node, 0) - self.means[index]))
-        )
-        return _single(plain + self._constraint(index, node))
+        of_all, of_index = board.count[node] - self.mean, board.holders[index].get(node, 0) - self.means[index]
+        plain = single(single(single(self.t0) * of_all) + single(single(self.t1) * single(of_index)))
+        return single(plain + self._constraint(index, node))
 
     def _constraint(self, index: int, node: int) -> float:
         board, settings = self.board, self.settings
@@ -379,20 +382,9 @@ class Engine:
         return [index for index in range(len(self.board.names)) if self.spread(index) > self.widest]
 
 
-def limit_of(threshold: float) -> float:
-    """The difference of weights up to which the engine lets a pair be."""
-    return max(threshold + EPSILON, 1.0) + NOISE
-
-
 def _cells(deciders: Deciders) -> tuple[int, list[int]]:
     """The zones as awareness sees them, numbered: how many, and each node's."""
     nodes = deciders.board.nodes
     values = deciders.awareness[0][0] if deciders.awareness else [node.zone for node in nodes]
     number = {value: at for at, value in enumerate(sorted({value or "" for value in values}))}
     return max(1, len(number)), [number[value or ""] for value in values]
-
-
-def _single(value: float) -> float:
-    """Rounded to the engine's 32-bit floats."""
-    rounded: float = struct.unpack("f", struct.pack("f", value))[0]
-    return rounded

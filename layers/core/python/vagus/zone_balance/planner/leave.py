@@ -49,13 +49,15 @@ def _crowded(desk: Desk) -> Iterable[int]:
     at, twin = board.at, board.twin
     for values, many in desk.deciders.awareness:
         zones = [*values, ""]  # the last is where -1 leads: a copy that stands nowhere
-        for copy, shard in enumerate(board.shard):
-            if copy != shard and twin[twin[copy]] == copy:
-                if zones[at[copy]] == zones[at[shard]] or many < 2:
-                    yield from (copy, shard)
-            elif copy == shard and twin[twin[copy]] != copy:
-                copies = board.copies_of(shard)
-                if len({zones[at[one]] for one in copies}) < len(copies):
-                    yield from copies
+        found: set[int] = set()
+        for copy, shard in board.followers():
+            if twin[shard] != copy or twin[copy] != shard:
+                found.add(shard)  # of three and more
+            elif many < 2 or zones[at[copy]] == zones[at[shard]]:
+                yield from (copy, shard)
+        for shard in found:
+            copies = board.copies_of(shard)
+            if len({zones[at[one]] for one in copies}) < len(copies):
+                yield from copies
         if None in values:
             yield from (copy for node, value in enumerate(values) if value is None for copy in board.on[node])

@@ -7,7 +7,7 @@ A receiver never rises above its own cap; only where that gets nowhere, it may r
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from vagus.zone_balance.planner.board import Leg
 from vagus.zone_balance.planner.desk import Desk
@@ -82,7 +82,7 @@ class Levelling:
     # -- the two ways ----------------------------------------------------------------------------------------------
 
     def _plain(self, giver: int, room: Callable[[int], int]) -> bool:
-        receivers = [node for node in self._receivers(giver) if self._counts_allow(giver, node)]
+        receivers = self._standing(giver)
         if not receivers:
             return False
         most = max(room(node) for node in receivers)
@@ -96,31 +96,38 @@ class Levelling:
         receivers = self._receivers(giver)
         for some in (receivers[:FIRST], receivers[FIRST:]):
             found = sorted(pair for node in some for pair in self._pairs(giver, node, room(node)))
-            for _, receiver, large, small in found[:PAIRS]:
+            plausible = (pair for pair in found if self._plausible(giver, pair[1], pair[2][1], pair[3][1]))
+            for _, receiver, large, small in islice(plausible, PAIRS):
                 there, again = (large[3], giver, receiver), (small[3], receiver, giver)
                 if self._take(there, again) or self._take(again, there):
                     return True
         return False
 
-    def _pairs(self, giver: int, receiver: int, room: int) -> Iterator[Pair]:
+    def _pairs(self, giver: int, receiver: int, room: int) -> list[Pair]:
         """What might be exchanged, with its price: the bytes sent, and what is still to be shed, at a little more."""
         amount, costliest = -self.room[giver], self.desk.policy.costliest_exchange
-        for large, small in chain(self._of_one_index(giver, receiver), self._for_the_smallest(giver, receiver, room)):
-            net, sent = large[0] - small[0], large[0] + small[0]
-            if 0 < net <= room and sent <= costliest * net and self._plausible(giver, receiver, large[1], small[1]):
-                yield (sent + LATER * max(0, amount - net), receiver, large, small)
+        return [
+            (sent + LATER * max(0, amount - net), receiver, large, small)
+            for large, small in chain(
+                self._of_one_index(giver, receiver), self._for_the_smallest(giver, receiver, room)
+            )
+            if 0 < (net := large[0] - small[0]) <= room and (sent := large[0] + small[0]) <= costliest * net
+        ]
 
-    def _of_one_index(self, giver: int, receiver: int) -> Iterator[tuple[Key, Key]]:
-        """Copies of the same index: no count changes, so that the engine doesn't mind."""
-        theirs: dict[int, Key] = {}
-        for key in self._copies(receiver):
-            theirs.setdefault(key[1], key)
-        return ((key, theirs[key[1]]) for key in self._copies(giver) if key[1] in theirs)
+    def _of_one_index(self, giver: int, receiver: int) -> list[tuple[Key, Key]]:
+        """Copies of the same index, the receiver's smallest: no count changes, so that the engine doesn't mind."""
+        theirs = {key[1]: key for key in reversed(self._copies(receiver))}
+        return [(key, theirs[key[1]]) for key in self._copies(giver) if key[1] in theirs]
 
-    def _for_the_smallest(self, giver: int, receiver: int, room: int) -> Iterator[tuple[Key, Key]]:
+    def _for_the_smallest(self, giver: int, receiver: int, room: int) -> list[tuple[Key, Key]]:
+        """Copies that shed about what is too much, each for one of the receiver's smallest."""
+        copies, amount = self._copies(giver), -self.room[giver]
+        found: list[tuple[Key, Key]] = []
         for small in self._copies(receiver)[:SMALLEST]:
-            for large in self._near(giver, small[0] - self.room[giver], small[0] + room, pairs=False):
-                yield large, small
+            end = bisect_left(copies, (small[0] + room + 1,))
+            at = min(end, bisect_left(copies, (small[0] + amount,)))
+            found += [(large, small) for large in copies[max(0, at - NEAR) : min(end, at + NEAR)]]
+        return found
 
     def _plausible(self, giver: int, receiver: int, index: int, other: int) -> bool:
         """Whether an exchange leaves these two nodes as the engine likes them: asked before what costs more."""
@@ -137,9 +144,18 @@ class Levelling:
     def _receivers(self, giver: int) -> list[int]:
         return [node for _, node in self.rooms[: RECEIVERS + 1] if node != giver][:RECEIVERS]
 
-    def _counts_allow(self, giver: int, receiver: int) -> bool:
-        """Whether the engine could stand the new counts: asked before any copy is."""
-        return self.desk.engine.stands(giver, receiver)
+    def _standing(self, giver: int) -> list[int]:
+        """The receivers whose new counts the engine could stand: asked before any copy is, and once of those alike."""
+        engine, count = self.desk.engine, self.board.count
+        known: dict[tuple[int, int], bool] = {}
+        found = []
+        for node in self._receivers(giver):
+            alike = (engine.kind[node], count[node])
+            if alike not in known:
+                known[alike] = engine.stands(giver, node)
+            if known[alike]:
+                found.append(node)
+        return found
 
     # -- which copy ------------------------------------------------------------------------------------------------
 
@@ -148,15 +164,15 @@ class Levelling:
             self.ranked[node] = self.board.ranked(node)
         return self.ranked[node]
 
-    def _near(self, giver: int, amount: int, most: int, *, pairs: bool = True) -> Iterator[Key]:
-        """Copies of a giver by how well they, or `pairs` of them, shed `amount`; none larger than `most`."""
+    def _near(self, giver: int, amount: int, most: int) -> Iterator[Key]:
+        """Copies of a giver by how well they, or pairs of them, shed `amount`; none larger than `most`."""
         copies = self._copies(giver)
         tolerance = EXACT * self.desk.share[giver]
         at = bisect_left(copies, (amount,))
         end = bisect_left(copies, (most + 1,))
         if at < end and copies[at][0] <= amount + tolerance:
             yield copies[at]
-        elif pairs and (pair := best_pair(copies[: min(at, end)], amount, tolerance)) is not None:
+        elif (pair := best_pair(copies[: min(at, end)], amount, tolerance)) is not None:
             yield pair
         below = min(at, end)
         yield from reversed(copies[max(0, below - NEAR) : below])

@@ -6,7 +6,8 @@ Each move of a pair beyond the limit makes t0 * sum(n_a^2) + t1 * sum(n_ia^2) sm
 from itertools import chain, islice
 
 from vagus.zone_balance.planner.desk import Desk
-from vagus.zone_balance.planner.engine import Pair, limit_of
+from vagus.zone_balance.planner.engine import Pair
+from vagus.zone_balance.planner.floats import limit_of
 
 ENOUGH = 2
 """Moves for each copy of the cluster after which the counts are left as they are."""

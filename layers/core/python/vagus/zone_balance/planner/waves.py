@@ -5,6 +5,7 @@ all, and never two copies of one shard at once. Within a wave the sources keep t
 hold what it has and what comes. After every wave the engine has to be at rest, from the first that owes it nothing.
 """
 
+from vagus.zone_balance.planner.board import Leg
 from vagus.zone_balance.planner.desk import CALM, Desk, Traffic, Unit
 
 Waves = list[list[Unit]]
@@ -57,8 +58,7 @@ def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit]
     later: list[Unit] = []
     for at, unit in enumerate(pending):
         _, legs = unit
-        here = all(board.at[copy] == source and board.shard[copy] not in moving for copy, source, _ in legs)
-        if here and (not passing or desk.harmless(legs)) and desk.legal(legs) and traffic.takes(legs):
+        if not traffic.full(legs) and _goes(desk, legs, moving, passing=passing) and traffic.takes(legs):
             for copy, _, target in legs:
                 board.move(copy, target)
                 moving.add(board.shard[copy])
@@ -73,3 +73,10 @@ def _fill(desk: Desk, pending: list[Unit], *, passing: bool) -> tuple[list[Unit]
     if wave and wave[-1][0] in CALM:
         desk.needed = max(desk.needed, desk.engine.needs())
     return wave, later
+
+
+def _goes(desk: Desk, legs: tuple[Leg, ...], moving: set[int], *, passing: bool) -> bool:
+    """Whether the copies stand where the unit takes them from, no twin of theirs is under way, and all agree."""
+    at, shard = desk.board.at, desk.board.shard
+    here = all(at[copy] == source and shard[copy] not in moving for copy, source, _ in legs)
+    return here and (not passing or desk.harmless(legs)) and desk.legal(legs)
