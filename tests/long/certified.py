@@ -4,6 +4,7 @@ the capability's two functions are the ones that are deployed; rows, groups, KMS
 
 import json
 import secrets
+import shutil
 import ssl
 import threading
 import time
@@ -16,6 +17,8 @@ from typing import Any
 import msgspec
 import urllib3
 import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.unit.simulation.execution import Execution
 from tests.unit.simulation.ports import Meter, wired
 
@@ -23,7 +26,7 @@ from vagus.aws.fake import FakeExecutions, FakeGroups, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.certificates import profile, wishes
 from vagus.certificates.clients import new_client
-from vagus.certificates.issuing import Issuer, NoAuthorityYet, Order
+from vagus.certificates.issuing import Issuer, NoAuthorityYet, Order, signed_leaf
 from vagus.certificates.room import CERTIFICATES
 from vagus.command import Command, Outcome
 from vagus.fleet import ClusterSpec, NodeGroup
@@ -41,8 +44,8 @@ from vagus.procedure.room import Reads, Writes
 from vagus.search.fake import FakeEngine
 from vagus.search.handshakes import Handshakes
 from vagus.steps import AnyStep
-from vagus.trust import Trust
-from vagus_local.cluster import LocalCluster
+from vagus.trust import Authority, Trust
+from vagus_local.cluster import LocalCluster, LocalNode
 from vagus_local.engines import Engine
 from vagus_local.search_client import CallFailed, NoNodeAnswers
 from vagus_local.waiting import until
@@ -146,6 +149,8 @@ class Certified:
         self._halt = threading.Event()
         self._issuing = threading.Thread(target=self._issue, daemon=True)
         self.refused: list[str] = []
+        self.owners = True
+        """Whether the client's owner does as it is asked."""
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -273,7 +278,7 @@ class Certified:
             one = self.executions.setdefault(name, Execution(name, payload, self))
             if not one.ended and one.wakes <= time.time():
                 one.go_on(time.time())
-                if any("CLIENTS_TO_" in text for text in one.texts):
+                if self.owners and any("CLIENTS_TO_" in text for text in one.texts):
                     one.texts.clear()
                     self.acknowledge()
             if one.ended:
@@ -294,6 +299,37 @@ class Certified:
         """Every certificate that is there now is replaced: what begins a moment later is new enough."""
         wishes.renew_leaves(self.table, NAME, time.time())
         return self.run()
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def plant(self, authority: Authority, seconds: float, bundle: str) -> None:
+        """Every node gets a key and a certificate that lasts so long, and a bundle: by hand, for the scripts take
+        nothing up that ends within the hour. Returns when it is shown everywhere."""
+        serials = {f"{node.id}:{port}": serial for node in self.cluster.nodes.values() if (serial := self._plant(
+            node, authority, seconds, bundle)) for port in (9200, 9300)}  # fmt: skip
+        until(lambda: self.serials() == serials, 120, lambda: f"the planted certificates are shown: {self.shown()}")
+
+    def _plant(self, node: LocalNode, authority: Authority, seconds: float, bundle: str) -> str:
+        key, names = ec.generate_private_key(ec.SECP256R1()), (profile.node_name(node.id, NAME), node.address)
+        leaf = signed_leaf(
+            self.keys, NAME, authority, "node", f"node-{node.id}", key.public_key(), names,
+            now=time.time(), days=seconds / 86_400,
+        )  # fmt: skip
+        link = node.home / "search" / "config" / "certificates"
+        before, made = link.resolve(), link.with_name(f"certificates-{secrets.token_hex(4)}")
+        made.mkdir(mode=0o750)
+        form = serialization.PrivateFormat.PKCS8
+        pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+        for name, text in (("node.key", pem), ("node.pem", profile.pem(leaf)), ("ca.pem", bundle)):
+            _replace(made / name, text)
+        (made / "link").symlink_to(made.name)
+        (made / "link").rename(link)
+        shutil.rmtree(before)
+        return profile.serial(leaf)
+
+    def put_trust(self, trust: Trust) -> None:
+        """The row, as somebody else left it."""
+        self.table.write(rows.partition(NAME), rows.read(self.table, NAME).put("trust", trust))
 
     # -- what is seen ------------------------------------------------------------------------------------------------
 

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
-from tests.long.certified import Certified
+from tests.long.certified import NAME, Certified
 from tests.unit.simulation.ports import Crash, Meter, reads
 
+from vagus.certificates import profile, wishes
+from vagus.certificates.issuing import new_authority
 from vagus.plan import Done
 from vagus.reasons import Reason
 from vagus_local.engines import engine
-from vagus_local.waiting import TimedOut
+from vagus_local.waiting import TimedOut, until
 from vagus_local.workload import Workload, create_indices
 
 PHASES = [
@@ -150,3 +153,62 @@ def test_a_rotation_waits_for_a_node_that_does_not_answer(tmp_path: Path) -> Non
         ward.cluster.start(away)
         ward.run().check()
         assert ward.trust.generations == (2,)
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def over(ward: Certified) -> bool:
+    """Every node shows a certificate that has ended."""
+    return all(one.answered and "expired" in one.failure for one in ward.shown())
+
+
+def test_certificates_that_have_ended_are_renewed(tmp_path: Path) -> None:
+    """Nobody ran for as long: no node takes a new connection of another any more."""
+    ward = Certified(tmp_path, engine("opensearch-3.4.0"))
+    with ward.running():
+        (only,) = ward.trust.authorities
+        ward.plant(only, 20, ward.trust.bundle)
+        until(lambda: over(ward), 120, "the certificates have ended")
+        began = time.monotonic()
+        ward.run().check()
+        print(f"every certificate renewed {time.monotonic() - began:.0f} s after they had ended")
+        ward.cluster.wait_green(3)
+
+
+def test_an_authority_that_has_ended_is_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ward = Certified(tmp_path, engine("opensearch-3.4.0"))
+    with ward.running():
+        monkeypatch.setattr(profile, "AUTHORITY_DAYS", 40 / 86_400)
+        short = new_authority(ward.keys, NAME, ward.trust, "0123456789abcdef", time.time())
+        monkeypatch.undo()
+        ward.put_trust(msgspec.structs.replace(ward.trust, authorities=(short,), signs=2, published=(2,), wanted=2))
+        ward.plant(short, 40, short.certificate)
+        until(lambda: over(ward), 120, "the authority, and all that it signed, has ended")
+        began = time.monotonic()
+        ward.run().check()
+        print(f"another authority {time.monotonic() - began:.0f} s after the one before had ended")
+        assert ward.trust.generations == (3,)
+        ward.give("admin")
+        ward.cluster.wait_green(3)
+
+
+def test_an_authority_that_ends_in_the_bundle_is_dropped_and_nobody_notices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine reads no bundle that holds it, and serves the files of before on."""
+    ward = Certified(tmp_path, engine("opensearch-3.4.0"))
+    with ward.running(), under_load(ward):
+        monkeypatch.setattr(profile, "AUTHORITY_DAYS", 60 / 86_400)
+        wishes.rotate_authority(ward.table, NAME)
+        ward.owners = False
+        with pytest.raises(TimedOut):  # the client's owner acknowledges nothing
+            ward.run(seconds=40)
+        monkeypatch.undo()
+        assert (ward.trust.generations, ward.trust.signs) == ((1, 2), 1)
+        ended = ward.trust.authorities[1]
+        until(lambda: time.time() > ended.ends + 5, 120, "authority 2 has ended")
+        ward.owners = True
+        ward.run().check()
+        assert ward.trust.generations == (2,), "the wish stands: another takes its place"
+        assert ended.name not in ward.trust.names
