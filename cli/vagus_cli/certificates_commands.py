@@ -1,6 +1,8 @@
-"""`vagus certificates`, `rotate` and `acknowledge`: who issued what, when it ends, and what a person may ask for."""
+"""`vagus certificates`, `certify`, `rotate`, `acknowledge`: who issued what, when it ends, what a person asks for."""
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -18,6 +20,8 @@ from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
 
 CAPABILITY = wishes.CAPABILITY
+KINDS = ("client", "dashboards", "agent", "admin")
+"""Of certificates that a person may have issued."""
 
 
 class ShownCertificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +201,75 @@ def rotate(
         else:
             wishes.renew_leaves(world.state(spec), spec.name, world.now())
     output.answer(_go_on(world, spec, f"{what}: see `vagus plan {cluster}`"), as_json, lambda one: Text(one.message))
+
+
+class Certified(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate that was issued; its key is the client's, and never was here."""
+
+    cluster: str
+    subject: str
+    serial: str
+    signed_by: int
+    ends: str
+    certificate: str
+
+
+def certify(
+    context: typer.Context,
+    cluster: options.ClusterName,
+    client: Annotated[
+        str, typer.Argument(metavar="CLIENT", help="A client that the fleet file declares, or admin with --kind admin.")
+    ],
+    request: Annotated[
+        Path,
+        typer.Option("--request", help="The client's certificate request in PEM.", exists=True, dir_okay=False),
+    ],
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help=f"One of {', '.join(KINDS)}.")] = "client",
+    days: Annotated[
+        float | None, typer.Option("--days", help="How long it lasts; if not said, as long as that kind may.")
+    ] = None,
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """Issue CLIENT a certificate of CLUSTER's authority, by its own request: its key stays with it. Printed in PEM.
+
+    You sign, with your own right to the authority's key in KMS, and it is recorded.
+    """
+    from vagus.certificates import by_request  # cryptography: only who signs needs it
+
+    world = options.opened(context, target, fleet, profile, region)
+    spec = _certified(world, cluster)
+    if kind not in KINDS:
+        raise UsageFault(f"--kind {kind}: one of {', '.join(KINDS)}")
+    wanted = by_request.Wanted(kind=kind, common=client, request=request.read_bytes(), days=days)  # type: ignore[arg-type]  # looked up above
+
+    def recorded(sentence: str) -> AbstractContextManager[object]:
+        return by_person.noted(world, spec, CAPABILITY, "Certify", f"{world.person()} {sentence}")
+
+    keys, table = world.authority_keys(spec), world.state(spec)
+    issued = by_request.issue(keys, table, spec, wanted, recorded, world.now())
+    found = Certified(
+        cluster=cluster,
+        subject=f"CN={issued.common},O=vagus",
+        serial=issued.serial,
+        signed_by=issued.signed_by,
+        ends=iso(issued.ends),
+        certificate=issued.certificate,
+    )
+    trust = rows.read(table, spec.name).trust
+    if issued.signed_by != trust.newest:
+        typer.echo(
+            f"authority {issued.signed_by} is being replaced by {trust.newest}: ask again, with a new key, when that "
+            f"one signs (`vagus plan {cluster}`)",
+            err=True,
+        )
+    if as_json:
+        output.answer(found, as_json, lambda one: Text(one.certificate))
+    else:
+        typer.echo(found.certificate, nl=False)
 
 
 def acknowledge(

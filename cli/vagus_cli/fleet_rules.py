@@ -256,6 +256,12 @@ def clients_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
                 ("certificates", "clients", number),
                 f"{name} is named as Vagus's own functions are: they are renewed by themselves, remove it",
             )
+        if name.startswith("node-") or name == "admin":
+            yield (
+                ("certificates", "clients", number),
+                f"{name} is named as the engine's nodes, or its administrator, are: the engine would take it for one. "
+                "Choose another name",
+            )
 
 
 def words_to_no_issuer(spec: ClusterSpec) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from vagus.errors import VagusError
 from vagus_cli import output
 from vagus_cli.adopt_command import adopt
-from vagus_cli.certificates_commands import acknowledge, certificates, rotate
+from vagus_cli.certificates_commands import acknowledge, certificates, certify, rotate
 from vagus_cli.dlq_command import dlq_app
 from vagus_cli.doctor_command import doctor
 from vagus_cli.executions_command import executions
@@ -60,6 +60,7 @@ app.command()(abort)
 app.command()(executions)
 app.command()(takeover)
 app.command()(certificates)
+app.command()(certify)
 app.command()(rotate)
 app.command()(acknowledge)
 app.command()(replay)

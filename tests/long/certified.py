@@ -10,14 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import urllib3
 import yaml
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.unit.simulation.execution import Execution
 from tests.unit.simulation.ports import Meter, wired
@@ -25,7 +26,7 @@ from tests.unit.simulation.ports import Meter, wired
 from vagus.aws.fake import FakeExecutions, FakeGroups, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.certificates import profile, wishes
-from vagus.certificates.clients import new_client
+from vagus.certificates.by_request import Kind, Wanted, issue
 from vagus.certificates.issuing import Issuer, NoAuthorityYet, Order, signed_leaf
 from vagus.certificates.room import CERTIFICATES
 from vagus.command import Command, Outcome
@@ -53,8 +54,8 @@ from vagus_local.waiting import until
 DOCUMENTS = Path(__file__).parents[2] / "nodes" / "documents"
 NAME, CELL, BUCKET, ROLE = "claims", "local", "artifacts", "AROALOCALNODES"
 ZONES = ("a", "b", "c")
-PEOPLE: Mapping[str, profile.Kind] = {"admin": "admin", "client": "client"}
-"""Who is given a certificate by hand: the cluster's owner, and the declared client."""
+PEOPLE: Mapping[str, Kind] = {"admin": "admin", "client": "client"}
+"""Who is given a certificate by their own request: the cluster's owner, and the declared client."""
 RUN_SECONDS = 300.0
 
 
@@ -174,9 +175,13 @@ class Certified:
         """Owners of certificates have the bundle, and a certificate of the authority that signs, as files."""
         self._certificates.mkdir(parents=True, exist_ok=True)
         for name in names:
-            pair = new_client(self.keys, NAME, self.trust, name, now=time.time(), days=30, kind=PEOPLE[name])
-            _replace(self._certificates / f"{name}.key", pair.key)
-            _replace(self._certificates / f"{name}.pem", pair.certificate)
+            key = ec.generate_private_key(ec.SECP256R1())
+            request = x509.CertificateSigningRequestBuilder().subject_name(profile.subject(name))
+            pem = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+            wanted = Wanted(kind=PEOPLE[name], common=name, request=pem)
+            issued = issue(self.keys, self.table, self.spec, wanted, nullcontext, time.time())
+            _replace(self._certificates / f"{name}.key", _pem(key))
+            _replace(self._certificates / f"{name}.pem", issued.certificate)
             _replace(self._certificates / f"{name}.ca", self.trust.bundle)
         _replace(self._certificates / "ca.pem", self.trust.bundle)
         self.cluster.forget_connections()
@@ -318,9 +323,7 @@ class Certified:
         link = node.home / "search" / "config" / "certificates"
         before, made = link.resolve(), link.with_name(f"certificates-{secrets.token_hex(4)}")
         made.mkdir(mode=0o750)
-        form = serialization.PrivateFormat.PKCS8
-        pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
-        for name, text in (("node.key", pem), ("node.pem", profile.pem(leaf)), ("ca.pem", bundle)):
+        for name, text in (("node.key", _pem(key)), ("node.pem", profile.pem(leaf)), ("ca.pem", bundle)):
             _replace(made / name, text)
         (made / "link").symlink_to(made.name)
         (made / "link").rename(link)
@@ -406,6 +409,11 @@ class Anew:
             else:
                 return context
         raise AssertionError(f"{self._name} has a key that is not its certificate's")
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> str:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 def _replace(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeTable
+from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.fleet import ClusterSpec
 from vagus.ports import Put
 from vagus.procedure import rows
@@ -34,6 +35,7 @@ class Scene:
         self.table = FakeTable()
         self.book = FakeTable()
         self.machine = FakeExecutions()
+        self.authority_keys = FakeAuthorityKeys("demo")
         self.groups = FakeGroups(lambda: self.now)
         self.engine = FakeEngine(lambda: self.now, managers=3)
         self.fleet = {"demo": fleet_files.load(ROOT / "fleet")["demo"]}
@@ -70,6 +72,7 @@ class Scene:
             state=lambda _: self.table,
             records=lambda _: self.book,
             executions=lambda _: dict.fromkeys(ROOMS, self.machine),
+            authority_keys=lambda _: self.authority_keys,
             send=lambda cell, event: self.sent.append((cell, event)),
             dead_letters=lambda _: self.dead,
             now=lambda: self.now,

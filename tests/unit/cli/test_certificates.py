@@ -1,10 +1,14 @@
-"""`vagus certificates`, `rotate` and `acknowledge` on fakes: a table, a bundle, wishes that are recorded."""
+"""`vagus certificates`, `certify`, `rotate` and `acknowledge` on fakes: a table, a bundle, wishes that are recorded."""
+
+from pathlib import Path
 
 import msgspec
-from tests.unit.certificates.parts import trusted
+from cryptography import x509
+from tests.unit.certificates.parts import request, subject, trusted
 from tests.unit.cli.conftest import NOON, Scene
 
 from vagus.aws.fake_certificates import FakeAuthorityKeys
+from vagus.certificates.issuing import new_authority
 from vagus.policy import Certificates
 from vagus.procedure import rows
 from vagus.trust import Trust
@@ -106,3 +110,45 @@ def test_a_stop_says_when_the_first_certificate_ends(scene: Scene) -> None:
 
 def test_a_stop_where_owners_renew_says_nothing_of_it(scene: Scene) -> None:
     assert "certificate ends" not in scene.run("stop", "demo").stdout
+
+
+def _able_to_sign(scene: Scene, *clients: str) -> Trust:
+    certified(scene, *clients)
+    made = new_authority(scene.authority_keys, "demo", Trust(), "0123456789abcdef", NOON)
+    trust = Trust(authorities=(made,), signs=1, published=(1,))
+    scene.table.write(rows.partition("demo"), rows.read(scene.table, "demo").put("trust", trust))
+    return trust
+
+
+def test_a_client_is_certified_by_its_own_request_and_it_is_recorded(scene: Scene, tmp_path: Path) -> None:
+    _able_to_sign(scene, "billing")
+    (tmp_path / "billing.csr").write_bytes(request(subject("billing"), names=()))
+    said = scene.run("certify", "demo", "billing", "--request", str(tmp_path / "billing.csr"))
+    assert said.exit_code == 0, said.stderr
+    leaf = x509.load_pem_x509_certificate(said.stdout.encode())
+    assert leaf.subject == subject("billing")
+    kept = [row.data for partition in scene.book.partitions() for row in scene.book.read(partition).values()]
+    assert [(one["phase"], one["step"]) for one in kept] == [("intended", "Certify"), ("outcome", "Certify")]
+    assert "user/anna issues billing a certificate" in kept[0]["sentence"]
+
+
+def test_a_request_of_nobody_who_is_declared_is_refused_with_the_way_out(scene: Scene, tmp_path: Path) -> None:
+    _able_to_sign(scene, "billing")
+    (tmp_path / "app.csr").write_bytes(request(subject("app"), names=()))
+    said = scene.run("certify", "demo", "app", "--request", str(tmp_path / "app.csr"))
+    assert said.exit_code == 2
+    assert "declare it in its fleet file first" in " ".join(said.stderr.split())
+    assert scene.run("certify", "demo", "app", "--request", str(tmp_path / "app.csr"), "--kind", "node").exit_code == 2
+
+
+def test_while_an_authority_is_replaced_the_command_says_that_its_certificate_ends_soon(
+    scene: Scene, tmp_path: Path
+) -> None:
+    trust = _able_to_sign(scene, "billing")
+    following = new_authority(scene.authority_keys, "demo", trust, "fedcba9876543210", NOON)
+    both = msgspec.structs.replace(trust, authorities=(*trust.authorities, following))
+    scene.table.write(rows.partition("demo"), rows.read(scene.table, "demo").put("trust", both))
+    (tmp_path / "billing.csr").write_bytes(request(subject("billing"), names=()))
+    said = scene.run("certify", "demo", "billing", "--request", str(tmp_path / "billing.csr"))
+    assert said.exit_code == 0
+    assert "authority 1 is being replaced by 2" in said.stderr

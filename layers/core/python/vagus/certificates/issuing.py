@@ -45,7 +45,8 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of `issued#<cluster>`, under the digest of its key. `request`: the request's SHA-256."""
+    """One row of `issued#<cluster>`, under the digest of its key. `request`: the request's SHA-256. `instance`: whose
+    it is, empty for one that a person asked for."""
 
     request: str
     instance: str
@@ -89,55 +90,61 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
             raise NoAuthorityYet(f"{spec.name} has no authority that may sign now")
         sound = checked(pem, instance, spec.name, spec.cell, self.askers.of(instance))
         request = hashlib.sha256(pem).hexdigest()
-        issued = self._before(spec.name, sound, request) or self._issue(sound, request, instance, spec, trust)
+        issued = before(self.table, spec.name, sound, request) or self._issue(sound, request, instance, spec, trust)
         return chain(issued.certificate, trust).encode(), f"{issued.common} has serial {issued.serial}"
 
-    def _before(self, cluster: str, sound: Sound, request: str) -> Issued | None:
-        row = self.table.read(partition(cluster), sound.key_digest).get(sound.key_digest)
-        if row is None:
-            return None
-        issued = msgspec.convert(row.data, Issued)
-        if issued.request != request:
-            raise RequestRefused(
-                f"the request's key has a certificate already (serial {issued.serial}): make a new key for each request"
-            )
-        return issued
-
     def _issue(self, sound: Sound, request: str, instance: str, spec: ClusterSpec, trust: Trust) -> Issued:
-        public = serialization.load_der_public_key(sound.key)
-        if trust.signer is None or not isinstance(public, ec.EllipticCurvePublicKey):
-            raise RequestRefused("nobody signs")
         sentence = f"issue a certificate for {sound.common} ({', '.join(sound.names)}), by authority {trust.signs}"
         with self.book.writing(_record(spec, instance, sentence)):
-            made = signed_leaf(
-                self.keys,
-                spec.name,
-                trust.signer,
-                "node",
-                sound.common,
-                public,
-                sound.names,
-                now=self.clock(),
-                days=spec.certificates.days,
-            )
-            issued = Issued(
-                request=request,
-                instance=instance,
-                common=sound.common,
-                serial=profile.serial(made),
-                signed_by=trust.signs,
-                begins=made.not_valid_before_utc.timestamp(),
-                ends=made.not_valid_after_utc.timestamp(),
-                certificate=profile.pem(made),
-            )
-            expires = int(issued.ends) + KEPT_DAYS * 86_400
-            row = Put(key=sound.key_digest, data=msgspec.to_builtins(issued), expected=0, expires=expires)
-            self.table.write(partition(spec.name), row)
-        return issued
+            leaf = certified(self.keys, spec.name, trust, "node", sound, now=self.clock(), days=spec.certificates.days)
+            return keep(self.table, spec.name, leaf, sound, request, instance=instance, signed_by=trust.signs)
 
     def _note_refusal(self, spec: ClusterSpec, instance: str, why: str) -> None:
         refused = _record(spec, instance, f"refuse {instance} a certificate: {why}")
         self.book.note(msgspec.structs.replace(refused, phase="outcome", result="denied"))
+
+
+def before(table: Table, cluster: str, sound: Sound, request: str) -> Issued | None:
+    """What the same request got before. Raises `RequestRefused` for a key that has a certificate of another request."""
+    row = table.read(partition(cluster), sound.key_digest).get(sound.key_digest)
+    if row is None:
+        return None
+    issued = msgspec.convert(row.data, Issued)
+    if issued.request != request:
+        raise RequestRefused(
+            f"the request's key has a certificate already (serial {issued.serial}): make a new key for each request"
+        )
+    return issued
+
+
+def certified(
+    keys: AuthorityKeys, cluster: str, trust: Trust, kind: profile.Kind, sound: Sound, *, now: float, days: float
+) -> x509.Certificate:
+    """The leaf of a sound request. `now`: epoch seconds."""
+    public = serialization.load_der_public_key(sound.key)
+    if trust.signer is None or not isinstance(public, ec.EllipticCurvePublicKey):
+        raise RequestRefused("nobody signs")
+    return signed_leaf(keys, cluster, trust.signer, kind, sound.common, public, sound.names, now=now, days=days)
+
+
+def keep(
+    table: Table, cluster: str, leaf: x509.Certificate, sound: Sound, request: str, *, instance: str, signed_by: int
+) -> Issued:
+    """Its row: a key is certified once, and two at the same time are a conflict."""
+    issued = Issued(
+        request=request,
+        instance=instance,
+        common=sound.common,
+        serial=profile.serial(leaf),
+        signed_by=signed_by,
+        begins=leaf.not_valid_before_utc.timestamp(),
+        ends=leaf.not_valid_after_utc.timestamp(),
+        certificate=profile.pem(leaf),
+    )
+    expires = int(issued.ends) + KEPT_DAYS * 86_400
+    row = Put(key=sound.key_digest, data=msgspec.to_builtins(issued), expected=0, expires=expires)
+    table.write(partition(cluster), row)
+    return issued
 
 
 def partition(cluster: str) -> str:

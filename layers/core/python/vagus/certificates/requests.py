@@ -45,13 +45,31 @@ def checked(pem: bytes, instance: str, cluster: str, cell: str, asker: Asker | N
     key = _key(request)
     for sentence in _of_request(request, asker):
         raise RequestRefused(sentence)
+    return _sound(key, f"node-{instance}", (profile.node_name(instance, cluster), *_addresses_asked(request)))
+
+
+def client(pem: bytes, common: str) -> Sound:
+    """What may be signed of a request for a certificate that only calls: its key alone. Raises `RequestRefused`."""
+    request = _parsed(pem)
+    key = _key(request)
+    for sentence in _of_client(request, common):
+        raise RequestRefused(sentence)
+    return _sound(key, common, ())
+
+
+def _of_client(request: x509.CertificateSigningRequest, common: str) -> Iterator[str]:
+    wanted = profile.subject(common)
+    if request.subject != wanted:
+        asked = request.subject.rfc4514_string() or "no name"
+        yield f"the request is for {asked}, not {wanted.rfc4514_string()}: make it with -subj '/O=vagus/CN={common}'"
+    yield from _of_extensions(request)
+    if names := sorted(_names(request)):
+        yield f"the request is for {', '.join(names)}: who only calls has no such names"
+
+
+def _sound(key: ec.EllipticCurvePublicKey, common: str, names: tuple[str, ...]) -> Sound:
     encoded = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return Sound(
-        key=encoded,
-        key_digest=hashlib.sha256(encoded).hexdigest(),
-        common=f"node-{instance}",
-        names=(profile.node_name(instance, cluster), *_addresses_asked(request)),
-    )
+    return Sound(key=encoded, key_digest=hashlib.sha256(encoded).hexdigest(), common=common, names=names)
 
 
 def _of_asker(instance: str, cluster: str, cell: str, asker: Asker | None) -> Iterator[str]:
