@@ -68,14 +68,14 @@ def request(
     return builder.sign(own, digest).public_bytes(serialization.Encoding.PEM)
 
 
-def spec(**policy: object) -> ClusterSpec:
-    """Three nodes, one a zone."""
+def spec(per_zone: int = 1, **policy: object) -> ClusterSpec:
+    """A cluster of three zones."""
     return ClusterSpec(
         name=CLUSTER,
         cell=CELL,
         engine=Engine(version="3.4.0"),
         zones=("eu-west-1a", "eu-west-1b", "eu-west-1c"),
-        groups={"core": NodeGroup(roles=("cluster_manager", "data"), per_zone=1)},
+        groups={"core": NodeGroup(roles=("cluster_manager", "data"), per_zone=per_zone)},
         certificates=msgspec.convert({"mode": "act", "issuer": "kms", **policy}, Certificates),
     )
 

@@ -1,5 +1,6 @@
 """The profile, judged by OpenSSL: each kind for its use, within its cluster's names, under its own authority."""
 
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +50,28 @@ def test_each_kind_is_for_its_own_use(kind: profile.Kind, tmp_path: Path) -> Non
     assert verified(tmp_path, leaf, trust.bundle, "-purpose", "sslclient") == ""
     serves = verified(tmp_path, leaf, trust.bundle, "-purpose", "sslserver") == ""
     assert serves == (kind == "node")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_openssl_reads_of_each_kind_what_the_profile_says(kind: profile.Kind) -> None:
+    keys = FakeAuthorityKeys(CLUSTER)
+    names = (NAME, ADDRESS) if kind == "node" else ()
+    leaf = made(keys, trusted(keys).signer, *names, kind=kind)
+    command = ["openssl", "x509", "-text", "-noout"]
+    said = subprocess.run(command, input=profile.pem(leaf), capture_output=True, text=True, check=True).stdout
+    text = " ".join(said.split())
+    assert "Version: 3 (0x2)" in text
+    assert "Signature Algorithm: ecdsa-with-SHA256" in text
+    assert "NIST CURVE: P-256" in text
+    assert "X509v3 Basic Constraints: critical CA:FALSE" in text
+    assert "X509v3 Key Usage: critical Digital Signature X509v3" in text, "and no other usage"
+    uses = text.partition("Extended Key Usage: ")[2].partition(" X509v3")[0]
+    calls, serves = "TLS Web Client Authentication", "TLS Web Server Authentication"
+    assert uses == (f"{serves}, {calls}" if kind == "node" else calls)
+    assert ("Subject Alternative Name" in text) == bool(names)
+    assert {"X509v3 Subject Key Identifier", "X509v3 Authority Key Identifier"} <= set(
+        re.findall(r"X509v3 \w+ Key Identifier", text)
+    )
 
 
 @pytest.mark.parametrize("name", ["example.org", "i-1.patients.vagus.internal", "203.0.113.7", "2001:db8::1"])

@@ -44,12 +44,12 @@ class PlayedNode:
 
 
 class World:
-    """Three nodes. `meter` says at which call a process dies."""
+    """Three zones. `meter` says at which call a process dies."""
 
-    def __init__(self, meter: Meter | None = None, **policy: object) -> None:
+    def __init__(self, meter: Meter | None = None, per_zone: int = 1, **policy: object) -> None:
         self.meter = meter or Meter()
         self.now = NOW
-        self.spec = spec(**policy)
+        self.spec = spec(per_zone, **policy)
         self.table, self.records = FakeTable(), FakeTable()
         self.keys, self.secrets, self.parameters = FakeAuthorityKeys(CLUSTER), FakeSecrets(), FakeParameters()
         self.groups = FakeGroups(lambda: self.now)
