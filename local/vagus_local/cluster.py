@@ -83,6 +83,26 @@ class LocalNode:
             os.killpg(self.process.pid, number)
 
 
+def mount(folder: Path, size_mb: int) -> None:
+    """A disk of so many MB, in memory, at a folder that is made. Raises ClusterError where that is not permitted."""
+    folder.mkdir(parents=True)
+    asked = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "vagus-data", str(folder)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ClusterError(f"no disk of its own can be mounted here: {done.stderr.strip()}")
+
+
+def may_mount(folder: Path) -> str:
+    """Why no disk can be mounted below a folder, for a person; empty where it can."""
+    probe = folder / "mount-probe"
+    try:
+        mount(probe, 1)
+    except (ClusterError, FileNotFoundError) as error:
+        return str(error)
+    subprocess.run(["umount", str(probe)], check=True)
+    return ""
+
+
 class LocalCluster:
     """A cluster of real nodes, one folder each. Entering starts it and waits for green; leaving ends every process."""
 
@@ -99,10 +119,13 @@ class LocalCluster:
         folder: Path | None = None,
         jvm: str = "",
         parameters: Mapping[str, str] | None = None,
+        disk_mb: int = 0,
     ) -> None:
+        """`disk_mb`: each node's data volume is a disk of its own, of so many MB in memory (0: a folder). It has to be
+        mounted, which not everybody may: see `may_mount`."""
         self.name, self.zones, self.roles, self.heap, self.engine = name, zones, roles, heap, engine
         self.settings = {**(SMALL_OPENSEARCH if engine.name == "opensearch" else SMALL), **(settings or {})}
-        self._jvm = jvm
+        self._jvm, self._disk_mb = jvm, disk_mb
         self._parameters = dict(parameters or {})
         self._given_folder = folder
         self.folder = folder or Path()
@@ -141,6 +164,8 @@ class LocalCluster:
                 node.signal_all(signal.SIGTERM)
         for node in self.nodes.values():
             self._end(node)
+            if self._disk_mb:
+                subprocess.run(["umount", "--lazy", str(node.home / "data")], check=False)
         for end in self._lifeline:
             os.close(end)
         for pool in self._pools.values():
@@ -293,6 +318,8 @@ class LocalCluster:
         identity = f"i-{secrets.token_hex(8)}0"
         home = self.folder / "instances" / identity
         home.mkdir(parents=True)
+        if self._disk_mb:
+            mount(home / "data", self._disk_mb)
         (home / "tags.json").write_text(json.dumps({"vagus:cluster": self.name, "vagus:roles": roles}))
         address = self._network.address(10 + len(self.nodes))
         node = LocalNode(identity, zone, address, roles, home)
@@ -314,6 +341,8 @@ class LocalCluster:
             "initial-managers": str(managers),
             **self._parameters,
         }
+        if self._disk_mb:
+            parameters["minimum-free-mb"] = "1"
         facts = {
             "instances": [self._described(node) for node in self.nodes.values()],
             "parameters": {f"/vagus/{self.name}/node/{key}": value for key, value in parameters.items()},

@@ -8,14 +8,32 @@ import pytest
 from tests.unit.simulation.declared import spec
 from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND, THIRD, by_hand
 from tests.unit.simulation.world import World
+from tests.unit.zone_balance.moments import (
+    GROUP,
+    HOOK,
+    TOKEN,
+    checked,
+    decided,
+    departed,
+    do,
+    drained,
+    emptied,
+    leaving,
+    let_go,
+    lost,
+    one_zone,
+    over,
+    retained,
+    six,
+    stuck,
+    unknown,
+    voted_out,
+)
 
 from vagus import owned
-from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.intent import AllocationPrimaries, ExcludeNode, Rolling, leave, restart
 from vagus.owned import SettingsUpdate
 from vagus.procedure import rows
-from vagus.procedure.room import Writes
-from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.steps import (
     EndRetainedInstance,
     ExcludeNodes,
@@ -32,178 +50,40 @@ from vagus.steps import (
     TakeVote,
 )
 from vagus.zone_balance import farewell, voting
-from vagus.zone_balance.decide import decide
-from vagus.zone_balance.observed import Observed
-from vagus.zone_balance.room import HANDLERS
-
-GROUP, HOOK = "claims-data-eu-west-1a", "vagus-terminate"
-TOKEN = 5
-
-
-def _six() -> World:
-    world = World().known()
-    world.engine.create_index("notes", shards=3, replicas=1, size=DRAIN)
-    return world
-
-
-def _leaving() -> World:
-    world = _six()
-    world.groups.scale_in(FIRST)
-    return world
-
-
-def _emptied() -> World:
-    world = _leaving()
-    _do(world, _decided(world))
-    world.clock.now += 120
-    return world
-
-
-def _drained() -> World:
-    world = _emptied()
-    _do(world, _decided(world))
-    return world
-
-
-def _retained() -> World:
-    world = _drained()
-    world.groups.complete(GROUP, HOOK, FIRST, "ABANDON")
-    return world
-
-
-def _lost() -> World:
-    world = _six()
-    world.engine.crash(FIRST)
-    world.groups.scale_in(FIRST)
-    return world
-
-
-def _one_zone() -> World:
-    world = World(spec=spec(per_zone=1, nowhere="one_zone_at_a_time"), replaces="when_gone").known()
-    world.engine.create_index("notes", shards=1, replicas=2, size=DRAIN)
-    world.groups.scale_in(FIRST, decrement=False)
-    _do(world, _decided(world))
-    return world
-
-
-def _voted_out() -> World:
-    """Its vote was taken, and its node is gone."""
-    world = _drained()
-    world.groups.lose(FIRST)
-    world.sync()
-    return world
-
-
-def _stuck() -> World:
-    world = World(spec=spec(per_zone=1), replaces="when_gone").known()
-    world.engine.create_index("notes", shards=1, replicas=2, size=DRAIN)
-    world.groups.scale_in(FIRST, decrement=False)
-    return world
-
-
-def _over() -> World:
-    world = _leaving()
-    _do(world, _decided(world))
-    _let_go(world, FIRST)
-    return world
-
-
-def _let_go(world: World, *instances: str) -> None:
-    """They were let go, and are gone."""
-    for instance in instances:
-        seen = world.seen()
-        intent = next(one for one in seen.intents if one.instance == instance)
-        noted = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, let_go=world.iso()))
-        world.table.write(rows.partition("claims"), noted)
-        world.groups.lose(instance)
-    world.sync()
-
-
-def _departed() -> World:
-    """Somebody ended it while it was drained."""
-    world = _leaving()
-    _do(world, _decided(world))
-    world.groups.lose(FIRST)
-    world.sync()
-    return world
-
-
-def _new() -> World:
-    return World()
-
-
-def _writes(world: World) -> Writes:
-    return Writes(
-        spec=world.spec,
-        groups=world.groups,
-        search=world.engine,
-        parameters=world.parameters,
-        commands=world.commands,
-        handshakes=FakeHandshakes(),
-        authority_keys=FakeAuthorityKeys(),
-        secrets=FakeSecrets(),
-        table=world.table,
-        now=world.clock.now,
-        iso=world.iso(),
-    )
-
-
-def _decided(world: World) -> Step:
-    """The step that decide would do now."""
-    seen = world.seen()
-    observed = Observed(
-        cluster=world.engine.look(),
-        groups=world.groups.describe(),
-        intents=seen.intents,
-        identity=seen.identity,
-        sizes=seen.sizes,
-    )
-    plan = decide(observed, world.spec, world.clock.now)
-    step: Step = plan.steps[0]  # type: ignore[union-attr]  # a plan without steps is an error here
-    return step
-
-
-def _check(world: World, step: Step, token: int = TOKEN) -> str | None:
-    return HANDLERS[type(step)].check(_writes(world), world.seen(), step, token)
-
-
-def _do(world: World, step: Step) -> None:
-    HANDLERS[type(step)].do(_writes(world), world.seen(), step, TOKEN)
-
 
 DECIDED: dict[str, tuple[Callable[[], World], type[Step]]] = {
-    "exclude": (_leaving, ExcludeNodes),
-    "take the vote": (_emptied, TakeVote),
-    "give the vote back": (_voted_out, GiveVotesBack),
-    "let the empty one go": (_drained, LetEmptyInstanceGo),
-    "end the retained one": (_retained, EndRetainedInstance),
-    "let the lost one go": (_lost, LetLostInstanceGo),
-    "let one zone go": (_one_zone, LetReplaceableInstanceGo),
-    "hold": (_stuck, HoldInstance),
-    "note that it is gone": (_departed, NoteDeparture),
-    "put right": (_over, PutSettingsRight),
-    "note the identity": (_new, NoteIdentity),
+    "exclude": (leaving, ExcludeNodes),
+    "take the vote": (emptied, TakeVote),
+    "give the vote back": (voted_out, GiveVotesBack),
+    "let the empty one go": (drained, LetEmptyInstanceGo),
+    "end the retained one": (retained, EndRetainedInstance),
+    "let the lost one go": (lost, LetLostInstanceGo),
+    "let one zone go": (one_zone, LetReplaceableInstanceGo),
+    "hold": (stuck, HoldInstance),
+    "note that it is gone": (departed, NoteDeparture),
+    "put right": (over, PutSettingsRight),
+    "note the identity": (unknown, NoteIdentity),
 }
 
 
 @pytest.mark.parametrize(("make", "expected"), DECIDED.values(), ids=DECIDED.keys())
 def test_what_was_decided_just_now_fits(make: Callable[[], World], expected: type[Step]) -> None:
     world = make()
-    step = _decided(world)
+    step = decided(world)
     assert type(step) is expected
-    assert _check(world, step) is None
+    assert checked(world, step) is None
 
 
 @pytest.mark.parametrize(("make", "expected"), DECIDED.values(), ids=DECIDED.keys())
 def test_done_twice_it_is_superseded_or_harmless(make: Callable[[], World], expected: type[Step]) -> None:
     world = make()
-    step = _decided(world)
+    step = decided(world)
     assert type(step) is expected
-    _do(world, step)
+    do(world, step)
     world.sync()
     once = msgspec.json.encode(world.summary())
-    if _check(world, step) is None:
-        _do(world, step)
+    if checked(world, step) is None:
+        do(world, step)
     assert msgspec.json.encode(world.summary()) == once
 
 
@@ -282,86 +162,86 @@ def _voters_away(world: World) -> None:
 
 
 SUPERSEDED: dict[str, tuple[Callable[[], World], Callable[[World], None], str]] = {
-    "exclude: it no longer leaves": (_leaving, _back_in_service, "no longer leaves"),
-    "exclude: a person excluded another": (_leaving, _settings({owned.EXCLUDE: THIRD}), "have changed"),
-    "exclude: the cluster turned red": (_leaving, _red, "red"),
-    "exclude: another cluster answers": (_leaving, _other_cluster, "instead of"),
-    "exclude: an index is hidden from us": (_leaving, _blind, "visible"),
-    "exclude: a younger writer was here": (_leaving, _settings({owned.TOKEN: "6"}), "younger"),
-    "exclude: the token is no number": (_leaving, _settings({owned.TOKEN: "mine"}), "younger"),
-    "vote: it no longer leaves": (_emptied, _back_in_service, "no longer leaves"),
-    "vote: a person took another's": (_emptied, lambda world: world.engine.take_vote(THIRD), "somebody else"),
-    "vote: it is taken": (_emptied, lambda world: world.engine.take_vote(FIRST), "no vote"),
-    "vote: another's is to be given back": (_emptied, _settings({voting.MARK: THIRD}), "one at a time"),
-    "vote: the cluster turned red": (_emptied, _red, "red"),
-    "vote: a younger writer was here": (_emptied, _settings({owned.TOKEN: "6"}), "younger"),
-    "clear: a person took another's": (_voted_out, lambda world: world.engine.take_vote(THIRD), "somebody else"),
-    "clear: the mark is not ours any more": (_voted_out, _settings({voting.MARK: THIRD}), "somebody else"),
+    "exclude: it no longer leaves": (leaving, _back_in_service, "no longer leaves"),
+    "exclude: a person excluded another": (leaving, _settings({owned.EXCLUDE: THIRD}), "have changed"),
+    "exclude: the cluster turned red": (leaving, _red, "red"),
+    "exclude: another cluster answers": (leaving, _other_cluster, "instead of"),
+    "exclude: an index is hidden from us": (leaving, _blind, "visible"),
+    "exclude: a younger writer was here": (leaving, _settings({owned.TOKEN: "6"}), "younger"),
+    "exclude: the token is no number": (leaving, _settings({owned.TOKEN: "mine"}), "younger"),
+    "vote: it no longer leaves": (emptied, _back_in_service, "no longer leaves"),
+    "vote: a person took another's": (emptied, lambda world: world.engine.take_vote(THIRD), "somebody else"),
+    "vote: it is taken": (emptied, lambda world: world.engine.take_vote(FIRST), "no vote"),
+    "vote: another's is to be given back": (emptied, _settings({voting.MARK: THIRD}), "one at a time"),
+    "vote: the cluster turned red": (emptied, _red, "red"),
+    "vote: a younger writer was here": (emptied, _settings({owned.TOKEN: "6"}), "younger"),
+    "clear: a person took another's": (voted_out, lambda world: world.engine.take_vote(THIRD), "somebody else"),
+    "clear: the mark is not ours any more": (voted_out, _settings({voting.MARK: THIRD}), "somebody else"),
     "let go: its vote was given back": (
-        _drained,
+        drained,
         lambda world: world.engine.clear_votes_taken(gone=False),
         "counts still",
     ),
-    "let go: somebody ended it": (_drained, _back_in_service, "no hook waits"),
-    "let go: a person gave it shards again": (_drained, _settings({owned.EXCLUDE: None}), "not proven empty"),
-    "let go: a shard came back": (_drained, _shard_comes_back, "not proven empty"),
-    "let go: a store came back": (_drained, _store_left, "red"),
-    "let go: the cluster turned red": (_drained, _red, "red"),
-    "let go: a restart took another manager in hand": (_drained, _another_restarts, "or restarts"),
-    "let lost go: a restart took the other copies in hand": (_lost, _another_restarts, "no started copy"),
-    "let go: an index is hidden from us": (_drained, _blind, "visible"),
-    "let go: its vote is needed": (_drained, _voters_away, "voters"),
-    "end: somebody ended it": (_retained, _back_in_service, "not retained"),
-    "end: a shard came back": (_retained, _shard_comes_back, "not proven empty"),
-    "end: the cluster turned red": (_retained, _red, "red"),
-    "lost: it is back": (_lost, lambda world: world.engine.start_node(FIRST, "eu-west-1a"), "in the cluster again"),
-    "lost: the cluster turned red": (_lost, _red, "red"),
-    "one zone: another was let go": (_one_zone, _another_goes, "one zone goes at a time"),
-    "one zone: the cluster turned yellow": (_one_zone, lambda world: world.engine.crash(THIRD), "yellow"),
-    "one zone: its node is lost": (_one_zone, lambda world: world.engine.crash(FIRST), "not in the cluster"),
-    "hold: its group no longer retains": (_stuck, _no_longer_retains, "would not retain"),
-    "hold: somebody ended it": (_stuck, _back_in_service, "no hook waits"),
-    "put right: a person excluded another": (_over, _settings({owned.EXCLUDE: f"{FIRST},{THIRD}"}), "have changed"),
-    "note: it is noted": (_new, _noted, "known as"),
-    "note: another cluster answers": (_new, _other_cluster, "answers"),
+    "let go: somebody ended it": (drained, _back_in_service, "no hook waits"),
+    "let go: a person gave it shards again": (drained, _settings({owned.EXCLUDE: None}), "not proven empty"),
+    "let go: a shard came back": (drained, _shard_comes_back, "not proven empty"),
+    "let go: a store came back": (drained, _store_left, "red"),
+    "let go: the cluster turned red": (drained, _red, "red"),
+    "let go: a restart took another manager in hand": (drained, _another_restarts, "or restarts"),
+    "let lost go: a restart took the other copies in hand": (lost, _another_restarts, "no started copy"),
+    "let go: an index is hidden from us": (drained, _blind, "visible"),
+    "let go: its vote is needed": (drained, _voters_away, "voters"),
+    "end: somebody ended it": (retained, _back_in_service, "not retained"),
+    "end: a shard came back": (retained, _shard_comes_back, "not proven empty"),
+    "end: the cluster turned red": (retained, _red, "red"),
+    "lost: it is back": (lost, lambda world: world.engine.start_node(FIRST, "eu-west-1a"), "in the cluster again"),
+    "lost: the cluster turned red": (lost, _red, "red"),
+    "one zone: another was let go": (one_zone, _another_goes, "one zone goes at a time"),
+    "one zone: the cluster turned yellow": (one_zone, lambda world: world.engine.crash(THIRD), "yellow"),
+    "one zone: its node is lost": (one_zone, lambda world: world.engine.crash(FIRST), "not in the cluster"),
+    "hold: its group no longer retains": (stuck, _no_longer_retains, "would not retain"),
+    "hold: somebody ended it": (stuck, _back_in_service, "no hook waits"),
+    "put right: a person excluded another": (over, _settings({owned.EXCLUDE: f"{FIRST},{THIRD}"}), "have changed"),
+    "note: it is noted": (unknown, _noted, "known as"),
+    "note: another cluster answers": (unknown, _other_cluster, "answers"),
 }
 
 
 @pytest.mark.parametrize(("make", "change", "why"), SUPERSEDED.values(), ids=SUPERSEDED.keys())
 def test_superseded(make: Callable[[], World], change: Callable[[World], None], why: str) -> None:
     world = make()
-    step = _decided(world)
+    step = decided(world)
     change(world)
-    assert why in (_check(world, step) or "it was done")
+    assert why in (checked(world, step) or "it was done")
 
 
 def test_a_step_that_closes_a_part_of_what_is_over_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(spec=spec(managers=1)).known()
     world.groups.scale_in(FIRST)
     world.groups.scale_in(THIRD)
-    _do(world, _decided(world))
-    _let_go(world, FIRST, THIRD)
+    do(world, decided(world))
+    let_go(world, FIRST, THIRD)
     monkeypatch.setattr(farewell, "MOST_INTENTS", 1)
     for left in ({FIRST, THIRD}, {THIRD}):
         assert world.excluded() == left
-        step = _decided(world)
-        assert _check(world, step) is None
-        _do(world, step)
+        step = decided(world)
+        assert checked(world, step) is None
+        do(world, step)
     assert world.excluded() == set()
 
 
 def test_an_intent_of_an_instance_that_leaves_is_not_closed() -> None:
-    world = _six()
+    world = six()
     _leaves_again(world)
     step = PutSettingsRight(closes=(f"leave-{SECOND}",), update=SettingsUpdate())
-    assert "leaves again" in (_check(world, step) or "")
+    assert "leaves again" in (checked(world, step) or "")
 
 
 def test_the_policy_may_have_changed() -> None:
-    world = _one_zone()
-    step = _decided(world)
+    world = one_zone()
+    step = decided(world)
     world.spec = spec(per_zone=1, nowhere="hold")
-    assert "policy" in (_check(world, step) or "")
+    assert "policy" in (checked(world, step) or "")
 
 
 SIZES: dict[str, tuple[Callable[[World], Any], int, str | None]] = {
@@ -374,21 +254,21 @@ SIZES: dict[str, tuple[Callable[[World], Any], int, str | None]] = {
 
 @pytest.mark.parametrize(("change", "desired", "why"), SIZES.values(), ids=SIZES.keys())
 def test_a_group_shrinks_one_at_a_time(change: Callable[[World], Any], desired: int, why: str | None) -> None:
-    world = _six()
+    world = six()
     change(world)
-    found = _check(world, SetGroupSize(group=GROUP, desired=desired, declared=desired))
+    found = checked(world, SetGroupSize(group=GROUP, desired=desired, declared=desired))
     assert (found is None) if why is None else why in (found or "")
 
 
 def test_a_size_is_given_once_per_change() -> None:
-    world = _six()
-    assert "noted" in (_check(world, SetGroupSize(group=GROUP, desired=2, declared=2)) or "")
-    assert "no group" in (_check(world, SetGroupSize(group="gone", desired=2, declared=2)) or "")
+    world = six()
+    assert "noted" in (checked(world, SetGroupSize(group=GROUP, desired=2, declared=2)) or "")
+    assert "no group" in (checked(world, SetGroupSize(group="gone", desired=2, declared=2)) or "")
 
 
 def test_the_mark_the_token_and_the_exclusion_are_one_write() -> None:
-    world = _leaving()
-    _do(world, _decided(world))
+    world = leaving()
+    do(world, decided(world))
     assert world.engine.updates[-1].persistent == {
         owned.EXCLUDE: FIRST,
         owned.MARK: FIRST,
@@ -397,55 +277,55 @@ def test_the_mark_the_token_and_the_exclusion_are_one_write() -> None:
 
 
 def test_the_token_goes_with_the_last_mark() -> None:
-    world = _over()
-    _do(world, _decided(world))
+    world = over()
+    do(world, decided(world))
     assert not [name for name in world.engine.persistent if name.startswith("cluster.metadata.vagus")]
 
 
 def test_what_a_person_excluded_is_theirs_after_all_is_over() -> None:
-    world = _six()
+    world = six()
     world.engine.update_settings(by_hand(THIRD))
     world.groups.scale_in(FIRST)
-    _do(world, _decided(world))
-    _let_go(world, FIRST)
-    _do(world, _decided(world))
+    do(world, decided(world))
+    let_go(world, FIRST)
+    do(world, decided(world))
     assert world.excluded() == {THIRD}
 
 
 def test_a_closed_intent_stays_for_late_copies_of_its_event_and_not_for_ever() -> None:
-    world = _over()
-    _do(world, _decided(world))
+    world = over()
+    do(world, decided(world))
     assert world.seen().closed == {f"leave-{FIRST}"}
     expires = world.table.expiries[(rows.partition("claims"), f"intent#leave-{FIRST}")]
     assert expires == int(world.clock.now) + rows.CLOSED_ROW_DAYS * 86_400
 
 
 def test_shards_are_flushed_before_their_node_goes_by_policy() -> None:
-    world = _one_zone()
-    _do(world, _decided(world))
+    world = one_zone()
+    do(world, decided(world))
     assert world.engine.flushed == [("notes",)]
     assert world.groups.completed == [(FIRST, "CONTINUE")]
 
 
 ANSWERED: dict[str, tuple[Callable[[], World], str]] = {
-    "let the empty one go": (_drained, "let_go"),
-    "let the lost one go": (_lost, "let_go"),
-    "let one zone go": (_one_zone, "let_go"),
-    "end the retained one": (_retained, "let_go"),
-    "hold": (_stuck, "held"),
+    "let the empty one go": (drained, "let_go"),
+    "let the lost one go": (lost, "let_go"),
+    "let one zone go": (one_zone, "let_go"),
+    "end the retained one": (retained, "let_go"),
+    "hold": (stuck, "held"),
 }
 
 
 @pytest.mark.parametrize(("make", "noted"), ANSWERED.values(), ids=ANSWERED.keys())
 def test_an_answer_to_a_hook_is_noted_with_its_intent(make: Callable[[], World], noted: str) -> None:
     world = make()
-    _do(world, _decided(world))
+    do(world, decided(world))
     (intent,) = world.seen().intents
     assert (intent.id, getattr(intent, noted)) == (f"leave-{FIRST}", world.iso())
 
 
 def test_a_node_that_boots_after_the_identity_was_noted_can_not_form_another_cluster() -> None:
-    world = _new()
-    _do(world, _decided(world))
+    world = unknown()
+    do(world, decided(world))
     assert world.parameters.values == {"/vagus/claims/node/formed": "uuid-1"}
     assert world.seen().identity == "uuid-1"

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.simulation.declared import spec
 from tests.unit.simulation.scenarios import FIRST, bytes_are_uneven
 from tests.unit.simulation.world import World
-from tests.unit.zone_balance.test_apply import _writes as writes
+from tests.unit.zone_balance.moments import writes
 
 from vagus.cluster import ShardMove
 from vagus.intent import BalanceThreshold, balance

@@ -181,10 +181,13 @@ class Board:
         """Orders copies of several nodes, twins included, by size and the same way whatever the order of the input."""
         return (self.size[copy], self.index[copy], self.number[copy], self.at[copy], copy)
 
-    def ranked(self, node: int) -> list[tuple[int, int, int, int]]:
-        """The copies on a node as keys, smallest first."""
-        size, index, number = self.size, self.index, self.number
-        return sorted([(size[copy], index[copy], number[copy], copy) for copy in self.on[node]])
+    def ranked(self, node: int) -> list[int]:
+        """The copies on a node, smallest first; where some are of one size, as `key` has it."""
+        size = self.size
+        found = sorted(self.on[node], key=size.__getitem__)
+        if len(set(map(size.__getitem__, found))) < len(found):
+            found.sort(key=self.key)
+        return found
 
     def copies_of(self, shard: int) -> list[int]:
         """All copies of a shard, in no order that matters."""

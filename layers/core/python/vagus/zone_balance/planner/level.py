@@ -27,11 +27,11 @@ FIRST = 2
 PAIRS = 16
 """How many receivers are looked at before the others, and how many exchanges with them are tried."""
 
-Key = tuple[int, int, int, int]
-"""(bytes, index, shard number, copy): sorted, the smallest first."""
+Ranks = tuple[int, int]
+"""Where two copies stand among those of the giver and the receiver, by size: the same in whatever order rows come."""
 
-Pair = tuple[float, int, Key, Key]
-"""(price, receiver, the giver's copy, the receiver's copy)."""
+Pair = tuple[float, int, Ranks]
+"""(price, receiver, which two copies)."""
 
 
 def level(desk: Desk) -> None:
@@ -47,7 +47,8 @@ class Levelling:
     def __init__(self, desk: Desk, nodes: list[int]) -> None:
         self.desk, self.nodes = desk, nodes
         self.board = desk.board
-        self.ranked: dict[int, list[Key]] = {}
+        self.ranked: dict[int, list[int]] = {}
+        self.size_of = desk.board.size.__getitem__
         self.room = {node: self._room(node) for node in nodes}
         self.rooms = sorted((-room, node) for node, room in self.room.items())
 
@@ -86,9 +87,9 @@ class Levelling:
         if not receivers:
             return False
         most = max(room(node) for node in receivers)
-        for size, _, _, copy in self._near(giver, -self.room[giver], most):
+        for copy in self._near(giver, -self.room[giver], most):
             for receiver in receivers:
-                if size <= room(receiver) and self._take((copy, giver, receiver)):
+                if self.size_of(copy) <= room(receiver) and self._take((copy, giver, receiver)):
                     return True
         return False
 
@@ -96,43 +97,49 @@ class Levelling:
         receivers = self._receivers(giver)
         for some in (receivers[:FIRST], receivers[FIRST:]):
             found = sorted(pair for node in some for pair in self._pairs(giver, node, room(node)))
-            plausible = (pair for pair in found if self._plausible(giver, pair[1], pair[2][1], pair[3][1]))
-            for _, receiver, large, small in islice(plausible, PAIRS):
-                there, again = (large[3], giver, receiver), (small[3], receiver, giver)
-                if self._take(there, again) or self._take(again, there):
-                    return True
+            if any(self._take(*legs) for legs in islice(self._plausible(giver, found), 2 * PAIRS)):
+                return True
         return False
 
     def _pairs(self, giver: int, receiver: int, room: int) -> list[Pair]:
         """What might be exchanged, with its price: the bytes sent, and what is still to be shed, at a little more."""
         amount, costliest = -self.room[giver], self.desk.policy.costliest_exchange
+        ours, theirs, size = self._copies(giver), self._copies(receiver), self.board.size
         return [
-            (sent + LATER * max(0, amount - net), receiver, large, small)
-            for large, small in chain(
-                self._of_one_index(giver, receiver), self._for_the_smallest(giver, receiver, room)
-            )
-            if 0 < (net := large[0] - small[0]) <= room and (sent := large[0] + small[0]) <= costliest * net
+            (sent + LATER * max(0, amount - net), receiver, ranks)
+            for ranks in chain(self._of_one_index(ours, theirs), self._for_the_smallest(ours, theirs, amount, room))
+            if 0 < (net := (large := size[ours[ranks[0]]]) - (small := size[theirs[ranks[1]]])) <= room
+            and (sent := large + small) <= costliest * net
         ]
 
-    def _of_one_index(self, giver: int, receiver: int) -> list[tuple[Key, Key]]:
+    def _of_one_index(self, ours: list[int], theirs: list[int]) -> list[Ranks]:
         """Copies of the same index, the receiver's smallest: no count changes, so that the engine doesn't mind."""
-        theirs = {key[1]: key for key in reversed(self._copies(receiver))}
-        return [(key, theirs[key[1]]) for key in self._copies(giver) if key[1] in theirs]
+        index = self.board.index
+        smallest = {index[copy]: rank for rank, copy in reversed(list(enumerate(theirs)))}
+        return [(rank, smallest[index[copy]]) for rank, copy in enumerate(ours) if index[copy] in smallest]
 
-    def _for_the_smallest(self, giver: int, receiver: int, room: int) -> list[tuple[Key, Key]]:
+    def _for_the_smallest(self, ours: list[int], theirs: list[int], amount: int, room: int) -> list[Ranks]:
         """Copies that shed about what is too much, each for one of the receiver's smallest."""
-        copies, amount = self._copies(giver), -self.room[giver]
-        found: list[tuple[Key, Key]] = []
-        for small in self._copies(receiver)[:SMALLEST]:
-            end = bisect_left(copies, (small[0] + room + 1,))
-            at = min(end, bisect_left(copies, (small[0] + amount,)))
-            found += [(large, small) for large in copies[max(0, at - NEAR) : min(end, at + NEAR)]]
+        found: list[Ranks] = []
+        for rank, small in enumerate(theirs[:SMALLEST]):
+            size = self.size_of(small)
+            end = bisect_left(ours, size + room + 1, key=self.size_of)
+            at = bisect_left(ours, size + amount, hi=end, key=self.size_of)
+            found += [(large, rank) for large in range(max(0, at - NEAR), min(end, at + NEAR))]
         return found
 
-    def _plausible(self, giver: int, receiver: int, index: int, other: int) -> bool:
-        """Whether an exchange leaves these two nodes as the engine likes them: asked before what costs more."""
-        if index == other:
-            return True
+    def _plausible(self, giver: int, pairs: list[Pair]) -> Iterator[tuple[Leg, Leg]]:
+        """The exchanges that leave the two nodes as the engine likes them, one way and the other round: asked of the
+        counts alone, before what costs more."""
+        index = self.board.index
+        for _, receiver, (large, small) in pairs:
+            ours, theirs = self._copies(giver)[large], self._copies(receiver)[small]
+            if index[ours] == index[theirs] or self._stands(giver, receiver, index[ours], index[theirs]):
+                yield (ours, giver, receiver), (theirs, receiver, giver)
+                yield (theirs, receiver, giver), (ours, giver, receiver)
+
+    def _stands(self, giver: int, receiver: int, index: int, other: int) -> bool:
+        """Whether neither index would be tipped between the two, if a copy of each changed places."""
         engine, board = self.desk.engine, self.board
         lean = engine.t0 * (board.count[receiver] - board.count[giver])
         held, back = board.holders[index], board.holders[other]
@@ -159,34 +166,34 @@ class Levelling:
 
     # -- which copy ------------------------------------------------------------------------------------------------
 
-    def _copies(self, node: int) -> list[Key]:
+    def _copies(self, node: int) -> list[int]:
         if node not in self.ranked:
             self.ranked[node] = self.board.ranked(node)
         return self.ranked[node]
 
-    def _near(self, giver: int, amount: int, most: int) -> Iterator[Key]:
+    def _near(self, giver: int, amount: int, most: int) -> Iterator[int]:
         """Copies of a giver by how well they, or pairs of them, shed `amount`; none larger than `most`."""
         copies = self._copies(giver)
         tolerance = EXACT * self.desk.share[giver]
-        at = bisect_left(copies, (amount,))
-        end = bisect_left(copies, (most + 1,))
-        if at < end and copies[at][0] <= amount + tolerance:
-            yield copies[at]
-        elif (pair := best_pair(copies[: min(at, end)], amount, tolerance)) is not None:
-            yield pair
+        at = bisect_left(copies, amount, key=self.size_of)
+        end = bisect_left(copies, most + 1, key=self.size_of)
         below = min(at, end)
+        if at < end and self.size_of(copies[at]) <= amount + tolerance:
+            yield copies[at]
+        elif (larger := best_pair(list(map(self.size_of, copies[:below])), amount, tolerance)) is not None:
+            yield copies[larger]
         yield from reversed(copies[max(0, below - NEAR) : below])
         yield from copies[at : min(end, at + NEAR)]
 
     def _take(self, *legs: Leg) -> bool:
         if not self.desk.attempt("bytes", *legs):
             return False
+        key = self.board.key
         for copy, source, target in legs:
-            key = self.board.key(copy)
             if source in self.ranked:
-                del self.ranked[source][bisect_left(self.ranked[source], key)]
+                del self.ranked[source][bisect_left(self.ranked[source], key(copy), key=key)]
             if target in self.ranked:
-                insort(self.ranked[target], key)
+                insort(self.ranked[target], copy, key=key)
         for node in {node for _, source, target in legs for node in (source, target)}:
             del self.rooms[bisect_left(self.rooms, (-self.room[node], node))]
             self.room[node] = self._room(node)
@@ -194,17 +201,18 @@ class Levelling:
         return True
 
 
-def best_pair(copies: list[Key], amount: int, tolerance: float) -> Key | None:
-    """The larger of the two copies whose sum is the least that is `amount` or more, if within tolerance."""
-    left, right = 0, len(copies) - 1
+def best_pair(sizes: list[int], amount: int, tolerance: float) -> int | None:
+    """Of sizes that grow: which is the larger of the two whose sum is the least that is `amount` or more, if within
+    tolerance."""
+    left, right = 0, len(sizes) - 1
     best, found = amount + tolerance, None
     while left < right:
-        total = copies[left][0] + copies[right][0]
+        total = sizes[left] + sizes[right]
         if total < amount:
             left += 1
             continue
         if total <= best:
-            best, found = total, copies[right]
+            best, found = total, right
         right -= 1
     return found
 
