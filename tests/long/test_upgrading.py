@@ -1,4 +1,7 @@
-"""OpenSearch 2.19.4 to 3.4.0 on six real nodes with security, in three zones."""
+"""OpenSearch 2.19.4 to 3.4.0 on six real nodes with security, in three zones; then what may befall a restart.
+
+The tests build on one another, on one stack: an upgrade, a drain in the middle of a restart.
+"""
 
 import os
 import random
@@ -6,13 +9,15 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from tests.e2e.test_drain import held, indices
 from tests.long.commanding import vagus
 
-from vagus.intent import Intent
+from vagus.intent import Intent, restart
+from vagus.procedure.records import iso
 from vagus_local import gate
 from vagus_local import stack as stacks
 from vagus_local.scene import Scene
@@ -136,3 +141,29 @@ def _killed_now_and_then(scene: Scene, wanted: Intent) -> int:
 
     until(closed, 1200, f"{wanted.id} closed", 0.2)
     return kills
+
+
+def test_a_drain_in_the_middle_of_a_restart_goes_first_and_the_restart_goes_on(elder: Scene) -> None:
+    names = indices(elder, "paused-a")
+    before, asked = elder.processes(), time.time()
+    wanted = restart(before, iso(asked), "ada")
+    with at_work(elder.stack.application("elder"), names) as work:
+        elder.await_writes(work, 100)
+        elder.ask(wanted)
+        until(lambda: len(restarted(elder, asked)) >= 2, 300, "two nodes are restarted")
+        leaving, urgent = elder.scale_in("elder-data-us-east-1c")
+        elder.await_step("ExcludeNodes", urgent, 300)
+        elder.wait_until_closed(wanted)
+        result = work.stop()
+    held(result)
+    records = [record for record in elder.records_since(urgent) if record.step in ("ExcludeNodes", "RestartNodes")]
+    first = next(record for record in records if record.step == "ExcludeNodes")
+    waited = datetime.fromisoformat(first.at).timestamp() - urgent
+    print(f"from the urgent intent to the drain's first write: {waited:.1f} s; {result}")
+    gone = [r for r in elder.records_since(urgent) if r.step == "LetEmptyInstanceGo"]
+    assert [record.subject for record in gone] == [leaving]
+    assert records.index(first) <= 1, "one node at most was begun with when the instance was to leave"
+    assert [r for r in records if r.step == "RestartNodes" and r.at > gone[0].at], "it went on afterwards"
+    assert leaving not in elder.processes()
+    assert not set(elder.processes().values()) & set(before.values())
+    assert nothing_left(elder)

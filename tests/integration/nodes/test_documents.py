@@ -60,7 +60,7 @@ STAND_INS = {
 case "$*" in
   *restart*) touch "$STATE/restarted"; eval "$AT_START" ;;
   *is-active*) [ ! -e "$STATE/ended" ] ;;
-  *status*) echo "its last words" ;;
+  *status*) cat "$STATE/log" 2>/dev/null || echo "its last words" ;;
 esac
 """,
     "mount-data-volume": '#!/bin/sh\necho "${STATE%/vagus}"\n',
@@ -79,7 +79,41 @@ RESTARTS = {
 def test_a_restart_is_done_when_the_node_serves(
     at_start: str, not_after: str, word: str, restarted: bool, tmp_path: Path
 ) -> None:
-    """The document's shell on an instance whose time passes at once."""
+    done, state = restarted_here(at_start, not_after, tmp_path)
+    assert re.split(r"[,\s]", done.stdout)[0] == word, done.stderr
+    assert (done.returncode == 0) is bool(word)
+    assert (state / "restarted").exists() is restarted
+    assert ("its last words" in done.stderr) is (word == "not-serving" or "ended" in at_start)
+
+
+UNKNOWN = "SettingsException[unknown setting [cluster.no_such_setting] check that plugins are installed]"
+LOG = f"""\
+{{at}} ERROR OpenSearchUncaughtExceptionHandler: uncaught exception in thread [main]
+{{at}} org.opensearch.bootstrap.StartupException: {UNKNOWN}
+{{at}} \tat org.opensearch.bootstrap.OpenSearch.init(OpenSearch.java:172) ~[opensearch-3.4.0.jar:3.4.0]
+{{at}} \tat org.opensearch.cli.Command.main(Command.java:101) ~[opensearch-cli-3.4.0.jar:3.4.0]
+{{at}} Caused by: {UNKNOWN}
+{{at}} \tat org.opensearch.node.Node.<init>(Node.java:666) ~[opensearch-3.4.0.jar:3.4.0]
+{{at}} \t... 6 more
+{{at}} uncaught exception in thread [main]
+{{at}} {UNKNOWN}
+{20 * "{at} \tat org.opensearch.bootstrap.Bootstrap$5.<init>(Bootstrap.java:250)\n"}\
+{{at}} For complete error details, refer to the log at /var/log/x.log
+"""
+"""As OpenSearch 3.4.0 writes it where a setting is unknown; `{at}`: what the journal puts before each line."""
+
+
+@pytest.mark.parametrize("before", ["", "Nov 26 16:02:19 ip-10-0-0-1 run-search[123]: "])
+def test_the_last_words_of_an_engine_are_what_it_says_and_not_where_in_its_code(before: str, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(LOG.replace("{at} ", before))
+    done, _ = restarted_here(f"touch $STATE/ended; cp {tmp_path}/log $STATE/log", LATER, tmp_path)
+    assert done.returncode != 0
+    assert UNKNOWN in done.stderr.strip()[-500:], "a person is told the last 500 characters"
+    assert "(Bootstrap.java" not in done.stderr
+
+
+def restarted_here(at_start: str, not_after: str, tmp_path: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """The document's shell on an instance whose time passes at once; its output, and where its state lies."""
     state, folder = tmp_path / "volume" / "vagus", tmp_path / "bin"
     for made in (state, folder):
         made.mkdir(parents=True)
@@ -95,10 +129,7 @@ def test_a_restart_is_done_when_the_node_serves(
         text=True,
         check=False,
     )
-    assert re.split(r"[,\s]", done.stdout)[0] == word, done.stderr
-    assert (done.returncode == 0) is bool(word)
-    assert (state / "restarted").exists() is restarted
-    assert ("its last words" in done.stderr) is (word == "not-serving" or "ended" in at_start)
+    return done, state
 
 
 def test_a_restart_is_done_once_and_on_the_process_that_was_decided_on(cluster: LocalCluster, node: LocalNode) -> None:
