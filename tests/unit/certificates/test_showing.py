@@ -54,9 +54,11 @@ CASES: dict[str, tuple[Observed, str, bool]] = {
 
 @pytest.mark.parametrize(("observed", "says", "wrong"), CASES.values(), ids=CASES)
 def test_the_certificate_that_ends_first_is_shown(observed: Observed, says: str, wrong: bool) -> None:
-    (line,) = shown(observed, spec(), NOW)
+    line, life = shown(observed, spec(), NOW)
     assert line.says.startswith(says)
-    assert line.wrong is wrong
+    assert life.wrong is wrong
+    assert life.number is not None
+    assert (life.number < 25) is wrong
     assert line.number == min(
         [one.ends for one in observed.handshakes if one.answered]
         + [one.ends for one in observed.trust.clients.values()]
@@ -66,3 +68,12 @@ def test_the_certificate_that_ends_first_is_shown(observed: Observed, says: str,
 
 def test_of_certificates_that_are_not_ours_nothing_is_shown() -> None:
     assert shown(Observed(trust=Trust()), spec(), NOW) == ()
+
+
+def test_the_least_life_left_may_be_anothers_than_the_first_to_end() -> None:
+    day = msgspec.structs.replace(NODE, instance="i-2", begins=NOW - DAY / 10, ends=NOW + DAY)
+    year = msgspec.structs.replace(NODE, instance="i-3", begins=NOW - 300 * DAY, ends=NOW + 65 * DAY)
+    first, least = shown(Observed(trust=Trust(), handshakes=(day, year)), spec(), NOW)
+    assert "i-2" in first.says
+    assert not first.wrong
+    assert (least.says, least.wrong, least.number) == ("18%, that of i-3", True, 17.8)

@@ -10,6 +10,7 @@ from vagus.figures import FIGURES, embedded, told
 from vagus.group_safety import Violation
 from vagus.status import (
     CERTIFICATE,
+    LIFE,
     SKEW,
     SNAPSHOT,
     GroupShown,
@@ -96,6 +97,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, float | None]]] = {
             ),
         },
         {"SnapshotHours": 2.0, "CertificateDays": 3.0},
+    ),
+    "a certificate of whose life a tenth is left": (
+        {"lines": (Shown(title=LIFE, says="s", number=10.0),)},
+        {"CertificateLife": 10.0},
     ),
     "a certificate that has ended": (
         {

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from vagus.status import CERTIFICATE, SKEW, SNAPSHOT, Status
+from vagus.status import CERTIFICATE, LIFE, SKEW, SNAPSHOT, Status
 
 NAMESPACE = "Vagus"
 DIMENSIONS = ("Cell", "Cluster")
@@ -119,6 +119,20 @@ FIGURES: tuple[Figure, ...] = (
         unit="Count",
         title="days until the first certificate ends",
         value=lambda one: min((_until(one, moment, 86400) for moment in _numbers(one, CERTIFICATE)), default=None),
+        statistic="Minimum",
+    ),
+    Figure(
+        name="CertificateLife",
+        unit="Percent",
+        title="least life left of a certificate, %",
+        value=lambda one: min(_numbers(one, LIFE), default=None),
+        watch=Watch(
+            page="certificate-ends",
+            meaning="less than a quarter is left of a certificate's life, and it has not been renewed",
+            at_least=25,
+            below=True,
+            minutes=15,
+        ),
         statistic="Minimum",
     ),
     # what Vagus does: told while it is so

@@ -10,7 +10,8 @@ import msgspec
 
 from vagus.group_safety import Violation
 
-SKEW, SNAPSHOT, CERTIFICATE = "byte skew", "last snapshot", "first certificate to end"
+SKEW, SNAPSHOT = "byte skew", "last snapshot"
+CERTIFICATE, LIFE = "first certificate to end", "least life left of a certificate"
 """Titles of lines that are figures too."""
 
 

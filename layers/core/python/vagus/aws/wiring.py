@@ -34,7 +34,7 @@ from vagus.procedure.records import Book, iso
 from vagus.procedure.room import Reads, Writes
 from vagus.search.client import Renewing, SearchClient
 from vagus.search.engines import dialect
-from vagus.search.handshakes import Handshakes
+from vagus.search.handshakes import HTTP, TRANSPORT, Handshakes
 
 if TYPE_CHECKING:
     import boto3
@@ -124,8 +124,9 @@ class Wiring:
         )
 
     def handshakes(self, spec: ClusterSpec) -> Handshakes:
-        """TLS with the nodes of a cluster."""
-        return Handshakes(lambda: by_instance(self._clients, spec.name))
+        """TLS with the nodes of a cluster; where others issue its certificates, by the port that is open to Vagus."""
+        ports = (HTTP, TRANSPORT) if spec.certified else (HTTP,)
+        return Handshakes(lambda: by_instance(self._clients, spec.name), ports)
 
     def issuer(self, spec: ClusterSpec) -> Issuer:
         """All that the issuing function has, for one request."""

@@ -1,8 +1,6 @@
 """The last snapshot of a cluster that succeeded, for its status. Looked up once an hour: to list those of a repository,
 the engine reads an object of each."""
 
-from zlib import crc32
-
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec
 from vagus.ports import Table
@@ -12,13 +10,7 @@ from vagus.procedure.records import iso
 from vagus.procedure.room import Reads
 from vagus.status import SNAPSHOT, Shown
 
-MINUTES = 60
 WHO = "snapshots"
-
-
-def due(spec: ClusterSpec, now: float) -> bool:
-    """Whether this is its minute of the hour, another for each cluster. `now`: epoch seconds."""
-    return (int(now // 60) + crc32(spec.name.encode())) % MINUTES == 0
 
 
 def note(reads: Reads, table: Table, spec: ClusterSpec, seconds: float) -> None:

@@ -23,7 +23,7 @@ from vagus.instances import Group, Launch
 from vagus.intent import STANDING
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.ports import Executions, GroupsRead, Handshakes, SearchRead, Table
-from vagus.procedure import consent, last_snapshot, loop, people, rows, standing
+from vagus.procedure import consent, hourly, loop, people, rows, standing
 from vagus.procedure import head as heads
 from vagus.procedure.at_once import each, within
 from vagus.procedure.records import iso
@@ -160,20 +160,17 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
         shared = msgspec.structs.replace(reads, search=once, handshakes=shaken_once)
         swept = [self._guarded(shared, spec, room, now, iso) for room in self.rooms.values()]
         if self.tell is not None and any(one.result != "quiet" for one in swept):
-            swept += self._snapshot(shared, spec, now)
+            swept += self._hourly(shared, spec, now)
             shows = Shows(reads=shared, table=self.table, rooms=self.rooms, executions=self.executions)
             self.tell(standing.of(shows, spec, now))
         return swept
 
-    def _snapshot(self, reads: Reads, spec: ClusterSpec, now: float) -> list[Swept]:
-        """Once an hour the last snapshot is noted, to be shown with the rest. Nothing, unless that failed."""
-        try:
-            if last_snapshot.due(spec, now):
-                last_snapshot.note(reads, self.table, spec, self.look_seconds)
-        except Exception as error:  # noqa: BLE001  (as with a room)
-            message = f"{type(error).__name__}: {error}"
-            return [Swept(cluster=spec.name, capability="snapshots", result="failed", message=message)]
-        return []
+    def _hourly(self, reads: Reads, spec: ClusterSpec, now: float) -> list[Swept]:
+        """What failed of what is looked up once an hour."""
+        if not hourly.due(spec, now):
+            return []
+        failed = hourly.note(reads, self.table, spec, self.look_seconds, now)
+        return [Swept(cluster=spec.name, capability=name, result="failed", message=why) for name, why in failed.items()]
 
     def _late(self, spec: ClusterSpec) -> list[Swept]:
         message = f"not looked at: the sweep's {self.seconds:.0f} s ran out"

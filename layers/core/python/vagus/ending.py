@@ -1,0 +1,40 @@
+"""When certificates end, for a cluster's status: the one that ends first, and the least life left. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from vagus.handshake import Handshake
+from vagus.status import CERTIFICATE, LIFE, Shown
+from vagus.trust import PAGE_BELOW, share_left
+
+DAY = 86_400
+
+
+class Ending(msgspec.Struct, frozen=True, order=True):
+    """A certificate's end and beginning (epoch seconds), and whose it is."""
+
+    ends: float
+    begins: float
+    whose: str
+
+
+def of_nodes(handshakes: Iterable[Handshake]) -> Iterator[Ending]:
+    """Those that nodes show; of one that does not answer nothing is known."""
+    return (Ending(one.ends, one.begins, f"that of {one.instance}") for one in handshakes if one.answered)
+
+
+def lines(endings: Iterable[Ending], now: float) -> tuple[Shown, ...]:
+    """Two lines, or none of no certificate. They may be of two: a year's has little life left when a day's is fresh."""
+    found = sorted(endings)
+    if not found:
+        return ()
+    first, last = found[0], min(found, key=lambda one: share_left(one.begins, one.ends, now))
+    share = share_left(last.begins, last.ends, now)
+    day = datetime.fromtimestamp(first.ends, UTC).date().isoformat()
+    left = f"in {(first.ends - now) / DAY:.0f} days" if first.ends > now else "it has ended"
+    return (
+        Shown(title=CERTIFICATE, says=f"{first.whose}, {day} ({left})", wrong=first.ends <= now, number=first.ends),
+        Shown(title=LIFE, says=f"{share:.0%}, {last.whose}", wrong=share < PAGE_BELOW, number=round(100 * share, 1)),
+    )
