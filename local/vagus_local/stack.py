@@ -35,7 +35,8 @@ class StackError(Exception):
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """What `.local/stack.json` says: how to reach the local stack. `plain`: the clusters that have no TLS."""
+    """What `.local/stack.json` says: how to reach the local stack. `plain`: the clusters that have no TLS; `certified`:
+    those whose certificates Vagus issues."""
 
     endpoint: str
     region: str
@@ -47,6 +48,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     clusters: tuple[str, ...]
     run: str
     plain: tuple[str, ...] = ()
+    certified: tuple[str, ...] = ()
 
     @property
     def session(self) -> boto3.Session:
@@ -67,16 +69,19 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         """The throw-away issuer of this stack's certificates."""
         return Authority(Path(self.certificates))
 
+    def authority_of(self, cluster: str) -> Authority:
+        """What is trusted of a cluster, and its people's certificates: throw-away ones, or of its own authority."""
+        return Authority(Path(self.certificates) / cluster) if cluster in self.certified else self.authority
+
     def admin(self, cluster: str) -> AdminClient:
         """The cluster as its owner sees it: for the stack and tests, never for a function."""
-        return AdminClient(
-            self.authority, self.authority.admin, lambda: addresses(self, cluster), tls=cluster not in self.plain
-        )
+        owner = self.authority_of(cluster)
+        return AdminClient(owner, owner.admin, lambda: addresses(self, cluster), tls=cluster not in self.plain)
 
     def application(self, cluster: str) -> AdminClient:
         """The cluster as an application sees it: documents only."""
-        owner = self.authority.application
-        return AdminClient(self.authority, owner, lambda: addresses(self, cluster), tls=cluster not in self.plain)
+        owner = self.authority_of(cluster)
+        return AdminClient(owner, owner.application, lambda: addresses(self, cluster), tls=cluster not in self.plain)
 
 
 class LocalSession(boto3.Session):
@@ -145,6 +150,8 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     subscribe_inbox(stack)
     say("the first sweep gives the groups their sizes")
     sweep(stack)
+    for cluster in stack.certified:
+        give_certificates(stack, cluster)
     for cluster in stack.clusters:
         wait_green(stack, cluster, say)
     wait_known(stack)
@@ -223,6 +230,7 @@ def _described(emulator: Emulator, fleet: Path, cell: str, run: Path) -> Stack:
         clusters=tuple(specs),
         run=str(run),
         plain=tuple(name for name, spec in specs.items() if not spec.engine.tls),
+        certified=tuple(name for name, spec in specs.items() if spec.certified),
     )
 
 
@@ -239,12 +247,21 @@ def resolve_engines(fleet: Path, cell: str, say: Say) -> None:
 
 
 def hand_over_certificates(stack: Stack) -> None:
-    """Put the read and write certificates where functions look for them. The certificates issue replaces this."""
+    """Put the read and write certificates where functions look for them; of certified clusters Vagus does."""
     secrets = stack.client("secretsmanager")
     ca = stack.authority.ca.read_text()
-    for cluster in stack.clusters:
+    for cluster in sorted(set(stack.clusters) - set(stack.certified)):
         for role, client in (("read", stack.authority.read), ("write", stack.authority.write)):
             secrets.put_secret_value(SecretId=f"vagus/{cluster}/{role}", SecretString=json.dumps(_pair(client, ca)))
+
+
+def give_certificates(stack: Stack, cluster: str, seconds: float = 180) -> None:
+    """Once Vagus has made the cluster's authority, its owner and its application get certificates of it."""
+    from vagus_cli.fleet_files import load
+    from vagus_local import issued
+
+    until(lambda: issued.published(stack, cluster), seconds, f"{cluster} has an authority")
+    issued.give(stack, load(Path(stack.fleet))[cluster])
 
 
 def subscribe_inbox(stack: Stack) -> None:

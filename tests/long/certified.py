@@ -368,8 +368,9 @@ class Anew:
     """As `AdminClient`, with a connection, and the files of its owner read, anew for each request. What the client may
     try again is a connection that was refused or closed: a handshake that fails is a failure."""
 
-    def __init__(self, folder: Path, name: str, nodes: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, folder: Path, name: str, nodes: Callable[[], Mapping[str, str]], ca: str = "") -> None:
         self._folder, self._name, self._nodes = folder, name, nodes
+        self._ca = folder / (ca or f"{name}.ca")
         self._turn = 0
 
     def call(self, method: str, path: str, body: Any = None, timeout: float = 30.0) -> Any:
@@ -400,7 +401,7 @@ class Anew:
         return answer
 
     def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self._folder / f"{self._name}.ca"))
+        context = ssl.create_default_context(cafile=str(self._ca))
         for _ in range(10):
             try:  # its owner puts key and certificate one after the other
                 context.load_cert_chain(self._folder / f"{self._name}.pem", self._folder / f"{self._name}.key")
