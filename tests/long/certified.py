@@ -42,6 +42,7 @@ from vagus.procedure.loop import Answer, Call
 from vagus.procedure.loop import Outcome as Applied
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
+from vagus.reasons import Reason
 from vagus.search.fake import FakeEngine
 from vagus.search.handshakes import Handshakes
 from vagus.steps import AnyStep
@@ -283,8 +284,7 @@ class Certified:
             one = self.executions.setdefault(name, Execution(name, payload, self))
             if not one.ended and one.wakes <= time.time():
                 one.go_on(time.time())
-                if self.owners and any("CLIENTS_TO_" in text for text in one.texts):
-                    one.texts.clear()
+                if self.owners and self.plan().reason in (Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW):
                     self.acknowledge()
             if one.ended:
                 self.machines.end(name, one.ended)

@@ -345,6 +345,20 @@ def test_an_old_authority_that_ends_while_a_client_is_awaited_is_dropped() -> No
     assert old.generation not in world.trust.generations
 
 
+def test_who_trusted_a_new_authority_that_ended_is_not_taken_to_trust_the_next_of_its_number() -> None:
+    world = World(clients=["app", "other"]).known()
+    world.rotate().run(until=lambda: _asks(world))
+    wishes.acknowledge(world.table, "claims", "app")
+    ended = msgspec.structs.replace(world.trust.authorities[1], ends=world.now - 1)
+    kept = msgspec.structs.replace(world.trust, authorities=(world.trust.authorities[0], ended))
+    world.table.write(rows.partition("claims"), rows.read(world.table, "claims").put("trust", kept))
+    world.run(until=lambda: _asks(world) and ended.name not in world.trust.names)
+    assert (world.trust.generations, world.trust.signs) == ((1, 2), 1)
+    found = plan(world)
+    assert isinstance(found, Wait)
+    assert "app, other" in found.message
+
+
 def test_in_approve_what_follows_waits_for_a_person_and_says_so() -> None:
     world = World(mode="approve").known()
     world.now = world.trust.authorities[0].ends + DAY

@@ -25,7 +25,7 @@ from vagus.steps import (
     SignWith,
     Step,
 )
-from vagus.trust import ClientIssued, Told, Trust
+from vagus.trust import Acknowledged, ClientIssued, Told, Trust
 
 REFUSED_MOST = 300
 """Characters that are kept of why a node could not be told."""
@@ -92,8 +92,14 @@ def _may_drop(writes: Writes, seen: Rows, step: DropAuthority, _token: int) -> s
 
 
 def _drop(writes: Writes, seen: Rows, step: DropAuthority, _token: int) -> None:
+    """What clients have of a newest authority that is dropped is worth nothing: the next has its number."""
     kept = tuple(one for one in seen.trust.authorities if one.generation != step.generation)
-    _put(writes, seen, msgspec.structs.replace(seen.trust, authorities=kept))
+    newest = max(one.generation for one in kept)
+    known = {
+        name: Acknowledged(trusts=min(one.trusts, newest), holds=min(one.holds, newest))
+        for name, one in seen.trust.acknowledged.items()
+    }
+    _put(writes, seen, msgspec.structs.replace(seen.trust, authorities=kept, acknowledged=known))
 
 
 def _not_where_it_should_be(writes: Writes, trust: Trust) -> str | None:
