@@ -12,6 +12,7 @@ from vagus.intent import Intent, Rolling, restart, upgrade
 from vagus.procedure import head as heads
 from vagus.procedure import rows
 from vagus.procedure.records import iso
+from vagus.rolling_upgrade import versions
 from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
 
@@ -81,6 +82,8 @@ def upgrade_nodes(
     running = sorted({node.version for node in _looked(world, spec).nodes})
     if running == [spec.engine.version]:
         raise UsageFault(f"every node of {cluster} runs {running[0]}: write another version into its fleet file")
+    if why := versions.no_path_from_all(spec.engine.name, running, spec.engine.version):
+        raise UsageFault(f"the fleet file of {cluster} says {spec.engine.version}, which no upgrade can bring: {why}")
     intent = upgrade(
         spec.engine.version,
         iso(world.now()),

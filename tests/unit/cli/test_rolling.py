@@ -19,3 +19,48 @@ def test_nothing_is_asked_for_that_the_mode_lets_nobody_do(scene: Scene, mode: s
     assert said.exit_code == code, said.stderr
     assert ("rolling_upgrade.mode is observe" in said.stderr) == (mode == "observe")
     assert len(rows.read(scene.table, "demo").intents_of("rolling_upgrade")) == opened
+
+
+def _declares(scene: Scene, version: str) -> None:
+    spec = scene.fleet["demo"]
+    policy = msgspec.structs.replace(spec.rolling_upgrade, mode="act")
+    engine = msgspec.structs.replace(spec.engine, version=version)
+    scene.fleet["demo"] = msgspec.structs.replace(spec, rolling_upgrade=policy, engine=engine)
+
+
+# sentence: (what the fleet file says while nodes run 3.4.0, words of the refusal; "": taken)
+VERSIONS = {
+    "a newer one": ("3.5.0", ""),
+    "the one that runs": ("3.4.0", "every node of demo runs 3.4.0"),
+    "an older one": ("2.19.4", "2.19.4 is older than 3.4.0: going back is a reinstall and a restore"),
+    "one two majors on": ("5.0.0", "go to 4.x first"),
+}
+
+
+@pytest.mark.parametrize("sentence", VERSIONS)
+def test_no_upgrade_is_asked_for_that_leads_nowhere(scene: Scene, sentence: str) -> None:
+    """Once asked for it would call a person, and hold back every restart until it is aborted."""
+    version, refusal = VERSIONS[sentence]
+    _declares(scene, version)
+    said = scene.run("upgrade", "demo")
+    assert (said.exit_code, refusal in said.stderr) == (2 if refusal else 0, True), said.stderr
+    assert len(rows.read(scene.table, "demo").intents_of("rolling_upgrade")) == (0 if refusal else 1)
+
+
+# sentence: (what the fleet file says while nodes run 3.4.0, plan and reason, words)
+PLANS = {
+    "the one that runs": ("3.4.0", "Done UP_TO_DATE", "every node runs 3.4.0"),
+    "a newer one": ("3.5.0", "Done UPGRADE_AVAILABLE", "`vagus upgrade demo`"),
+    "an older one": ("2.19.4", "Done VERSION_PATH", "which no upgrade can bring: 2.19.4 is older than 3.4.0"),
+}
+
+
+@pytest.mark.parametrize("sentence", PLANS)
+def test_the_plan_suggests_no_upgrade_that_leads_nowhere(scene: Scene, sentence: str) -> None:
+    version, plan, words = PLANS[sentence]
+    _declares(scene, version)
+    said = scene.run("plan", "demo")
+    assert said.exit_code == 0, "nobody is called"
+    assert plan in said.stdout
+    assert words in " ".join(said.stdout.split())
+    assert ("vagus upgrade" in said.stdout) == (plan == "Done UPGRADE_AVAILABLE")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vagus.rolling_upgrade.versions import OPENSEARCH_BIT, made_by_major, no_path, too_old
+from vagus.rolling_upgrade.versions import OPENSEARCH_BIT, made_by_major, no_path, no_path_from_all, too_old
 
 PATHS = [
     ("a patch", "opensearch", "2.19.4", "2.19.6", ""),
@@ -13,6 +13,7 @@ PATHS = [
     ("a major left out", "opensearch", "1.3.0", "3.4.0", "go to 2.x first"),
     ("back", "opensearch", "3.4.0", "2.19.4", "is older than 3.4.0"),
     ("back by a patch", "opensearch", "2.19.4", "2.19.3", "is older"),
+    ("from one that is not released", "opensearch", "3.4.0-SNAPSHOT", "3.8.0", ""),
     ("a patch of Elasticsearch", "elasticsearch", "7.17.28", "7.17.29", ""),
     ("an Elasticsearch that is not supported", "elasticsearch", "7.17.29", "8.1.0", "supported up to 7.17.x"),
 ]
@@ -22,6 +23,11 @@ PATHS = [
 def test_path(sentence: str, engine: str, running: str, wanted: str, said: str) -> None:
     found = no_path(engine, running, wanted)  # type: ignore[arg-type]  # of the table
     assert (said in found) if said and found else found is None and not said
+
+
+def test_every_version_that_runs_has_to_have_a_path() -> None:
+    assert no_path_from_all("opensearch", ["2.19.4", "3.4.0"], "3.4.0") is None
+    assert "older than 3.4.0" in (no_path_from_all("opensearch", ["3.4.0", "2.19.4"], "2.19.4") or "")
 
 
 def number(major: int, minor: int = 0) -> int:

@@ -172,10 +172,9 @@ def snapshot_running(asked: Question) -> Violation | None:
 
 def version_path(asked: Question) -> Violation | None:
     """Not from every running version can the wanted one be reached."""
-    for running in sorted({node.version for node in asked.cluster.nodes}):
-        if why := versions.no_path(asked.spec.engine.name, running, asked.version):
-            return Violation(Reason.VERSION_PATH, why)
-    return None
+    running = (node.version for node in asked.cluster.nodes)
+    why = versions.no_path_from_all(asked.spec.engine.name, running, asked.version)
+    return Violation(Reason.VERSION_PATH, why) if why else None
 
 
 def index_too_old(asked: Question) -> Violation | None:

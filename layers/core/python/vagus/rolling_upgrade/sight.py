@@ -4,6 +4,7 @@ from vagus import owned
 from vagus.cluster import Unseen
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.reasons import Reason
+from vagus.rolling_upgrade import versions
 from vagus.rolling_upgrade.looking import Look, overdue, waited
 from vagus.rolling_upgrade.observed import Observed
 from vagus.steps import NoteVersion, PutSettingsRight
@@ -80,7 +81,7 @@ def nothing_wanted(look: Look) -> Plan | None:
     running, wanted = sorted({node.version for node in look.cluster.nodes}), look.spec.engine.version
     if running == [wanted]:
         return Done(reason=Reason.UP_TO_DATE, message=f"every node runs {wanted}, and no restart is asked for")
-    return Done(
-        reason=Reason.UPGRADE_AVAILABLE,
-        message=f"nodes run {', '.join(running)}, and the fleet file says {wanted}: `vagus upgrade {look.spec.name}`",
-    )
+    differs = f"nodes run {', '.join(running)}, and the fleet file says {wanted}"
+    if why := versions.no_path_from_all(look.spec.engine.name, running, wanted):
+        return Done(reason=Reason.VERSION_PATH, message=f"{differs}, which no upgrade can bring: {why}")
+    return Done(reason=Reason.UPGRADE_AVAILABLE, message=f"{differs}: `vagus upgrade {look.spec.name}`")

@@ -4,7 +4,8 @@ Sources: OpenSearch's and Elasticsearch's upgrade documentation, and `Version.ja
 that made it as a number; OpenSearch's have a bit that Elasticsearch's lack.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 OPENSEARCH_BIT = 0x08000000
@@ -15,8 +16,8 @@ LAST_ELASTICSEARCH = (7, 17)
 
 
 def parsed(version: str) -> tuple[int, int, int]:
-    """`3.4.0` as numbers. Raises `ValueError`."""
-    major, minor, patch = (int(part) for part in version.split("."))
+    """`3.4.0` as numbers, and so `3.4.0-SNAPSHOT`. Raises `ValueError`."""
+    major, minor, patch = (int(part) for part in re.findall(r"\d+", version)[:3])
     return major, minor, patch
 
 
@@ -33,6 +34,11 @@ def no_path(engine: Literal["opensearch", "elasticsearch"], running: str, wanted
     if engine == "opensearch" and needed and after[0] != before[0] and before < needed:
         return f"{wanted} can be reached from {'.'.join(map(str, needed))} on: upgrade {running} to that first"
     return None
+
+
+def no_path_from_all(engine: Literal["opensearch", "elasticsearch"], running: Iterable[str], wanted: str) -> str | None:
+    """Why nodes of one of these versions can't be upgraded to `wanted`; `None` if all can."""
+    return next((why for one in sorted(set(running)) if (why := no_path(engine, one, wanted))), None)
 
 
 def made_by_major(created: int) -> int:
