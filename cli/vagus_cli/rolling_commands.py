@@ -1,5 +1,6 @@
 """`vagus restart`, `vagus upgrade`, `vagus abort`: what a person wants of a cluster's nodes."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -17,10 +18,16 @@ from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
 
 ROOM = "rolling_upgrade"
+LISTED = 20
+"""How many indices a refusal lists."""
 
 Unavailable = Annotated[
     list[str] | None,
-    typer.Option("--unavailable", help="An index without replicas that may be away for a while. May be repeated."),
+    typer.Option(
+        "--unavailable",
+        help="An index without replicas that may be away for a while, by its own name (no pattern, no alias). May be "
+        "repeated.",
+    ),
 ]
 
 
@@ -51,11 +58,12 @@ def restart_nodes(
     """
     world = options.opened(context, target, fleet, profile, region)
     spec = world.cluster(cluster)
-    running = {node.name: node.ephemeral_id for node in _looked(world, spec).nodes}
+    seen = _looked(world, spec)
+    running = {node.name: node.ephemeral_id for node in seen.nodes}
     if missing := sorted(set(nodes or ()) - set(running)):
         raise UsageFault(f"{', '.join(missing)} is not in the cluster (there are: {', '.join(sorted(running))})")
     wanted = {name: process for name, process in running.items() if not nodes or name in nodes}
-    intent = restart(wanted, iso(world.now()), world.person(), tuple(unavailable or ()))
+    intent = restart(wanted, iso(world.now()), world.person(), _let_be(seen, unavailable or ()))
     told = _open(world, spec, intent, f"restarts {', '.join(sorted(wanted))}")
     output.answer(told, as_json, lambda one: Text(one.message))
 
@@ -79,7 +87,8 @@ def upgrade_nodes(
     """
     world = options.opened(context, target, fleet, profile, region)
     spec = world.cluster(cluster)
-    running = sorted({node.version for node in _looked(world, spec).nodes})
+    seen = _looked(world, spec)
+    running = sorted({node.version for node in seen.nodes})
     if running == [spec.engine.version]:
         raise UsageFault(f"every node of {cluster} runs {running[0]}: write another version into its fleet file")
     if why := versions.no_path_from_all(spec.engine.name, running, spec.engine.version):
@@ -88,7 +97,7 @@ def upgrade_nodes(
         spec.engine.version,
         iso(world.now()),
         world.person(),
-        tuple(unavailable or ()),
+        _let_be(seen, unavailable or ()),
         without_snapshot=without_snapshot,
     )
     waived = ", without a fresh snapshot" if without_snapshot else ""
@@ -126,6 +135,18 @@ def abort(
 
 def _looked(world: World, spec: ClusterSpec) -> Cluster:
     return world.reads.search(spec).look()
+
+
+def _let_be(cluster: Cluster, named: Sequence[str]) -> tuple[str, ...]:
+    """The indices that may be away. Raises `UsageFault` for a name that no index has: it would waive nothing."""
+    there = sorted({copy.index for copy in cluster.copies})
+    if missing := sorted(set(named) - set(there)):
+        more = f" and {len(there) - LISTED} more" if len(there) > LISTED else ""
+        raise UsageFault(
+            f"--unavailable {', '.join(missing)}: no index has that name (there are: "
+            f"{', '.join(there[:LISTED]) or 'none'}{more}): name each index itself, patterns and aliases are not taken"
+        )
+    return tuple(named)
 
 
 def _open(world: World, spec: ClusterSpec, intent: Intent, what: str) -> Wanted:

@@ -64,3 +64,30 @@ def test_the_plan_suggests_no_upgrade_that_leads_nowhere(scene: Scene, sentence:
     assert plan in said.stdout
     assert words in " ".join(said.stdout.split())
     assert ("vagus upgrade" in said.stdout) == (plan == "Done UPGRADE_AVAILABLE")
+
+
+# sentence: (what is named, words of the refusal; "": taken)
+AWAY = {
+    "an index": (["patients"], ""),
+    "a name that no index has": (["nope"], "--unavailable nope: no index has that name (there are: patients)"),
+    "one of two": (["patients", "nope"], "--unavailable nope: no index"),
+    "a pattern": (["pat*"], "patterns and aliases are not taken"),
+}
+
+
+@pytest.mark.parametrize("command", ["restart", "upgrade"])
+@pytest.mark.parametrize("sentence", AWAY)
+def test_only_indices_that_there_are_may_be_let_away(scene: Scene, sentence: str, command: str) -> None:
+    named, refusal = AWAY[sentence]
+    _declares(scene, "3.5.0")
+    said = scene.run(command, "demo", *(word for name in named for word in ("--unavailable", name)))
+    assert (said.exit_code, refusal in said.stderr) == (2 if refusal else 0, True), said.stderr
+    opened = rows.read(scene.table, "demo").intents_of("rolling_upgrade")
+    assert [one.rolling.unavailable for one in opened if one.rolling] == ([] if refusal else [tuple(named)])
+
+
+def test_a_refusal_lists_no_more_indices_than_one_reads(scene: Scene) -> None:
+    _declares(scene, "3.5.0")
+    for number in range(30):
+        scene.engine.create_index(f"notes-{number:02}", shards=1, replicas=1)
+    assert "notes-19 and 11 more" in scene.run("restart", "demo", "--unavailable", "nope").stderr
