@@ -243,7 +243,7 @@ def results(asked: Question, *, begun: bool) -> tuple[str, ...]:
 
 def _line(rule: Rule, found: Violation | None) -> str:
     name = rule.__name__.strip("_").replace("_", " ")
-    return f"{name}: {found.message if found else 'no'}"
+    return f"{name}: {found.message if found else 'passed'}"
 
 
 # -- what recovers ---------------------------------------------------------------------------------------------------
