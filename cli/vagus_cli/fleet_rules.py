@@ -14,9 +14,15 @@ from vagus.policy import Certificates
 from vagus_cli.fleet_shape import Fault
 
 SUPPORTED = {
-    "opensearch": (re.compile(r"2\.19\.\d+|3\.\d+\.\d+"), "2.19.x or 3.x"),
-    "elasticsearch": (re.compile(r"7\.17\.\d+"), "7.17.x"),
+    "opensearch": (
+        re.compile(r"2\.19\.[1-9]\d*|3\.(0|[1-9]\d*)\.(0|[1-9]\d*)"),
+        "2.19.1 or a later 2.19.x, or 3.x",
+    ),
+    "elasticsearch": (re.compile(r"7\.17\.(0|[1-9]\d*)"), "7.17.x"),
 }
+"""OpenSearch before 2.19.1 does not start: it does not know `certificates_hot_reload`, which the boot script writes."""
+LEADING_ZERO = re.compile(r"(^|\.)0\d")
+"""Such a version names no archive that anybody has made."""
 LOCAL_CELL = "local"
 """The cell of the local stack: its nodes have loopback addresses."""
 SMALLEST_HEAP = 128
@@ -49,9 +55,10 @@ def engine_not_supported(spec: ClusterSpec) -> Iterator[Fault]:
     """Only versions that tests run against."""
     pattern, words = SUPPORTED[spec.engine.name]
     if not pattern.fullmatch(spec.engine.version):
+        zeros = ", its numbers without leading zeros" if LEADING_ZERO.search(spec.engine.version) else ""
         yield (
             ("engine", "version"),
-            f"{spec.engine.name} {spec.engine.version} is not supported: use {words}",
+            f"{spec.engine.name} {spec.engine.version} is not supported: use {words}{zeros}",
         )
 
 

@@ -43,7 +43,14 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
     "a version that YAML takes for a number": (
         "version: 3.4.0", "version: 3.4", 3, "engine.version", 'put it in quotes, "3.4"'),
     "a version that no test runs": (
-        "version: 3.4.0", "version: 1.3.20", 3, "engine.version", "use 2.19.x or 3.x"),
+        "version: 3.4.0", "version: 1.3.20", 3, "engine.version", "use 2.19.1 or a later 2.19.x, or 3.x"),
+    "the last version that does not know a setting of the boot script": (
+        "version: 3.4.0", "version: 2.19.0", 3, "engine.version", "use 2.19.1 or a later 2.19.x"),
+    "a version with a leading zero": (
+        "version: 3.4.0", "version: 3.04.0", 3, "engine.version", "3.x, its numbers without leading zeros"),
+    "a version of Elasticsearch with a leading zero": (
+        "name: opensearch, version: 3.4.0", "name: elasticsearch, version: 7.17.029",
+        3, "engine.version", "use 7.17.x, its numbers without leading zeros"),
     "a version of the other engine": (
         "name: opensearch, version: 3.4.0", "name: elasticsearch, version: 8.1.0", 3, "engine.version", "use 7.17.x"),
     "nodes of ours that would have no TLS": (
