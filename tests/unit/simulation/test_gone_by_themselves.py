@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from tests.unit.simulation.scenarios import (
+    DRAIN,
     FIRST,
     THIRD,
     Scenario,
@@ -15,6 +17,7 @@ from tests.unit.simulation.scenarios import (
     a_spot_instance_is_reclaimed_before_its_last_copy_has_moved,
     a_spot_instance_is_spared,
     a_spot_warning_comes_true_while_its_hook_waits,
+    always,
     an_instance_retires_and_a_person_approves,
     detached_and_attached_again,
     ended_without_us,
@@ -24,12 +27,15 @@ from tests.unit.simulation.scenarios import (
     its_hook_runs_out,
     managers_of_their_own_leave,
     set_aside_while_a_recommendation_stands,
+    spot_warning,
     two_instances_retire,
     two_managers_leave_and_a_person_excludes_a_vote,
 )
 from tests.unit.simulation.world import World
 
+from vagus.intent import AllocationPrimaries, Rolling, restart
 from vagus.plan import Blocked
+from vagus.procedure import head as heads
 from vagus.reasons import Reason
 
 
@@ -190,3 +196,22 @@ def test_managers_go_one_at_a_time_each_without_its_vote() -> None:
         seen.add(tuple(world.engine.votes_taken))
     assert max(len(taken) for taken in seen) == 1
     assert steps(world).count("TakeVote") == steps(world).count("GiveVotesBack") == 3
+
+
+def test_what_has_its_other_copy_on_a_node_that_a_restart_has_in_hand_is_saved_as_well() -> None:
+    """Whoever decides and whoever writes ask the same of a copy: else each step is refused, and nothing is saved."""
+    world = World().known()
+    world.engine.create_index("alone", shards=6, replicas=0, size=DRAIN)
+    world.engine.create_index("notes", shards=6, replicas=1, size=DRAIN)
+    ours = {copy.id for copy in world.engine.look().on(FIRST)}
+    twin = next(c.node for c in world.engine.look().copies if c.id in ours and c.node not in (None, FIRST))
+    asked = restart({}, world.iso(), "ada")
+    in_hand = Rolling(taken=(twin,), taken_at=world.iso()) if twin else None
+    heads.open_intent(
+        world.table, "claims", msgspec.structs.replace(asked, rolling=in_hand, demands=(AllocationPrimaries(),))
+    )
+    world.when("warned", always, spot_warning(FIRST))
+    saved = until(world, lambda world: "SaveLastCopies" in steps(world) and excluded_is(FIRST)(world), hours=0.1)
+    last = [copy for copy in saved.engine.look().on(FIRST) if copy.index == "alone"]
+    assert all(copy.target for copy in last), "on its way, before anything else is"
+    assert not [page for page in saved.pages if "TOO_MANY_FAILURES" in page]

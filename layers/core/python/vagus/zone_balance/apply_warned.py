@@ -23,7 +23,7 @@ def _may_save(writes: Writes, seen: Rows, step: SaveLastCopies, token: int) -> s
         return why
     if look.cluster.node(step.instance) is None:
         return f"{step.instance} is no longer in the cluster"
-    last = {copy.id for copy in warned.last_copies(look.cluster, look.rest, step.instance)}
+    last = {copy.id for copy in warned.last_copies(look, step.instance)}
     if safe := [f"{one.index}[{one.shard}]" for one in step.copies if (one.index, one.shard) not in last]:
         return f"{', '.join(safe)} has another started copy, or has moved"
     return None

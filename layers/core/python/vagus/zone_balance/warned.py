@@ -7,7 +7,7 @@ holds back; at once after that the node is excluded like any other, or the engin
 
 from datetime import datetime
 
-from vagus.cluster import Cluster, Copy, ShardMove
+from vagus.cluster import Copy, ShardMove
 from vagus.intent import Intent
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
@@ -27,17 +27,18 @@ RETIRES_SOON_SECONDS = 24 * 3600
 """A retirement so near that could not be acted on yet is told to a person."""
 
 
-def last_copies(cluster: Cluster, firm: Cluster, instance: str) -> tuple[Copy, ...]:
+def last_copies(look: Look, instance: str) -> tuple[Copy, ...]:
     """The copies on a node that have no started twin on a node that stays, and that no restart has in hand."""
-    staying = {node.name for node in firm.nodes} - {instance}
+    cluster = look.cluster
+    staying = {node.name for node in look.firm.nodes} - {instance}
     safe = {copy.id for copy in cluster.copies if copy.active and copy.node in staying}
     return tuple(copy for copy in cluster.on(instance) if copy.node == instance and copy.active and copy.id not in safe)
 
 
-def moves(cluster: Cluster, firm: Cluster, instance: str) -> tuple[ShardMove, ...]:
+def moves(look: Look, instance: str) -> tuple[ShardMove, ...]:
     """Where the last copies that stand still may go, smallest first: so most of them arrive in time."""
-    still = [copy for copy in last_copies(cluster, firm, instance) if copy.target is None]
-    away = (frozenset(node.name for node in cluster.nodes) - {node.name for node in firm.nodes}) | {instance}
+    still = [copy for copy in last_copies(look, instance) if copy.target is None]
+    away = (look.cluster.names() - look.firm.names()) | {instance}
     return tuple(
         ShardMove(
             index=copy.index,
@@ -48,14 +49,14 @@ def moves(cluster: Cluster, firm: Cluster, instance: str) -> tuple[ShardMove, ..
             bytes=copy.bytes,
             why="it has no other started copy",
         )
-        for copy, target in places(cluster, away, still)
+        for copy, target in places(look.cluster, away, still)
     )
 
 
 def save(look: Look) -> Plan | None:
     """Flush, and move what has no other started copy."""
     for intent in _spots(look):
-        moving = moves(look.cluster, look.firm, intent.instance)
+        moving = moves(look, intent.instance)
         acted = _seconds_since(intent.acted, look.now)
         if acted is not None and not (moving and acted >= SAVE_AGAIN_SECONDS):
             continue
@@ -67,7 +68,7 @@ def save(look: Look) -> Plan | None:
 
 def saving(look: Look) -> Plan | None:
     """The last copies are on their way. Those that came first take the node's hands, so that others wait for them."""
-    found = {one.instance: last_copies(look.cluster, look.firm, one.instance) for one in _spots(look)}
+    found = {one.instance: last_copies(look, one.instance) for one in _spots(look)}
     left = {name: copies for name, copies in found.items() if any(copy.target for copy in copies)}
     if not left:
         return None
