@@ -276,22 +276,26 @@ def acknowledge(
     context: typer.Context,
     cluster: options.ClusterName,
     client: Annotated[str, typer.Argument(metavar="CLIENT", help="A client that the fleet file declares.")],
+    renewed: Annotated[
+        bool, typer.Option("--renewed", help="It has a certificate of the new authority too, or shows none.")
+    ] = False,
     as_json: options.Json = False,
     target: options.Target = None,
     fleet: options.FleetFolder = None,
     profile: options.Profile = None,
     region: options.Region = None,
 ) -> None:
-    """Say that CLIENT trusts the present bundle of CLUSTER and, once the new authority signs, has its certificate."""
+    """Say that CLIENT trusts the present bundle of CLUSTER; with --renewed, that it is done with the old authority."""
     world = options.opened(context, target, fleet, profile, region)
     spec = _certified(world, cluster)
     if client not in spec.certificates.clients:
         known = ", ".join(spec.certificates.clients) or "none"
         raise UsageFault(f"{cluster} declares no client {client} (certificates.clients: {known})")
-    with by_person.noted(world, spec, CAPABILITY, "Acknowledge", f"{world.person()} acknowledges {client}"):
-        trust = wishes.acknowledge(world.state(spec), spec.name, client)
+    what = f"{client} as renewed" if renewed else client
+    with by_person.noted(world, spec, CAPABILITY, "Acknowledge", f"{world.person()} acknowledges {what}"):
+        trust = wishes.acknowledge(world.state(spec), spec.name, client, renewed=renewed)
     known_for = trust.acknowledged[client]
-    held = f", and holds a certificate of authority {known_for.holds}" if known_for.holds else ""
+    held = f", and needs none before authority {known_for.holds}" if known_for.holds else ""
     said = f"{client} is known to trust authority {known_for.trusts}{held}"
     output.answer(_go_on(world, spec, said), as_json, lambda one: Text(one.message))
 

@@ -69,8 +69,9 @@ WAYS_OUT: Mapping[Reason, str] = {
     "trusted, and nothing is lost.",
     Reason.CLIENTS_TO_TRUST: "Give the client the bundle (`vagus certificates CLUSTER --bundle`), then "
     "`vagus acknowledge CLUSTER CLIENT`. Until then the old authority signs.",
-    Reason.CLIENTS_TO_RENEW: "A client that shows no certificate: `vagus acknowledge CLUSTER CLIENT`. For one that "
-    "does no command issues a new one yet: let it log in otherwise first. Until then both authorities are trusted.",
+    Reason.CLIENTS_TO_RENEW: "Where the client shows a certificate: a new key and request, `vagus certify CLUSTER "
+    "CLIENT --request FILE`, and have it installed. Then `vagus acknowledge CLUSTER CLIENT --renewed`. Until then both "
+    "authorities are trusted.",
     Reason.CERTIFIED_BY_OTHERS: "Say `certificates: {issuer: own}` in the fleet file and deploy: until then nodes that "
     "are new get no certificate. Vagus issues for clusters that are new.",
     Reason.NODE_NOT_RENEWED: "Read what the node said, and its boot.log: it may not reach the artifact bucket, or its "

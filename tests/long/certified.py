@@ -293,7 +293,8 @@ class Certified:
     def acknowledge(self) -> None:
         """The client, and the cluster's owner, take what is to be had; then a person says so."""
         self.give(*PEOPLE)
-        wishes.acknowledge(self.table, NAME, "client")
+        trust = rows.read(self.table, NAME).trust
+        wishes.acknowledge(self.table, NAME, "client", renewed=trust.signs == trust.newest)
 
     def rotate(self, seconds: float = RUN_SECONDS) -> "Certified":
         """Until the authority is replaced and nothing is due. Raises `TimedOut`."""

@@ -1,6 +1,7 @@
 """A starting node's port: closed to others until it can answer, and opened by the kernel when nobody else does."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -84,6 +85,23 @@ def test_a_node_that_does_not_get_ready_is_shown_as_it_is(address: str, tmp_path
     with listening(address), gated(address, tmp_path, VAGUS_GATE_SECONDS="2"):
         assert not connects(address)
         until_open(address)
+
+
+def test_the_watch_outlives_an_nft_that_fails_from_then_on(address: str, tmp_path: Path) -> None:
+    """The kernel opens the port, and that the node serves is told all the same: a restart waits for that."""
+    once = (
+        f'#!/bin/sh\n[ ! -e "{tmp_path}/used" ] || exit 1\ntouch "{tmp_path}/used"\nexec {shutil.which("nft")} "$@"\n'
+    )
+    (tmp_path / "nft").write_text(once)
+    (tmp_path / "nft").chmod(0o755)
+    options = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "VAGUS_GATE_HELD": "3", "VAGUS_GATE_SECONDS": "5"}
+    with listening(address), gated(address, tmp_path, **options):
+        assert not connects(address)
+        until_open(address)
+        began = time.monotonic()
+        while not (tmp_path / "serving").exists():
+            assert time.monotonic() - began < 60, "nobody says that it serves"
+            time.sleep(0.1)
 
 
 def test_where_nft_fails_the_node_starts_all_the_same(address: str, tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ REFUSALS: dict[str, tuple[Callable[[], bytes], str, Kind, float | None, str]] = 
     "an administrator of another name": (lambda: asked(), "billing", "admin", None, "knows one administrator"),
     "an administrator for a month": (lambda: asked("admin"), "admin", "admin", 30, "lasts 1 days at most"),
     "longer than the cluster's own": (asked, "billing", "client", 91, "lasts 90 days at most"),
-    "no time at all": (asked, "billing", "client", 0.0, "more than 0"),
+    "no time at all": (asked, "billing", "client", 0.0, "an hour at least"),
+    "a second of it": (asked, "billing", "client", 1e-5, "an hour at least"),
     "a request for somebody else": (lambda: asked("dashboards"), "billing", "client", None, "is for CN=dashboards"),
     "a request with a server's names": (
         lambda: request(subject("billing"), names=alternative(NAME)),
@@ -120,6 +121,19 @@ def test_the_same_request_is_one_certificate_and_a_key_is_certified_once() -> No
     assert len(desk.said) == 1
     with pytest.raises(RequestRefused, match="has a certificate already"):
         desk.issue(asked(key=key))
+
+
+def test_a_request_of_last_time_gets_nothing_that_is_worth_nothing() -> None:
+    desk, pem = Desk(), asked()
+    issued = desk.issue(pem)
+    with pytest.raises(RequestRefused, match="has ended: make a new key"):
+        desk.issue(pem, now=issued.ends)
+    second = msgspec.structs.replace(desk.trust.authorities[0], generation=2)
+    trust = msgspec.structs.replace(desk.trust, authorities=(second,), signs=2)
+    row = Put(key="trust", data=msgspec.to_builtins(trust), expected=1)
+    desk.table.write(rows.partition(CLUSTER), row)
+    with pytest.raises(RequestRefused, match="is authority 1's, and 2 signs now: make a new key"):
+        desk.issue(pem)
 
 
 def test_where_nobody_signs() -> None:

@@ -13,6 +13,7 @@ from vagus.certificates.decide import decide
 from vagus.certificates.observe import observe
 from vagus.certificates.observed import members
 from vagus.certificates.telling import PATIENCE_SECONDS
+from vagus.errors import Refused
 from vagus.plan import Blocked, Done, Steps, Wait
 from vagus.ports import Put
 from vagus.procedure import rows
@@ -174,11 +175,16 @@ def test_a_declared_client_holds_both_phases_until_it_is_acknowledged() -> None:
     world.rotate().run(until=lambda: _asks(world))
     assert (world.trust.generations, world.trust.signs) == ((1, 2), 1)
     world.take_bundle()
-    wishes.acknowledge(world.table, "claims", "app")
+    with pytest.raises(Refused, match="does not sign yet"):
+        wishes.acknowledge(world.table, "claims", "app", renewed=True)
+    wishes.acknowledge(world.table, "claims", "app", renewed=False)
+    world.run(until=lambda: _asks(world))
+    assert (world.trust.generations, world.trust.signs) == ((1, 2), 2)
+    wishes.acknowledge(world.table, "claims", "app", renewed=False)  # said twice: by a colleague, or a retry
     world.run(until=lambda: _asks(world))
     assert (world.trust.generations, world.trust.signs) == ((1, 2), 2)
     world.take_bundle()
-    wishes.acknowledge(world.table, "claims", "app")
+    wishes.acknowledge(world.table, "claims", "app", renewed=True)
     assert world.run().trust.generations == (2,)
 
 
@@ -192,7 +198,7 @@ def test_in_one_run_a_person_is_told_of_each_of_the_two() -> None:
             asked.append(True)
             if len(asked) % 3 == 0:  # not at the first look that asks
                 world.take_bundle()
-                wishes.acknowledge(world.table, "claims", "app")
+                wishes.acknowledge(world.table, "claims", "app", renewed=world.trust.signs == 2)
         return False
 
     assert world.rotate().run(until=acknowledged).trust.generations == (2,)

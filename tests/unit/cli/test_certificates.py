@@ -11,7 +11,7 @@ from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.certificates.issuing import new_authority
 from vagus.policy import Certificates
 from vagus.procedure import rows
-from vagus.trust import Trust
+from vagus.trust import Acknowledged, Trust
 
 DAY = 86_400
 
@@ -93,7 +93,9 @@ def test_owners_certificates_are_not_ours_to_replace(scene: Scene) -> None:
 def test_a_client_is_acknowledged_and_one_that_is_not_declared_is_not(scene: Scene) -> None:
     certified(scene, "billing")
     assert scene.run("acknowledge", "demo", "billing").exit_code == 0
-    assert trust_of(scene).acknowledged["billing"].holds == 1
+    assert trust_of(scene).acknowledged["billing"] == Acknowledged(trusts=1)
+    assert scene.run("acknowledge", "demo", "billing", "--renewed").exit_code == 0
+    assert trust_of(scene).acknowledged["billing"] == Acknowledged(trusts=1, holds=1)
     said = scene.run("acknowledge", "demo", "bling")
     assert said.exit_code == 2
     assert "declares no client bling (certificates.clients: billing)" in said.stderr

@@ -12,7 +12,9 @@ import msgspec
 
 from vagus.policy import Certificates, ClusterWatch, RollingUpgrade, Waiver, ZoneBalance
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$", description="lower case, 3 to 32 long")]
+Name = Annotated[
+    str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$(?!\n)", description="lower case, 3 to 32 long")
+]
 ZoneName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="such as eu-west-1a")]
 Role = Literal["cluster_manager", "data", "ingest", "remote_cluster_client"]
 

@@ -68,7 +68,7 @@ class Certificates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     mode: Mode = "observe"
     issuer: Literal["own", "kms"] = "own"
     days: Annotated[int, msgspec.Meta(ge=2, le=397)] = 90
-    clients: tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,62}$")], ...] = ()
+    clients: tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,62}$(?!\n)")], ...] = ()
     failures_in_a_row: Annotated[int, msgspec.Meta(ge=2, le=20)] = 5
 
 

@@ -23,6 +23,7 @@ Kind = Literal["client", "dashboards", "agent", "admin"]
 
 ADMIN = "admin"
 """The one subject that the engine takes for its administrator (nodes/boot.sh, `admin_dn`)."""
+LEAST_DAYS = 1 / 24
 ADMIN_DAYS = 1.0
 """An administrator reads all there is: such a certificate is for one piece of work."""
 
@@ -51,14 +52,22 @@ def issue(
         raise RequestRefused(sentence)
     sound = requests.client(wanted.request, wanted.common)
     digest = hashlib.sha256(wanted.request).hexdigest()
-    if found := issuing.before(table, spec.name, sound, digest):
-        return found
     _signs(spec, trust, now)
+    if found := issuing.before(table, spec.name, sound, digest):
+        return _still_good(found, trust, now)
     days = wanted.days or longest(spec, wanted.kind)
     sentence = f"issues {wanted.common} a certificate ({wanted.kind}, {days:g} days), by authority {trust.signs}"
     with recorded(sentence):
         leaf = issuing.certified(keys, spec.name, trust, wanted.kind, sound, now=now, days=days)
         return issuing.keep(table, spec.name, leaf, sound, digest, instance="", signed_by=trust.signs)
+
+
+def _still_good(found: Issued, trust: Trust, now: float) -> Issued:
+    """Whoever died before the answer asks again; whoever renews has to make a new key."""
+    if found.ends <= now or found.signed_by != trust.signs:
+        over = "has ended" if found.ends <= now else f"is authority {found.signed_by}'s, and {trust.signs} signs now"
+        raise RequestRefused(f"what this request got {over}: make a new key, and a request of it")
+    return found
 
 
 def longest(spec: ClusterSpec, kind: Kind) -> float:
@@ -79,8 +88,8 @@ def _wrong(spec: ClusterSpec, wanted: Wanted) -> Iterator[str]:
             "file first, so that a replacement of the authority waits for it"
         )
     most = longest(spec, wanted.kind)
-    if wanted.days is not None and not 0 < wanted.days <= most:
-        yield f"a certificate of kind {wanted.kind} lasts {most:g} days at most, and more than 0"
+    if wanted.days is not None and not LEAST_DAYS <= wanted.days <= most:
+        yield f"a certificate of kind {wanted.kind} lasts {most:g} days at most, and an hour at least"
 
 
 def _signs(spec: ClusterSpec, trust: Trust, now: float) -> None:

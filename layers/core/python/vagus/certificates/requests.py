@@ -115,7 +115,10 @@ def _of_extensions(request: x509.CertificateSigningRequest) -> Iterator[str]:
             case x509.SubjectAlternativeName() | x509.BasicConstraints():
                 continue
             case other:
-                yield f"the request asks for {other.oid.dotted_string}: the profile says what a certificate holds"
+                yield (
+                    f"the request asks for {other.oid.dotted_string}, and the profile says what a certificate holds: "
+                    "make it without -addext, and without req_extensions in openssl.cnf"
+                )
 
 
 def _parsed(pem: bytes) -> x509.CertificateSigningRequest:
@@ -139,7 +142,9 @@ def _key(request: x509.CertificateSigningRequest) -> ec.EllipticCurvePublicKey:
         raise RequestRefused(f"the request's key can't be read: {error}") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         kind = f"EC {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__.strip("_")
-        raise RequestRefused(f"the request's key is {kind}: only EC P-256 is signed")
+        raise RequestRefused(
+            f"the request's key is {kind}: only EC P-256 is signed (-newkey ec -pkeyopt ec_paramgen_curve:P-256)"
+        )
     return key
 
 

@@ -2,15 +2,26 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from vagus.certificates.observed import Observed
 from vagus.ending import Ending, lines, of_nodes
 from vagus.fleet import ClusterSpec
 from vagus.status import Shown
 
 
-def shown(observed: Observed, _spec: ClusterSpec, now: float) -> tuple[Shown, ...]:
-    """Nothing of a cluster whose certificates are its owners' own: the sweep looks at those. `now`: epoch seconds."""
-    return lines(_all(observed), now)
+def shown(observed: Observed, spec: ClusterSpec, now: float) -> tuple[Shown, ...]:
+    """Nothing of a cluster whose certificates are its owners' own: the sweep looks at those. Where some node was not
+    seen, its own may end first: that is said. `now`: epoch seconds."""
+    if not spec.certified:
+        return ()
+    found = lines(_all(observed), now)
+    blind = observed.unseen or ", ".join(observed.silent)
+    return tuple(_of_those_seen(line, blind) for line in found) if blind else found
+
+
+def _of_those_seen(line: Shown, blind: str) -> Shown:
+    return msgspec.structs.replace(line, says=f"{line.says}, of those seen; not seen: {blind}")
 
 
 def _all(observed: Observed) -> Iterator[Ending]:

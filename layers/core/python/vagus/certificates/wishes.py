@@ -33,12 +33,14 @@ def renew_leaves(table: Table, cluster: str, now: float) -> Trust:
     return _changed(table, cluster, lambda trust: msgspec.structs.replace(trust, renew_before=before))
 
 
-def acknowledge(table: Table, cluster: str, client: str) -> Trust:
-    """A client has what is to be had now: the bundle; and, once the newest authority signs, a certificate of it."""
+def acknowledge(table: Table, cluster: str, client: str, *, renewed: bool) -> Trust:
+    """A client trusts the present bundle; `renewed`: and has a certificate of the newest authority, or shows none. Said
+    twice, the first never counts for the second: phases change between them. Raises `Refused`."""
 
     def noted(trust: Trust) -> Trust:
-        before = trust.acknowledged.get(client, Acknowledged())
-        holds = trust.newest if trust.signs == trust.newest else before.holds
+        if renewed and trust.signs != trust.newest:
+            raise Refused(f"authority {trust.newest} of {cluster} does not sign yet: nobody has a certificate of it")
+        holds = trust.newest if renewed else trust.acknowledged.get(client, Acknowledged()).holds
         known = Acknowledged(trusts=trust.newest, holds=holds)
         return msgspec.structs.replace(trust, acknowledged={**trust.acknowledged, client: known})
 

@@ -24,5 +24,5 @@ def _line(reads: Reads, spec: ClusterSpec, seconds: float) -> Shown:
     except VagusError as error:
         return Shown(title=SNAPSHOT, says=f"unknown, the snapshots could not be listed: {error}")
     if newest is None:
-        return Shown(title=SNAPSHOT, says="none that succeeded")
+        return Shown(title=SNAPSHOT, says="none that succeeded", wrong=True)
     return Shown(title=SNAPSHOT, says=f"ended {iso(newest)}", number=newest)
