@@ -111,8 +111,9 @@ class World:
             self.services.launch(instance)
             self.boot(instance)
 
-    def all(self, bundle: str) -> tuple[Handshake, ...]:
+    def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
         """As `ports.Handshakes`."""
+        del closely
         trusted = [one.subject for one in _certificates(bundle)]
         existing = self.groups.existing()
         return tuple(

@@ -15,6 +15,7 @@ from vagus.events import WAKING, Hint, Ignored, parse
 from vagus.fleet import ClusterSpec
 from vagus.ports import SearchRead
 from vagus.search.fake import FakeEngine
+from vagus.search.fake_handshakes import FakeHandshakes
 
 SPEC = msgspec.convert(
     {
@@ -199,6 +200,11 @@ def test_numbers_grow_by_one(world: World) -> None:
 # -- all clusters ------------------------------------------------------------------------------------------------------
 
 
+def _none(_spec: ClusterSpec) -> FakeHandshakes:
+    """No node shows anything."""
+    return FakeHandshakes()
+
+
 class Broken:
     """A cluster whose adapter has an error that nobody foresaw."""
 
@@ -210,7 +216,7 @@ def test_one_that_fails_keeps_no_other_from_being_watched(world: World) -> None:
     specs = [msgspec.structs.replace(SPEC, name=name) for name in ("first", "second", "third")]
     searches: dict[str, SearchRead] = {"first": world.engine, "second": Broken(), "third": world.engine}  # type: ignore[dict-item]
     for now in (0.0, 60.0, 120.0):
-        seen = every(specs, lambda spec: searches[spec.name], world.table, world.bus, now=now, seconds=60)
+        seen = every(specs, lambda spec: searches[spec.name], world.table, world.bus, _none, now=now, seconds=60)
         assert [type(one) for one in seen] == [Watched, Failed, Watched]
         assert failed(seen) == ["second: RuntimeError: what is this"]
 
@@ -227,7 +233,7 @@ def test_one_that_hangs_has_failed_and_the_others_are_watched(world: World) -> N
     specs = [msgspec.structs.replace(SPEC, name=name) for name in ("first", "second")]
     searches: dict[str, SearchRead] = {"first": Hanging(), "second": world.engine}  # type: ignore[dict-item]
     try:
-        seen = every(specs, lambda spec: searches[spec.name], world.table, world.bus, now=0.0, seconds=2)
+        seen = every(specs, lambda spec: searches[spec.name], world.table, world.bus, _none, now=0.0, seconds=2)
     finally:
         release.set()
     assert failed(seen) == ["first: not watched within 2 s"]

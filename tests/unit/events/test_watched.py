@@ -23,6 +23,7 @@ SAYS: dict[str, Hint | Ignored] = {
     "bytes_uneven": LOOK,
     "watermark_near": LOOK,
     "health_changed": Ignored("no capability reacts to vagus.cluster 'Cluster Health Changed'"),
+    "certificate_faulty": Ignored("no capability reacts to vagus.cluster 'Certificate Faulty'"),
     "unreachable": Ignored("no capability reacts to vagus.cluster 'Cluster Reachability Changed'"),
     "of_another_cell": Ignored("not-of-this-cell is no cluster of this cell"),
 }

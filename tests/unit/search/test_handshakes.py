@@ -34,7 +34,9 @@ SECOND = authority(trust=Trust(authorities=(FIRST,), signs=1))
 
 
 @contextmanager
-def served(folder: Path, *trusted: Authority, names: tuple[str, ...] = (ADDRESS,), now: float = NOW) -> Iterator[int]:
+def served(
+    folder: Path, *trusted: Authority, names: tuple[str, ...] = (ADDRESS,), now: float = NOW, options: str = ""
+) -> Iterator[int]:
     """A server with a leaf of the first authority, which asks for certificates of those that it trusts. Its port."""
     key = ec.generate_private_key(ec.SECP256R1())
     leaf = signed_leaf(KEYS, CLUSTER, FIRST, "node", f"node-{INSTANCE}", key.public_key(), names, now=now, days=1)
@@ -46,7 +48,11 @@ def served(folder: Path, *trusted: Authority, names: tuple[str, ...] = (ADDRESS,
     command = ["openssl", "s_server", "-accept", f"{ADDRESS}:0", "-cert", folder / "leaf", "-key", folder / "key"]
     asks = ["-verify", "1", "-CAfile", folder / "ca", "-no-CApath", "-no-CAstore"] if trusted else []
     server = subprocess.Popen(
-        [*command, *asks], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.PIPE, text=True
+        [*command, *asks, *options.split()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
+        text=True,
     )
     assert server.stdout is not None
     try:
@@ -89,6 +95,48 @@ def test_without_a_bundle_nothing_is_verified(tmp_path: Path) -> None:
     with served(tmp_path, now=NOW - 3 * 86_400) as port:
         seen = handshake(INSTANCE, ADDRESS, port, "")
     assert (seen.answered, seen.failure, seen.trusts) == (True, "", ())
+
+
+OLD_TOO = "-cipher ALL:@SECLEVEL=0 -min_protocol TLSv1.1"
+SPEAKS = {"TLS 1.2 and later": ("", ""), "TLS 1.1 too": (OLD_TOO, "TLS 1.1"), "TLS 1.2 alone": ("-tls1_2", "")}
+
+
+@pytest.mark.parametrize(("options", "old"), SPEAKS.values(), ids=SPEAKS.keys())
+def test_looked_at_closely_it_says_what_old_version_it_takes(tmp_path: Path, options: str, old: str) -> None:
+    with served(tmp_path, options=options) as port:
+        (seen,) = Handshakes(lambda: {INSTANCE: ADDRESS}, (port,)).all("", closely=True)
+        (far,) = Handshakes(lambda: {INSTANCE: ADDRESS}, (port,)).all("")
+    assert (seen.answered, seen.old, seen.plain) == (True, old, False)
+    assert far.old == ""
+
+
+@pytest.mark.parametrize(
+    ("says", "plain"), [(b"HTTP/1.1 200 OK", True), (b"This is not an HTTP port", True), (b"", False)]
+)
+def test_looked_at_closely_one_that_answers_without_tls_is_found_out(says: bytes, plain: bool) -> None:
+    def answer() -> None:
+        for _ in range(2):  # the handshake, then the plain question
+            connection, _ = listening.accept()
+            with connection:
+                if not connection.recv(100).startswith(bytes([22])):
+                    connection.sendall(says)
+
+    with socket.create_server((ADDRESS, 0)) as listening:
+        answering = threading.Thread(target=answer, daemon=True)
+        answering.start()
+        nodes = Handshakes(lambda: {INSTANCE: ADDRESS}, (listening.getsockname()[1],))
+        (seen,) = nodes.all("", closely=True)
+        answering.join(20)
+    assert (seen.answered, seen.plain) == (False, plain)
+
+
+def test_what_there_was_no_time_to_look_at_closely_was_not_seen(tmp_path: Path) -> None:
+    with served(tmp_path) as port:
+        far = handshake(INSTANCE, ADDRESS, port, "")
+    assert far.answered
+    seen = handshakes.look_closely(far, time.monotonic())
+    assert not seen.answered
+    assert "no time" in seen.failure
 
 
 def _answer_plainly(listening: socket.socket) -> None:

@@ -8,7 +8,8 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
 
     `issuer`: SHA-256 of the issuer's subject in DER, in hex; `trusts`: the same of each authority whose client
     certificates the node takes. `serial` in hex, times in epoch seconds, `names` the addresses and DNS names.
-    `answered` is false where nobody spoke TLS at all.
+    `answered` is false where nobody spoke TLS at all. `plain` (it answers without TLS) and `old` (the version below 1.2
+    that it takes) are known only where it was looked at closely.
     """
 
     instance: str
@@ -25,3 +26,5 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     key: str = ""
     trusts: tuple[str, ...] = ()
+    plain: bool = False
+    old: str = ""

@@ -189,9 +189,9 @@ class Requests(Protocol):
 class Handshakes(Protocol):
     """TLS with every running node of a cluster, on both ports."""
 
-    def all(self, bundle: str) -> tuple[Handshake, ...]:
+    def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
         """One per node and port, verified against a bundle in PEM ("": not verified). It raises what EC2 raises; what a
-        node does wrong is in its handshake."""
+        node does wrong is in its handshake. `closely`: also what it speaks besides TLS 1.2 and later."""
         ...
 
 

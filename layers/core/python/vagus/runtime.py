@@ -234,8 +234,8 @@ WATCH_SECONDS = 80.0
 def watch(parts: Parts = wiring) -> JsonObject:
     """Watch every cluster and tell what changed. In the end `WatchFailed` names those that could not be watched."""
     clusters, now = fleet.deployed(), time.time()
-    search = parts.reads().search
-    watched = every(list(clusters.values()), search, parts.table(), parts.bus(), now=now, seconds=WATCH_SECONDS)
+    reads, specs = parts.reads(), list(clusters.values())
+    watched = every(specs, reads.search, parts.table(), parts.bus(), reads.handshakes, now=now, seconds=WATCH_SECONDS)
     for one in watched:
         if isinstance(one, Watched):
             for told in one.told:

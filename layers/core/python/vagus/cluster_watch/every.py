@@ -7,7 +7,8 @@ import msgspec
 
 from vagus.cluster_watch.watch import Watched, watch
 from vagus.fleet import ClusterSpec
-from vagus.ports import Bus, SearchRead, Table
+from vagus.ports import Bus, Handshakes, SearchRead, Table
+from vagus.procedure import hourly
 
 AT_ONCE = 8
 """Clusters at the same time. A node that does not answer costs seconds, and a cluster has many."""
@@ -25,17 +26,22 @@ def every(
     search: Callable[[ClusterSpec], SearchRead],
     table: Table,
     bus: Bus,
+    handshakes: Callable[[ClusterSpec], Handshakes],
     *,
     now: float,
     seconds: float,
 ) -> list[Watched | Failed]:
-    """Each cluster once, in the order of `specs`. `seconds`: after so many those that are not done have failed.
+    """Each cluster once, in the order of `specs`. `seconds`: after so many those that are not done have failed. Once an
+    hour TLS with its nodes is looked at too.
 
     Another cluster is the first each minute: should time run out, it is never the same ones that go unseen.
     """
     first = int(now // 60) % len(specs) if specs else 0
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="watch")
-    asked = {spec.name: pool.submit(_guarded, search, table, bus, spec) for spec in (*specs[first:], *specs[:first])}
+    asked = {
+        spec.name: pool.submit(_guarded, search, table, bus, handshakes, spec, now)
+        for spec in (*specs[first:], *specs[:first])
+    }
     wait(asked.values(), timeout=seconds)
     pool.shutdown(wait=False, cancel_futures=True)
     late = f"not watched within {seconds:.0f} s"
@@ -44,10 +50,16 @@ def every(
 
 
 def _guarded(
-    search: Callable[[ClusterSpec], SearchRead], table: Table, bus: Bus, spec: ClusterSpec
+    search: Callable[[ClusterSpec], SearchRead],
+    table: Table,
+    bus: Bus,
+    handshakes: Callable[[ClusterSpec], Handshakes],
+    spec: ClusterSpec,
+    now: float,
 ) -> Watched | Failed:
     try:
-        return watch(search(spec), table, bus, spec)
+        shaken = handshakes(spec).all("", closely=True) if spec.engine.tls and hourly.due(spec, now) else None
+        return watch(search(spec), table, bus, spec, shaken, now)
     except Exception as error:  # noqa: BLE001  (whatever one cluster raises, the others must be watched)
         return Failed(cluster=spec.name, message=f"{type(error).__name__}: {error}")
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from vagus.cluster import Cluster, Unseen
+from vagus.handshake import Handshake
 from vagus.policy import ClusterWatch
 
 SOURCE = "vagus.cluster"
@@ -13,9 +14,10 @@ SOURCE = "vagus.cluster"
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at one cluster, as every probe gets it. `closed`: nodes that an exclusion keeps shards off.
+    """One look at one cluster, as every probe gets it. `closed`: nodes that an exclusion keeps shards off. `shaken`:
+    TLS with every node, `None` where it was not looked at this time. `now`: epoch seconds.
 
-    A probe that reads more than the cluster (certificates, say) has a field of its own here, filled by `watch`.
+    A probe that reads more than the cluster has a field of its own here, filled by `watch`.
     """
 
     name: str
@@ -23,6 +25,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     policy: ClusterWatch
     cluster: Cluster | Unseen
     closed: frozenset[str] = frozenset()
+    shaken: tuple[Handshake, ...] | None = None
+    now: float = 0.0
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):

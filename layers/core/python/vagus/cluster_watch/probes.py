@@ -11,6 +11,7 @@ import msgspec
 
 from vagus import allocation
 from vagus.cluster import Cluster, Copy, Node, Unseen
+from vagus.cluster_watch.certificates import certificates
 from vagus.cluster_watch.model import Change, Item, Sight, Standing, Standings
 
 WHOLE = "cluster"
@@ -264,6 +265,15 @@ PROBES: tuple[Probe, ...] = (
         ended="Watermark Far",
         find=watermark,
         end=lambda change: f"the disk of {change.key} is well below its watermarks again",
+    ),
+    Probe(
+        name="certificates",
+        kind="Certificate Faulty",
+        ended="Certificate Well",
+        find=certificates,
+        blind=True,
+        over=1,
+        end=lambda change: f"{change.key} is well again, or the node is gone",
     ),
 )
 """In the order in which their events are told."""

@@ -16,6 +16,7 @@ from vagus.cluster_watch.model import Change, Event, Memory, Sight, Standings, T
 from vagus.cluster_watch.probes import PROBES, Probe
 from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, VagusError
 from vagus.fleet import ClusterSpec
+from vagus.handshake import Handshake
 from vagus.ports import Bus, Put, SearchRead, Table
 
 ROW = "watch"
@@ -37,11 +38,18 @@ def partition(cluster: str) -> str:
     return f"watch#{cluster}"
 
 
-def watch(search: SearchRead, table: Table, bus: Bus, spec: ClusterSpec) -> Watched:
+def watch(
+    search: SearchRead,
+    table: Table,
+    bus: Bus,
+    spec: ClusterSpec,
+    shaken: tuple[Handshake, ...] | None = None,
+    now: float = 0.0,
+) -> Watched:
     """Watch a cluster once. Raises what table and bus raise; a cluster that can't be seen is an event, no error."""
     row = table.read(partition(spec.name), ROW).get(ROW)
     memory = _memory(row.data) if row else None
-    sight = look(search, spec)
+    sight = msgspec.structs.replace(look(search, spec), shaken=shaken, now=now)
     told, after = tell(sight, memory)
     explained = tuple(_explained(one, search) for one in told)
     if explained:

@@ -110,7 +110,9 @@ class ShakenOnce:
         self._handshakes = handshakes
         self._shaken: dict[str, tuple[Handshake, ...]] = {}
 
-    def all(self, bundle: str) -> tuple[Handshake, ...]:
+    def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
+        if closely:
+            return self._handshakes.all(bundle, closely=True)
         if bundle not in self._shaken:
             self._shaken[bundle] = self._handshakes.all(bundle)
         return self._shaken[bundle]

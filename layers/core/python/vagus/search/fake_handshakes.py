@@ -9,7 +9,7 @@ class FakeHandshakes:
     def __init__(self, *seen: Handshake) -> None:
         self.seen = {(one.instance, one.port): one for one in seen}
 
-    def all(self, bundle: str) -> tuple[Handshake, ...]:
+    def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
         """All of them."""
-        del bundle
+        del bundle, closely
         return tuple(self.seen[key] for key in sorted(self.seen))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vagus.handshake import Handshake
+from vagus.search import exposure
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -42,15 +43,26 @@ class Handshakes:
     ) -> None:
         self._addresses, self._ports, self._all_seconds = addresses, ports, all_seconds
 
-    def all(self, bundle: str) -> tuple[Handshake, ...]:
+    def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
         """One per node and port, verified against a bundle of authorities in PEM, by instance and port. It takes
-        `ALL_SECONDS` and one handshake at most."""
+        `ALL_SECONDS` and one handshake at most. `closely`: also what it speaks besides TLS 1.2 and later, in as long
+        again."""
         asked = [(one, address, port) for one, address in sorted(self._addresses().items()) for port in self._ports]
         if not asked:
             return ()
         last = time.monotonic() + self._all_seconds
         with ThreadPoolExecutor(min(AT_ONCE, len(asked))) as pool:
-            return tuple(pool.map(lambda one: handshake(one[0], one[1], one[2], bundle, last), asked))
+            seen = pool.map(lambda one: handshake(one[0], one[1], one[2], bundle, last), asked)
+            if not closely:
+                return tuple(seen)
+            return tuple(pool.map(lambda one: look_closely(one, last + self._all_seconds), list(seen)))
+
+
+def look_closely(seen: Handshake, last: float) -> Handshake:
+    """One that there is no time for after `last` (monotonic) was not seen at all: half a look calls nothing well."""
+    if time.monotonic() >= last:
+        return msgspec.structs.replace(seen, answered=False, failure="there was no time to look at it closely")
+    return exposure.looked_at(seen)
 
 
 def handshake(instance: str, address: str, port: int, bundle: str, last: float = math.inf) -> Handshake:

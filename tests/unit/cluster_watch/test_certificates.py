@@ -1,0 +1,170 @@
+"""What the watch tells of nodes' TLS: each fault once, its end too, and nothing of nodes that say nothing."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from tests.unit.cluster_watch.test_watch import SPEC, World
+
+from vagus.cluster import Unseen
+from vagus.cluster_watch.certificates import certificates, strong
+from vagus.cluster_watch.every import every
+from vagus.cluster_watch.model import Memory, Sight
+from vagus.cluster_watch.watch import Watched, tell
+from vagus.errors import Unreachable
+from vagus.handshake import Handshake
+from vagus.procedure import hourly
+from vagus.search.fake_handshakes import FakeHandshakes
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
+DAY = 86_400
+WELL = Handshake(
+    instance="i-1",
+    address="10.42.1.7",
+    port=9200,
+    answered=True,
+    subject="CN=one",
+    begins=NOW - 10 * DAY,
+    ends=NOW + 80 * DAY,
+    names=("i-1.claims.vagus.internal", "10.42.1.7"),
+    key="EC secp256r1",
+)
+
+
+def but(**what: object) -> Handshake:
+    return msgspec.structs.replace(WELL, **what)
+
+
+def sight(*shaken: Handshake, unseen: bool = False) -> Sight:
+    cluster = Unseen(reason="UNREACHABLE", message="x") if unseen else World().engine.look()
+    return Sight(name="ward", cell="prod", policy=SPEC.cluster_watch, cluster=cluster, shaken=shaken, now=NOW)
+
+
+SILENT = Handshake(instance="i-1", address="10.42.1.7", port=9200, failure="no TLS handshake: refused")
+FOUND: dict[str, tuple[Handshake, dict[str, str]]] = {
+    "nothing is wrong": (WELL, {}),
+    "more than a quarter of its life is left": (but(begins=NOW - 74 * DAY, ends=NOW + 26 * DAY), {}),
+    "less than a quarter is": (but(begins=NOW - 76 * DAY, ends=NOW + 24 * DAY), {"expiry": "ENDING"}),
+    "it has ended": (but(ends=NOW - 1), {"expiry": "ENDED"}),
+    "it is for another address": (but(names=("10.42.1.8",)), {"name": "WRONG_NAME"}),
+    "it is for no address": (but(names=()), {"name": "WRONG_NAME"}),
+    "its key is weak": (but(key="RSA 2048"), {"key": "WEAK_KEY"}),
+    "it takes TLS 1.1": (but(old="TLS 1.1"), {"tls": "OLD_TLS"}),
+    "it answers without TLS": (msgspec.structs.replace(SILENT, plain=True), {"tls": "NO_TLS"}),
+    "it answers nothing": (SILENT, {}),
+    "all at once": (
+        but(old="TLS 1.0", ends=NOW - 1, names=(), key="EC secp192r1"),
+        {"tls": "OLD_TLS", "expiry": "ENDED", "name": "WRONG_NAME", "key": "WEAK_KEY"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("shaken", "faults"), FOUND.values(), ids=FOUND.keys())
+def test_what_a_node_shows_and_what_is_wrong_with_it(shaken: Handshake, faults: dict[str, str]) -> None:
+    found = {item.key: item.level for item in certificates(sight(shaken), {})}
+    assert found == {f"i-1:9200 {name}": level for name, level in faults.items()}
+
+
+@pytest.mark.parametrize(
+    ("key", "as_strong"),
+    [
+        ("EC secp256r1", True),
+        ("EC secp384r1", True),
+        ("EC secp521r1", True),
+        ("EC secp224r1", False),
+        ("EC secp256k1", False),
+        ("EC sect163k1", False),
+        ("RSA 1024", False),
+        ("RSA 2048", False),
+        ("RSA 3072", True),
+        ("RSA 4096", True),
+        ("Ed25519PublicKey", True),
+        ("DSAPublicKey", False),
+        ("", False),
+    ],
+)
+def test_how_strong_a_key_is(key: str, as_strong: bool) -> None:
+    assert strong(key) is as_strong
+
+
+def told(
+    shaken: tuple[Handshake, ...] | None, memory: Memory | None, *, unseen: bool = False
+) -> tuple[list[str], Memory]:
+    events, after = tell(msgspec.structs.replace(sight(unseen=unseen), shaken=shaken), memory)
+    changes = ((one.kind, change) for one in events for change in one.event.changes)
+    return [
+        f"{kind}: {one.key} {one.before}>{one.after}" for kind, one in changes if kind.startswith("Certificate")
+    ], after
+
+
+def test_a_fault_is_told_once_stays_while_nobody_looks_or_answers_and_its_end_is_told() -> None:
+    ending, ended = but(ends=NOW + DAY), but(ends=NOW - 1)
+    seen: list[str] = []
+    memory: Memory | None = None
+    for shaken in (None, (ending,), None, (ending,), (SILENT,), (ended,), None, (SILENT,), (WELL,), (WELL,)):
+        news, memory = told(shaken, memory)
+        seen += news
+    assert seen == [
+        "Certificate Faulty: i-1:9200 expiry >ENDING",
+        "Certificate Faulty: i-1:9200 expiry ENDING>ENDED",
+        "Certificate Well: i-1:9200 expiry ENDED>",
+    ]
+
+
+def test_what_was_wrong_with_a_node_that_is_gone_is_over() -> None:
+    _, memory = told((but(names=()),), None)
+    assert told((), memory)[0] == ["Certificate Well: i-1:9200 name WRONG_NAME>"]
+
+
+def test_it_is_told_of_a_cluster_that_can_not_be_seen_because_of_it() -> None:
+    assert told((but(ends=NOW - 1),), None, unseen=True)[0] == ["Certificate Faulty: i-1:9200 expiry >ENDED"]
+
+
+def test_the_event_says_what_a_person_needs() -> None:
+    (event,) = tell(sight(but(names=("10.42.1.8",))), None)[0]
+    (change,) = event.event.changes
+    assert change.message == "i-1:9200 shows a certificate for 10.42.1.8, not for its address 10.42.1.7"
+    assert change.about == {"node": "i-1", "port": 9200, "address": "10.42.1.7", "subject": "CN=one"}
+    assert change.facts == {"ends": "2026-05-21T12:00:00+00:00", "names": ["10.42.1.8"], "key": "EC secp256r1"}
+
+
+class Counted(FakeHandshakes):
+    """How often it was asked, and whether closely."""
+
+    def __init__(self, *seen: Handshake) -> None:
+        super().__init__(*seen)
+        self.asked: list[bool] = []
+
+    def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
+        self.asked.append(closely)
+        return super().all(bundle, closely=closely)
+
+
+def test_nodes_are_asked_once_an_hour_and_closely() -> None:
+    world, nodes = World(), Counted(WELL)
+    for minute in range(hourly.MINUTES):
+        now = NOW + 60 * minute
+        every([SPEC], lambda _: world.engine, world.table, world.bus, lambda _: nodes, now=now, seconds=60)
+    assert nodes.asked == [True]
+
+
+def test_a_cluster_without_tls_is_not_asked() -> None:
+    bare = msgspec.structs.replace(SPEC, engine=msgspec.structs.replace(SPEC.engine, tls=False))
+    world, nodes = World(), Counted(WELL)
+    for minute in range(hourly.MINUTES):
+        now = NOW + 60 * minute
+        every([bare], lambda _: world.engine, world.table, world.bus, lambda _: nodes, now=now, seconds=60)
+    assert nodes.asked == []
+
+
+def test_where_nodes_can_not_be_named_the_watch_has_failed_that_once() -> None:
+    class Away(FakeHandshakes):
+        def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
+            raise Unreachable(f"ec2 did not answer {bundle!r} {closely}")
+
+    world = World()
+    seen = [
+        every([SPEC], lambda _: world.engine, world.table, world.bus, lambda _: Away(), now=now, seconds=60)[0]
+        for now in (NOW + 60 * minute for minute in range(hourly.MINUTES))
+    ]
+    assert sum(not isinstance(one, Watched) for one in seen) == 1
