@@ -31,6 +31,10 @@ class SearchWorld(Protocol):
         """An index, all its copies started."""
         ...
 
+    def begin_index(self, name: str, *, replicas: int, active: int) -> None:
+        """An index of one shard, of which so many copies are active: the others may find no place."""
+        ...
+
     def strand(self, name: str) -> str:
         """An index of one copy that is unassigned while its store lies on a live node; tells that node."""
         ...
@@ -72,6 +76,10 @@ class FakeSearch:
     def create_index(self, name: str, *, shards: int = 1, replicas: int = 1) -> None:
         self.engine.create_index(name, shards=shards, replicas=replicas)
         self.until(lambda: self.port.look().status == "green")
+
+    def begin_index(self, name: str, *, replicas: int, active: int) -> None:
+        self.engine.create_index(name, shards=1, replicas=replicas)
+        self.until(lambda: sum(copy.active for copy in self.port.look().copies if copy.index == name) >= active)
 
     def strand(self, name: str) -> str:
         self.create_index(name, replicas=0)
@@ -138,6 +146,11 @@ class RealSearch:
         self._made.append(name)
         self.cluster.call("PUT", f"/{name}", {"settings": said})
         self.cluster.wait_green(len(self.cluster.nodes))
+
+    def begin_index(self, name: str, *, replicas: int, active: int) -> None:
+        said = {"number_of_shards": 1, "number_of_replicas": replicas}
+        self._made.append(name)
+        self.cluster.call("PUT", f"/{name}?wait_for_active_shards={active}", {"settings": said})
 
     def strand(self, name: str) -> str:
         """Its retries are used up: it can't open without its translog, while its segments are all there."""

@@ -209,6 +209,32 @@ def test_a_store_of_a_shard_without_an_active_copy_is_told(search: SearchWorld) 
     assert seen.stores == (node,)
 
 
+def nowhere(search: SearchWorld, index: str) -> list[tuple[str, str]]:
+    """What is said of the copies of an index that stand nowhere; nothing while it is just being made, and no store is
+    told of it."""
+    try:
+        seen = search.port.look()
+    except Unreachable:
+        return []
+    return [copy.nowhere for copy in seen.copies if copy.index == index and copy.state == "UNASSIGNED"]
+
+
+def test_why_a_copy_stands_nowhere_is_told_and_of_a_primary_what_came_of_the_last_try(search: SearchWorld) -> None:
+    search.port.update_settings(exclude(*names(search.port.look()).values()))
+    search.begin_index("never", replicas=0, active=0)
+    search.until(lambda: nowhere(search, "never") == [("INDEX_CREATED", "deciders_no")])
+    search.port.update_settings(exclude())
+    search.until(lambda: copy_of(search.port.look(), "never").state == "STARTED")
+    assert copy_of(search.port.look(), "never").nowhere == ("", "")
+    search.begin_index("many", replicas=3, active=3)
+    search.until(lambda: nowhere(search, "many") == [("INDEX_CREATED", "no_attempt")])
+
+
+def test_of_a_copy_whose_retries_are_used_up_it_is_told(search: SearchWorld) -> None:
+    search.strand("stranded")
+    search.until(lambda: nowhere(search, "stranded") == [("ALLOCATION_FAILED", "deciders_no")])
+
+
 def test_flushing_reaches_named_indices_and_minds_none_that_is_gone(search: SearchWorld) -> None:
     search.create_index("claims")
     search.port.flush(["claims", "gone"])
@@ -226,6 +252,8 @@ def test_replicas_of_named_indices_come_and_go_and_one_that_is_gone_is_no_matter
 
     search.port.set_replicas(["few", "no-such-index"], 2)
     search.until(lambda: len(copies("few")) == 6 and search.port.look().status == "green")
+    search.port.set_replicas(["few"], 3)
+    search.until(lambda: nowhere(search, "few") == [("REPLICA_ADDED", "no_attempt")] * 2)
     search.port.set_replicas(["few"], 0)
     search.until(lambda: len(copies("few")) == 2)
     assert all(copy.primary for copy in copies("few"))

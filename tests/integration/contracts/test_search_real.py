@@ -134,12 +134,15 @@ def test_a_killed_node_is_absent_and_its_disk_tells_nothing(real_search: RealSea
     """Lost is not empty: no row, no store, and yet its disk holds the only copy."""
     cluster, port = real_search.cluster, real_search.port
     real_search.create_index("only", replicas=0)
+    real_search.create_index("each", replicas=2)
     name = next(copy.node for copy in port.look().copies if copy.index == "only") or ""
     cluster.kill(cluster.nodes[name])
     try:
         real_search.until(lambda: reached(port, lambda seen: seen.node(name) is None))
         seen = port.look()
         assert (seen.status, state_of(seen, "only"), seen.on(name), seen.stores) == ("red", "UNASSIGNED", (), ())
+        told = {copy.index: copy.nowhere for copy in seen.copies if copy.state == "UNASSIGNED"}
+        assert (told["only"], told["each"]) == (("NODE_LEFT", "no_valid_shard_copy"), ("NODE_LEFT", "no_attempt"))
         assert len(seen.voters) == 3  # it still has a vote, under the engine's own id: nobody can tell its name
         assert len(set(seen.voters) - {node.name for node in seen.nodes}) == 1
     finally:

@@ -125,6 +125,18 @@ def test_an_exhausted_copy_is_unassigned_while_its_store_stays() -> None:
     assert (seen.status, seen.stores, sim.on("n1")) == ("red", ("n1",), [])
 
 
+def test_it_tells_why_a_copy_stands_nowhere_after_its_node_left() -> None:
+    """As seen on real nodes (`tests/integration/contracts/test_search_real.py`)."""
+    sim = Sim(delayed=60.0)
+    sim.engine.create_index("only", replicas=0)
+    sim.engine.create_index("each", replicas=1)
+    lost = {str(copy.node) for copy in sim.engine.look().copies if copy.index == "only" or not copy.primary}
+    for node in sorted(lost):
+        sim.engine.crash(node)
+    told = {copy.index: copy.nowhere for copy in sim.engine.look().copies if copy.state == "UNASSIGNED"}
+    assert told == {"only": ("NODE_LEFT", "no_valid_shard_copy"), "each": ("NODE_LEFT", "no_attempt")}
+
+
 def test_an_instance_that_is_gone_takes_its_disk_along() -> None:
     sim = Sim()
     sim.engine.create_index("a", replicas=0)

@@ -17,7 +17,8 @@ from vagus.cluster import Cluster, Node, Placement, ShardMove
 from vagus.errors import Denied, Refused, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.owned_values import Settings
-from vagus.search.fake_shards import Machine, Rules, Shards
+from vagus.search.fake_copies import Machine, Rules
+from vagus.search.fake_shards import Shards
 from vagus.snapshots import Snapshots
 
 Clock = Callable[[], float]

@@ -6,92 +6,13 @@ this one, so they share no code.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
-from vagus.cluster import Copy, CopyState, ShardMove
+from vagus.cluster import Copy, ShardMove
+from vagus.search.fake_copies import HeldCopy, HeldShard, Machine, Rules, version
 
 CONCURRENT = 2
 """Recoveries that a node takes, and gives, at a time."""
-
-
-@dataclass
-class Machine:
-    """A node's process, its heap (percent used) and disk."""
-
-    name: str
-    zone: str
-    roles: tuple[str, ...]
-    disk: int
-    version: str
-    up: bool = False
-    starts: int = 0
-    started: int = 0
-    heap: int = 50
-    forced: tuple[str, ...] = ()
-
-    @property
-    def data(self) -> bool:
-        """Whether it holds shards."""
-        return "data" in self.roles
-
-    @property
-    def manager(self) -> bool:
-        """Whether it may be a manager."""
-        return "cluster_manager" in self.roles or "master" in self.roles
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What allocation obeys now. `zones` is empty where awareness is off; `low` and `high` are used fractions."""
-
-    nodes: Mapping[str, Machine]
-    zones: frozenset[str]
-    excluded: frozenset[str]
-    enabled: str
-    threshold: bool
-    low: float
-    high: float
-
-
-@dataclass
-class _Copy:
-    primary: bool
-    state: CopyState = "UNASSIGNED"
-    node: str | None = None
-    target: str | None = None
-    ready_at: float = 0.0
-    unassigned_since: float = -math.inf
-
-    @property
-    def active(self) -> bool:
-        return self.state in ("STARTED", "RELOCATING")
-
-    @property
-    def places(self) -> list[str]:
-        return [name for name in (self.node, self.target) if name is not None]
-
-
-@dataclass
-class _Shard:
-    """`in_sync`: nodes whose disk holds a copy with every acknowledged write. `stores`: those with any copy at all."""
-
-    index: str
-    number: int
-    size: int
-    copies: list[_Copy]
-    in_sync: set[str] = field(default_factory=set)
-    stores: set[str] = field(default_factory=set)
-    exhausted: set[str] = field(default_factory=set)
-    fresh: bool = True
-    expands: bool = False
-
-    @property
-    def primary(self) -> _Copy:
-        return next(copy for copy in self.copies if copy.primary)
-
-    def places(self) -> list[str]:
-        return [name for copy in self.copies for name in copy.places]
 
 
 class Shards:
@@ -100,7 +21,7 @@ class Shards:
     def __init__(self, *, speed: float, delayed: float) -> None:
         self.speed = speed
         self._delayed = delayed
-        self._shards: dict[tuple[str, int], _Shard] = {}
+        self._shards: dict[tuple[str, int], HeldShard] = {}
 
     # -- seen ----------------------------------------------------------------------------------------------------
 
@@ -115,6 +36,7 @@ class Shards:
                 node=copy.node,
                 target=copy.target,
                 bytes=shard.size if copy.state != "UNASSIGNED" else 0,
+                nowhere=shard.nowhere(copy),
             )
             for shard in self._shards.values()
             for copy in shard.copies
@@ -147,8 +69,8 @@ class Shards:
 
     def create(self, index: str, number: int, *, replicas: int, size: int, expands: bool = False) -> None:
         """A new, empty shard. `expands`: replicas come and go with the nodes (`auto_expand_replicas: 0-all`)."""
-        copies = [_Copy(primary=True), *(_Copy(primary=False) for _ in range(replicas))]
-        self._shards[(index, number)] = _Shard(index, number, size, copies, expands=expands)
+        copies = [HeldCopy(primary=True), *(HeldCopy(primary=False) for _ in range(replicas))]
+        self._shards[(index, number)] = HeldShard(index, number, size, copies, expands=expands)
 
     def set_replicas(self, index: str, replicas: int) -> None:
         """Copies that stand nowhere go first."""
@@ -156,7 +78,7 @@ class Shards:
             if shard.index != index:
                 continue
             while len(shard.copies) <= replicas:
-                shard.copies.append(_Copy(primary=False))
+                shard.copies.append(HeldCopy(primary=False, reason="REPLICA_ADDED"))
             while len(shard.copies) > replicas + 1:
                 rest = [copy for copy in shard.copies if not copy.primary]
                 first = min(rest, key=lambda copy: (copy.active, copy.node or ""))
@@ -177,25 +99,26 @@ class Shards:
                 shard.in_sync.discard(node)  # from the next write on, its copy is stale
 
     @staticmethod
-    def _left(copy: _Copy, node: str, now: float) -> None:
+    def _left(copy: HeldCopy, node: str, now: float) -> None:
         if copy.node == node:  # its relocation, if it had one, is given up as well
-            copy.state, copy.node, copy.target, copy.unassigned_since = "UNASSIGNED", None, None, now
+            copy.lose("NODE_LEFT")
+            copy.unassigned_since = now
         elif copy.target == node:
             copy.state, copy.target = "STARTED", None
 
     @staticmethod
-    def _promote(shard: _Shard, nodes: Mapping[str, Machine]) -> None:
+    def _promote(shard: HeldShard, nodes: Mapping[str, Machine]) -> None:
         if shard.primary.active:
             return
         active = [copy for copy in shard.copies if copy.active]
-        heir = max(active, key=lambda copy: _version(nodes[copy.node or ""].version), default=None)
+        heir = max(active, key=lambda copy: version(nodes[copy.node or ""].version), default=None)
         if heir is not None:
             shard.primary.primary = False
             heir.primary = True
             return
         for copy in shard.copies:  # a replica can't go on recovering without its primary
             if copy.state == "INITIALIZING" and not copy.primary:
-                copy.state, copy.node = "UNASSIGNED", None
+                copy.lose("PRIMARY_FAILED")
 
     def disk_gone(self, node: str) -> None:
         """Its disk is gone for good."""
@@ -210,7 +133,7 @@ class Shards:
         shard.exhausted.add(node)
         for copy in shard.copies:
             if copy.node == node:
-                copy.state, copy.node, copy.target = "UNASSIGNED", None, None
+                copy.lose("ALLOCATION_FAILED")
         self._promote(shard, nodes)
         if shard.primary.active:
             shard.in_sync.discard(node)
@@ -229,7 +152,7 @@ class Shards:
             self._clean(rules)
             self._allocate(rules, at)
 
-    def _next(self, now: float) -> tuple[_Shard, _Copy] | None:
+    def _next(self, now: float) -> tuple[HeldShard, HeldCopy] | None:
         due = [
             (shard, copy)
             for shard in self._shards.values()
@@ -239,7 +162,7 @@ class Shards:
         return min(due, key=lambda pair: pair[1].ready_at, default=None)
 
     @staticmethod
-    def _arrive(shard: _Shard, copy: _Copy) -> None:
+    def _arrive(shard: HeldShard, copy: HeldCopy) -> None:
         here = copy.target or copy.node or ""
         if copy.state == "RELOCATING" and copy.node is not None:
             shard.in_sync.discard(copy.node)
@@ -273,24 +196,24 @@ class Shards:
                 if copy.state == "STARTED" and copy.node in rules.excluded:
                     self._move(rules, shard, copy, now)
 
-    def _place_primary(self, rules: Rules, shard: _Shard, now: float) -> None:
+    def _place_primary(self, rules: Rules, shard: HeldShard, now: float) -> None:
         """A new shard goes to the emptiest legal node; an old one only to an in-sync store, excluded or not."""
         if shard.fresh:
-            legal = [node for node in rules.nodes.values() if not self.why_not(rules, *_key(shard), None, node)]
+            legal = [node for node in rules.nodes.values() if not self.why_not(rules, *shard.key, None, node)]
             target = min(legal, key=lambda node: (self._count(node.name), node.name), default=None)
             if target is not None:
-                _recover(shard.primary, target.name, now)
+                shard.primary.recover(target.name, now)
             return
         homes = [name for name in sorted(shard.in_sync - shard.exhausted) if name in rules.nodes]
         free = [name for name in homes if name not in shard.places()]
         if free:
-            _recover(shard.primary, free[0], now)
+            shard.primary.recover(free[0], now)
 
-    def _place_replicas(self, rules: Rules, shard: _Shard, now: float) -> None:
+    def _place_replicas(self, rules: Rules, shard: HeldShard, now: float) -> None:
         for copy in shard.copies:
             if copy.state != "UNASSIGNED" or copy.primary:
                 continue
-            legal = [node for node in rules.nodes.values() if not self.why_not(rules, *_key(shard), None, node)]
+            legal = [node for node in rules.nodes.values() if not self.why_not(rules, *shard.key, None, node)]
             legal = [node for node in legal if self._free_hands(node.name)]
             held = [node for node in legal if node.name in shard.stores]
             if not held and now < copy.unassigned_since + self._delayed:
@@ -298,12 +221,12 @@ class Shards:
             target = min(held or legal, key=lambda node: (self._count(node.name), node.name), default=None)
             if target is not None:
                 quick = held or math.isinf(copy.unassigned_since)  # its own store, or of a new index
-                _recover(copy, target.name, now if quick else now + shard.size / self.speed)
+                copy.recover(target.name, now if quick else now + shard.size / self.speed)
 
-    def _move(self, rules: Rules, shard: _Shard, copy: _Copy, now: float) -> None:
+    def _move(self, rules: Rules, shard: HeldShard, copy: HeldCopy, now: float) -> None:
         if copy.node is None or not self._free_hands(copy.node):
             return
-        legal = [node for node in rules.nodes.values() if not self.why_not(rules, *_key(shard), copy.node, node)]
+        legal = [node for node in rules.nodes.values() if not self.why_not(rules, *shard.key, copy.node, node)]
         legal = [node for node in legal if self._free_hands(node.name)]
         target = min(legal, key=lambda node: (self._count(node.name), node.name), default=None)
         if target is not None:
@@ -353,12 +276,12 @@ class Shards:
         return ""
 
     @staticmethod
-    def _older(rules: Rules, shard: _Shard, node: Machine) -> bool:
+    def _older(rules: Rules, shard: HeldShard, node: Machine) -> bool:
         """A copy never goes to a node that is older than the node of its primary."""
         source = rules.nodes.get(shard.primary.node or "")
-        return source is not None and _version(node.version) < _version(source.version)
+        return source is not None and version(node.version) < version(source.version)
 
-    def _crowded(self, rules: Rules, shard: _Shard, leaves: str | None, node: Machine) -> bool:
+    def _crowded(self, rules: Rules, shard: HeldShard, leaves: str | None, node: Machine) -> bool:
         if not rules.zones:
             return False
         ends = [copy.target or copy.node for copy in shard.copies]
@@ -367,7 +290,7 @@ class Shards:
         in_zone = sum(name is not None and name in rules.nodes and rules.nodes[name].zone == node.zone for name in ends)
         return in_zone + 1 > math.ceil(len(shard.copies) / len(rules.zones))
 
-    def _full(self, rules: Rules, shard: _Shard, node: Machine) -> bool:
+    def _full(self, rules: Rules, shard: HeldShard, node: Machine) -> bool:
         if not rules.threshold:
             return False
         coming = sum(
@@ -393,25 +316,13 @@ class Shards:
         return len(busy) < CONCURRENT
 
 
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
-
-
-def _key(shard: _Shard) -> tuple[str, int]:
-    return (shard.index, shard.number)
-
-
-def _expand(shard: _Shard, rules: Rules) -> None:
+def _expand(shard: HeldShard, rules: Rules) -> None:
     """As many copies as there are nodes that may hold one; a copy that stands on none of them goes first."""
     eligible = set(rules.nodes) - rules.excluded
     while len(shard.copies) < len(eligible):
-        shard.copies.append(_Copy(primary=False))
+        shard.copies.append(HeldCopy(primary=False, reason="REPLICA_ADDED"))
     while len(shard.copies) > max(1, len(eligible)):
         replicas = [copy for copy in shard.copies if not copy.primary]
         first = min(replicas, key=lambda copy: (copy.node in eligible, copy.node or ""))
         shard.copies.remove(first)
         shard.in_sync.discard(first.node or "")
-
-
-def _recover(copy: _Copy, node: str, ready_at: float) -> None:
-    copy.state, copy.node, copy.target, copy.ready_at = "INITIALIZING", node, None, ready_at

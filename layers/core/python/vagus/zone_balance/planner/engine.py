@@ -35,6 +35,7 @@ Pair = tuple[int, int, int]
 
 class Engine:
     """Follows the board: `follow` has to be told of every change. `threshold` is `balance.threshold` to plan with.
+    Nodes of one `kind` lie in the same regions.
 
     `loose`: the indices that are at rest only by what the deciders say. While `watches` is off it isn't kept: for the
     phases before the engine is at rest at all.
@@ -260,6 +261,13 @@ class Engine:
         plain = single(single(single(self.t0) * of_all) + single(single(self.t1) * single(of_index)))
         return single(plain + self._constraint(index, node))
 
+    def weights(self, index: int, nodes: list[int]) -> list[float]:
+        """The weight of each of these nodes."""
+        if self.weighs_primaries:
+            return [self.weight(index, node) for node in nodes]
+        count, held, of_all, of_index = self.board.count, self.board.holders[index], self.t0, self.t1
+        return [of_all * count[node] + of_index * held.get(node, 0) for node in nodes]
+
     def _constraint(self, index: int, node: int) -> float:
         board, settings = self.board, self.settings
         weight = 0.0
@@ -279,7 +287,7 @@ class Engine:
         widest = 0.0
         held = self.board.holders[index]
         for region in self.groups(index):
-            inside = [self.weight(index, node) for node in held if node in region.members]
+            inside = self.weights(index, [node for node in held if node in region.members])
             if inside:
                 widest = max(widest, max(inside) - min(min(inside), self._lightest(index, region)))
         return widest
@@ -298,7 +306,7 @@ class Engine:
         """Pairs beyond the limit, widest first; only those with a node of `nodes`, if given."""
         held = self.board.holders[index]
         for region in self.groups(index):
-            ranked = sorted((self.weight(index, node), node) for node in region.nodes)
+            ranked = sorted(zip(self.weights(index, region.nodes), region.nodes, strict=True))
             for weight, heavy in reversed(ranked):
                 if heavy not in held:
                     continue
