@@ -239,6 +239,7 @@ def certify(
     You sign, with your own right to the authority's key in KMS, and it is recorded.
     """
     from vagus.certificates import by_request  # cryptography: only who signs needs it
+    from vagus.certificates.requests import RequestRefused
 
     world = options.opened(context, target, fleet, profile, region)
     spec = _certified(world, cluster)
@@ -250,7 +251,11 @@ def certify(
         return by_person.noted(world, spec, CAPABILITY, "Certify", f"{world.person()} {sentence}")
 
     keys, table = world.authority_keys(spec), world.state(spec)
-    issued = by_request.issue(keys, table, spec, wanted, recorded, world.now())
+    try:
+        issued = by_request.issue(keys, table, spec, wanted, recorded, world.now())
+    except RequestRefused:
+        with recorded(f"asks for a certificate for {client} ({kind})"):
+            raise
     found = Certified(
         cluster=cluster,
         subject=f"CN={issued.common},O=vagus",

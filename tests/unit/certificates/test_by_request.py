@@ -65,7 +65,8 @@ def test_each_kind_is_issued_for_calls_alone_and_openssl_agrees(
     assert leaf.not_valid_after_utc == datetime.fromtimestamp(NOW + days * DAY, UTC)
     assert verified(tmp_path, leaf, desk.trust.bundle, "-purpose", "sslclient") == ""
     assert verified(tmp_path, leaf, desk.trust.bundle, "-purpose", "sslserver") != ""
-    assert desk.said == [f"issues {common} a certificate ({kind}, {days} days), by authority 1"]
+    digest = next(iter(desk.table.read(partition(CLUSTER))))
+    assert desk.said == [f"issues {common} a certificate ({kind}, {days} days), by authority 1, for the key {digest}"]
 
 
 REFUSALS: dict[str, tuple[Callable[[], bytes], str, Kind, float | None, str]] = {

@@ -87,9 +87,15 @@ def test_who_was_not_seen_is_said(changes: dict[str, Any], who: str) -> None:
 
 def test_the_least_life_left_may_be_anothers_than_the_first_to_end() -> None:
     day = msgspec.structs.replace(NODE, instance="i-2", begins=NOW - DAY / 10, ends=NOW + DAY)
-    year = msgspec.structs.replace(NODE, instance="i-3", begins=NOW - 300 * DAY, ends=NOW + 65 * DAY)
-    first, least = shown(Observed(trust=Trust(), handshakes=(day, year)), spec(), NOW)
+    month = msgspec.structs.replace(NODE, instance="i-3", begins=NOW - 90 * DAY, ends=NOW + 10 * DAY)
+    first, least = shown(Observed(trust=Trust(), handshakes=(day, month)), spec(), NOW)
     assert "i-2" in first.says
     assert not first.wrong
-    assert least.says.startswith("18%, that of i-3")
-    assert (least.wrong, least.number) == (True, 17.8)
+    assert least.says.startswith("10%, that of i-3")
+    assert (least.wrong, least.number) == (True, 10.0)
+
+
+def test_little_of_ten_years_is_nothing_to_be_woken_for() -> None:
+    long = msgspec.structs.replace(NODE, begins=NOW - 3000 * DAY, ends=NOW + 600 * DAY)
+    _, least = shown(Observed(trust=Trust(), handshakes=(long,)), spec(), NOW)
+    assert (least.number, least.wrong) == (16.7, False)

@@ -99,9 +99,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, float | None]]] = {
         {"SnapshotHours": 2.0, "CertificateDays": 3.0},
     ),
     "a certificate of whose life a tenth is left": (
-        {"lines": (Shown(title=LIFE, says="s", number=10.0),)},
+        {"lines": (Shown(title=LIFE, says="s", number=10.0, wrong=True),)},
         {"CertificateLife": 10.0},
     ),
+    "little of its life, and many days": ({"lines": (Shown(title=LIFE, says="s", number=10.0),)}, {}),
     "a certificate that has ended": (
         {
             "at": "2026-03-02T12:00:00.000Z",

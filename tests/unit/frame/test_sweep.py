@@ -408,6 +408,31 @@ def test_why_the_snapshots_could_not_be_listed_is_shown_and_fails_nothing() -> N
     assert line.number is None
 
 
+def test_the_last_snapshot_that_was_known_grows_older_while_they_cannot_be_listed() -> None:
+    world, told = World().known(), list[Status]()
+    world.engine.newest_snapshot = NOW - 7200
+    _an_hour(world, told)
+
+    def denied(*, newest: bool) -> Snapshots:
+        raise Denied("cluster:admin/snapshot/get", f"no ({newest})")
+
+    world.engine.snapshots = denied  # type: ignore[method-assign]
+    _an_hour(world, told)
+    (line,) = [line for line in told[-1].lines if line.title == SNAPSHOT]
+    assert line.says.startswith(f"unknown, the last that was known ended {iso(NOW - 7200)}, the snapshots could not")
+    assert (line.number, line.wrong) == (NOW - 7200, True)
+
+
+def test_certificates_of_an_hour_ago_still_hold_when_no_node_answers() -> None:
+    world, told = World().known(), list[Status]()
+    sweep = msgspec.structs.replace(_sweep(world), tell=told.append)
+    for at, shaken in ((0, SHOWN), (3600, SILENT)):
+        reads = msgspec.structs.replace(sweep.reads, handshakes=lambda _, one=shaken: FakeHandshakes(one))
+        for minute in range(60):
+            msgspec.structs.replace(sweep, reads=reads).run(NOW + at + 60 * minute, world.iso())
+    assert [line.number and round(line.number) for line in told[-1].lines if line.title == LIFE] == [20]
+
+
 def test_a_snapshot_that_could_not_be_noted_is_a_failure_of_its_own() -> None:
     world, told = World().known(), list[Status]()
 
@@ -445,7 +470,7 @@ SILENT = msgspec.structs.replace(SHOWN, answered=False, ends=0.0)
     ("shaken", "says", "number"),
     [
         ((SHOWN,), f"20%, that of {FIRST}", 20.0),
-        ((SILENT,), "unknown, no node has shown one", None),
+        ((SILENT,), None, None),
         ((), None, None),
     ],
     ids=["a fifth of its life is left", "no node answers", "there are no nodes"],

@@ -10,6 +10,8 @@ from vagus.status import CERTIFICATE, LIFE, Shown
 from vagus.trust import PAGE_BELOW, share_left
 
 DAY = 86_400
+NEAR = 30 * DAY
+"""A quarter of an authority's ten years is nothing to be woken for."""
 
 
 class Ending(msgspec.Struct, frozen=True, order=True):
@@ -19,6 +21,14 @@ class Ending(msgspec.Struct, frozen=True, order=True):
     begins: float
     whose: str
 
+    def left(self, now: float) -> float:
+        """How much of its life, 0 to 1."""
+        return share_left(self.begins, self.ends, now)
+
+    def near(self, now: float) -> bool:
+        """Whether its end is."""
+        return self.ends - now < NEAR
+
 
 def of_nodes(handshakes: Iterable[Handshake]) -> Iterator[Ending]:
     """Those that nodes show; of one that does not answer nothing is known."""
@@ -26,15 +36,21 @@ def of_nodes(handshakes: Iterable[Handshake]) -> Iterator[Ending]:
 
 
 def lines(endings: Iterable[Ending], now: float) -> tuple[Shown, ...]:
-    """Two lines, or none of no certificate. They may be of two: a year's has little life left when a day's is fresh."""
+    """Two lines, or none of no certificate. They may be of two: a year's has little life left when a day's is fresh. A
+    person should look when it is pressing: little of its life is left, and few days."""
     found = sorted(endings)
     if not found:
         return ()
-    first, last = found[0], min(found, key=lambda one: share_left(one.begins, one.ends, now))
-    share = share_left(last.begins, last.ends, now)
+    first, last = found[0], min(found, key=lambda one: (not one.near(now), one.left(now)))
     day = datetime.fromtimestamp(first.ends, UTC).date().isoformat()
-    left = f"in {(first.ends - now) / DAY:.0f} days" if first.ends > now else "it has ended"
+    when = f"in {(first.ends - now) / DAY:.0f} days" if first.ends > now else "it has ended"
+    left = last.left(now)
     return (
-        Shown(title=CERTIFICATE, says=f"{first.whose}, {day} ({left})", wrong=first.ends <= now, number=first.ends),
-        Shown(title=LIFE, says=f"{share:.0%}, {last.whose}", wrong=share < PAGE_BELOW, number=round(100 * share, 1)),
+        Shown(title=CERTIFICATE, says=f"{first.whose}, {day} ({when})", wrong=first.ends <= now, number=first.ends),
+        Shown(
+            title=LIFE,
+            says=f"{left:.0%}, {last.whose}",
+            wrong=last.near(now) and left < PAGE_BELOW,
+            number=round(100 * left, 1),
+        ),
     )

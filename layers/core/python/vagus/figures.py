@@ -58,9 +58,10 @@ def _highest(values: Iterable[int | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _numbers(status: Status, title: str) -> list[float]:
-    """What the lines of that title say."""
-    return [line.number for line in status.lines if line.title == title and line.number is not None]
+def _numbers(status: Status, title: str, *, wrong: bool = False) -> list[float]:
+    """What the lines of that title say; those that are wrong alone."""
+    found = (line for line in status.lines if line.title == title and line.wrong >= wrong)
+    return [line.number for line in found if line.number is not None]
 
 
 def _until(status: Status, moment: float, seconds: float) -> float:
@@ -124,11 +125,11 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         name="CertificateLife",
         unit="Percent",
-        title="least life left of a certificate, %",
-        value=lambda one: min(_numbers(one, LIFE), default=None),
+        title="life left of a certificate that ends soon, %",
+        value=lambda one: min(_numbers(one, LIFE, wrong=True), default=None),
         watch=Watch(
             page="certificate-ends",
-            meaning="less than a quarter is left of a certificate's life, and it has not been renewed",
+            meaning="less than a quarter of its life, and less than 30 days, are left of a certificate",
             at_least=25,
             below=True,
             minutes=15,

@@ -56,7 +56,8 @@ def issue(
     if found := issuing.before(table, spec.name, sound, digest):
         return _still_good(found, trust, now)
     days = wanted.days or longest(spec, wanted.kind)
-    sentence = f"issues {wanted.common} a certificate ({wanted.kind}, {days:g} days), by authority {trust.signs}"
+    what = f"issues {wanted.common} a certificate ({wanted.kind}, {days:g} days), by authority {trust.signs}"
+    sentence = f"{what}, for the key {sound.key_digest}"  # which joins the record, the row and the certificate
     with recorded(sentence):
         leaf = issuing.certified(keys, spec.name, trust, wanted.kind, sound, now=now, days=days)
         return issuing.keep(table, spec.name, leaf, sound, digest, instance="", signed_by=trust.signs)

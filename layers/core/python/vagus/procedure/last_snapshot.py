@@ -14,15 +14,19 @@ WHO = "snapshots"
 
 
 def note(reads: Reads, table: Table, spec: ClusterSpec, seconds: float) -> None:
-    """Put the line. The look may take `seconds`; a cluster that can't tell has a line that says why, and no figure."""
-    standing.note_lines(table, spec.name, WHO, [_line(reads, spec, seconds)])
+    """Put the line. The look may take `seconds`; a cluster that can't tell has a line that says why, and grows older by
+    what was known before: a repository that broke is when the figure counts."""
+    before = next((line.number for line in standing.noted_lines(table, spec.name, WHO)), None)
+    standing.note_lines(table, spec.name, WHO, [_line(reads, spec, seconds, before)])
 
 
-def _line(reads: Reads, spec: ClusterSpec, seconds: float) -> Shown:
+def _line(reads: Reads, spec: ClusterSpec, seconds: float, before: float | None) -> Shown:
     try:
         newest = within(seconds, lambda: reads.search(spec).snapshots(newest=True)).newest
     except VagusError as error:
-        return Shown(title=SNAPSHOT, says=f"unknown, the snapshots could not be listed: {error}")
+        known = "" if before is None else f", the last that was known ended {iso(before)}"
+        says = f"unknown{known}, the snapshots could not be listed: {error}"
+        return Shown(title=SNAPSHOT, says=says, wrong=True, number=before)
     if newest is None:
         return Shown(title=SNAPSHOT, says="none that succeeded", wrong=True)
     return Shown(title=SNAPSHOT, says=f"ended {iso(newest)}", number=newest)

@@ -6,19 +6,19 @@ from vagus.fleet import ClusterSpec
 from vagus.ports import Table
 from vagus.procedure import standing
 from vagus.procedure.room import Reads
-from vagus.status import CERTIFICATE, Shown
+from vagus.status import Shown
 
 WHO = "certificates"
 
 
 def note(reads: Reads, table: Table, spec: ClusterSpec, now: float) -> None:
     """Put the lines: a handshake with each node. Those that Vagus issued are shown by their own capability."""
-    standing.note_lines(table, spec.name, WHO, _lines(reads, spec, now))
+    found = () if spec.certified or not spec.engine.tls else _lines(reads, spec, now)
+    if found is not None:
+        standing.note_lines(table, spec.name, WHO, found)
 
 
-def _lines(reads: Reads, spec: ClusterSpec, now: float) -> tuple[Shown, ...]:
-    if spec.certified or not spec.engine.tls:
-        return ()
+def _lines(reads: Reads, spec: ClusterSpec, now: float) -> tuple[Shown, ...] | None:
+    """`None` where no node showed one: what was seen an hour ago still holds, and is no good news to lose."""
     shaken = reads.handshakes(spec).all("")
-    unknown = Shown(title=CERTIFICATE, says="unknown, no node has shown one", wrong=True)
-    return lines(of_nodes(shaken), now) or ((unknown,) if shaken else ())
+    return lines(of_nodes(shaken), now) or (None if shaken else ())

@@ -370,6 +370,12 @@ def partition(cluster: str) -> str:
     return f"status#{cluster}"
 
 
+def noted_lines(table: Table, cluster: str, who: str) -> tuple[Shown, ...]:
+    """What that watch noted last."""
+    row = table.read(partition(cluster), f"{LINES}{who}").get(f"{LINES}{who}")
+    return () if row is None else msgspec.convert(row.data["lines"], tuple[Shown, ...])
+
+
 def noted(table: Table, cluster: str) -> Noted:
     """What watches and intake noted."""
     lines = table.read(partition(cluster), LINES).values()

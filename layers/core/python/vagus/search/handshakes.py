@@ -77,7 +77,10 @@ def handshake(instance: str, address: str, port: int, bundle: str, last: float =
     messages = dict(_messages(flight))
     if HELLO_DONE not in messages or CERTIFICATE not in messages:
         return msgspec.structs.replace(seen, failure=failure or "its handshake was cut off")
-    return _shown(seen, messages, failure)
+    try:
+        return _shown(seen, messages, failure)
+    except ValueError as error:  # of `cryptography`, for what is no certificate
+        return msgspec.structs.replace(seen, failure=f"its certificate can't be read: {error}")
 
 
 def _flight(address: str, port: int, bundle: str) -> tuple[bytes, str]:
