@@ -76,6 +76,10 @@ def _pour(source: Path, target: Path) -> None:
         shutil.copyfileobj(given, taken)
 
 
+def _pipe(path: Path) -> bool:
+    return path in (Path("/dev/stdin"), Path("/dev/stdout"))
+
+
 class ServiceSource:
     """Answers from the services behind AWS_ENDPOINT_URL."""
 
@@ -99,13 +103,20 @@ class ServiceSource:
         """Raises FileNotFoundError."""
         client = self._client("s3")
         try:
-            client.download_file(bucket, key, str(target))
+            if _pipe(target):
+                target.write_bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read())
+            else:
+                client.download_file(bucket, key, str(target))
         except client.exceptions.ClientError as error:
             raise FileNotFoundError(f"s3://{bucket}/{key}: {error}") from error
 
     def upload(self, source: Path, bucket: str, key: str) -> None:
-        """One PutObject or several parts."""
-        self._client("s3").upload_file(str(source), bucket, key)
+        """One PutObject or several parts; of a pipe, which can't be read twice, one."""
+        client = self._client("s3")
+        if _pipe(source):
+            client.put_object(Bucket=bucket, Key=key, Body=source.read_bytes())
+        else:
+            client.upload_file(str(source), bucket, key)
 
     def remove(self, bucket: str, key: str) -> None:
         """DeleteObject."""
