@@ -89,16 +89,17 @@ def countdown(world: World, spec: ClusterSpec) -> str:
 
 
 def _authorities(spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
+    by_kms = spec.certificates.issuer == "kms"
     return [
         ShownCertificate(
             cluster=spec.name,
             node="",
             port="authority" if one.generation == trust.signs else "authority, signs nothing",
             subject=one.subject,
-            issuer="itself, by KMS",
+            issuer="itself, by KMS" if by_kms else "itself, a private CA",
             ends=iso(one.ends),
             days_left=_days(one.ends, now),
-            renewal=iso((one.begins + one.ends) / 2),
+            renewal=iso((one.begins + one.ends) / 2) if by_kms else "",
             wrong=_short(one.begins, one.ends, now),
         )
         for one in sorted(trust.authorities, key=lambda one: -one.generation)
@@ -193,6 +194,11 @@ def rotate(
         raise UsageFault(
             f"{cluster}: certificates.mode is observe in its fleet file, and nothing would be replaced: set it to "
             "approve (or act) first"
+        )
+    if authority and spec.certificates.issuer == "private_ca" and len(spec.certificates.private_cas) < 2:
+        raise UsageFault(
+            f"{cluster} declares one private CA, and another is to replace it: add its ARN to certificates.private_cas "
+            "in its fleet file, deploy, and ask again"
         )
     what = "replace the authority and every certificate" if authority else "replace every certificate"
     with by_person.noted(world, spec, CAPABILITY, "Rotate", f"{world.person()} asks to {what}"):

@@ -228,27 +228,29 @@ def adopted_in_some_zones(spec: ClusterSpec) -> Iterator[Fault]:
             )
 
 
-def kms_where_it_cannot_be(spec: ClusterSpec) -> Iterator[Fault]:
+def issuer_where_it_cannot_be(spec: ClusterSpec) -> Iterator[Fault]:
     """Vagus issues for nodes that it makes, of an engine that takes certificates, in a cell that has KMS."""
-    if spec.certificates.issuer != "kms":
+    issuer = spec.certificates.issuer
+    if issuer == "own":
         return
     path, remedy = ("certificates", "issuer"), "use own, and bring the certificates"
     adopted = " and ".join(sorted(name for name, group in spec.groups.items() if group.adopted))
     if spec.engine.name != "opensearch":
-        yield path, f"is kms, but Vagus issues no certificates for {spec.engine.name}: {remedy}"
+        yield path, f"is {issuer}, but Vagus issues no certificates for {spec.engine.name}: {remedy}"
     elif adopted:
-        yield path, f"is kms, but the nodes of {adopted} are adopted and keep their owners' certificates: {remedy}"
+        yield path, f"is {issuer}, but the nodes of {adopted} are adopted and keep their owners' certificates: {remedy}"
     elif spec.cell == LOCAL_CELL:
-        yield path, f"is kms, but cell {LOCAL_CELL} has throw-away certificates of its own: leave it out"
+        yield path, f"is {issuer}, but cell {LOCAL_CELL} has throw-away certificates of its own: leave it out"
 
 
-def kms_that_renews_nothing(spec: ClusterSpec) -> Iterator[Fault]:
-    """With issuer kms nobody else renews: certificates would run out."""
-    if spec.certificates.issuer == "kms" and spec.certificates.mode == "observe":
+def issuer_that_renews_nothing(spec: ClusterSpec) -> Iterator[Fault]:
+    """Where Vagus issues nobody else renews: certificates would run out."""
+    issuer = spec.certificates.issuer
+    if issuer != "own" and spec.certificates.mode == "observe":
         yield (
             ("certificates", "mode"),
-            "is observe (also where it is left out), and with issuer kms nobody else renews: every certificate would "
-            "end. Set it to approve, or act",
+            f"is observe (also where it is left out), and with issuer {issuer} nobody else renews: every certificate "
+            "would end. Set it to approve, or act",
         )
 
 
@@ -273,12 +275,29 @@ def clients_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
 
 def words_to_no_issuer(spec: ClusterSpec) -> Iterator[Fault]:
     """Without Vagus as the issuer they would do nothing, and be believed all the same."""
-    if spec.certificates.issuer == "kms":
+    if spec.certificates.issuer != "own":
         return
     if spec.certificates.clients:
-        yield ("certificates", "clients"), "is for issuer kms, and the issuer is own: remove it"
+        yield ("certificates", "clients"), "is for issuers kms and private_ca, and the issuer is own: remove it"
     if spec.certificates.days != Certificates().days:
-        yield ("certificates", "days"), "is for issuer kms, and the issuer is own: remove it"
+        yield ("certificates", "days"), "is for issuers kms and private_ca, and the issuer is own: remove it"
+
+
+def private_cas_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
+    """Issuer private_ca needs one, in the cluster's Region; another issuer uses none."""
+    path, declared = ("certificates", "private_cas"), spec.certificates.private_cas
+    if spec.certificates.issuer != "private_ca":
+        if declared:
+            yield path, f"is for issuer private_ca, and the issuer is {spec.certificates.issuer}: remove it"
+        return
+    if not declared:
+        yield path, "is empty, and the issuer is private_ca: give the ARN of a root CA that is this cluster's alone"
+    if len(set(declared)) < len(declared):
+        yield path, "gives one private CA twice: the second is the one that is to replace the first"
+    for number, arn in enumerate(declared):
+        region = arn.split(":")[3]
+        if not all(zone.startswith(region) for zone in spec.zones):
+            yield (*path, number), f"lies in {region}, and the cluster does not: give one of its own Region"
 
 
 RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
@@ -300,10 +319,11 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     client_network_not_usable,
     setting_of_the_node,
     adopted_in_some_zones,
-    kms_where_it_cannot_be,
-    kms_that_renews_nothing,
+    issuer_where_it_cannot_be,
+    issuer_that_renews_nothing,
     clients_not_usable,
     words_to_no_issuer,
+    private_cas_not_usable,
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ssl import SSLError
 from typing import TYPE_CHECKING
 
-from vagus.aws.certificates import KmsAuthorityKeys
+from vagus.aws.certificates import signers
 from vagus.aws.clients import Clients
 from vagus.aws.errors import read, translated
 from vagus.aws.executions import Machine
@@ -183,7 +183,7 @@ def _world(where: str, session: boto3.Session, fleet: Fleet, aws: str) -> World:
         state=state,
         records=records,
         executions=lambda spec: _machines(clients, session, spec.cell),
-        authority_keys=lambda spec: KmsAuthorityKeys(clients, spec.cell),
+        authority_keys=lambda spec: signers(clients, spec),
         send=lambda cell, event: _send(session, cell, event),
         dead_letters=lambda cell: {name: DeadLetterQueue(session, names.of_cell(cell, name)) for name in DEAD_LETTERS},
         now=time.time,

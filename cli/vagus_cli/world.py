@@ -8,7 +8,7 @@ import msgspec
 
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec, Fleet
-from vagus.ports import AuthorityKeys, Executions, Table
+from vagus.ports import Executions, Signers, Table
 from vagus.procedure.room import Reads
 from vagus_cli.dead_letters import DeadLetters
 
@@ -38,7 +38,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     state: Callable[[ClusterSpec], Table]
     records: Callable[[ClusterSpec], Table]
     executions: Callable[[ClusterSpec], Mapping[str, Executions]]
-    authority_keys: Callable[[ClusterSpec], AuthorityKeys]
+    authority_keys: Callable[[ClusterSpec], Signers]
     send: Callable[[str, bytes], None]
     dead_letters: Callable[[str], Mapping[str, DeadLetters]]
     now: Callable[[], float]

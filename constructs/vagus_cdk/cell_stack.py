@@ -79,6 +79,7 @@ class CellStack(Stack):
             cell=settings.cell,
             clusters=tuple(settings.clusters),
             certified=settings.certified,
+            private_cas=settings.private_cas,
             capabilities=tuple(ROOMS),
             topic=topic.topic_arn,
             state_table=tables.state.table_arn,

@@ -69,7 +69,8 @@ class ClusterStack(Stack):
         role = NodeRole(self, "Role", cell, spec, artifacts.bucket)
         Parameters(self, "Parameters", spec, artifacts.bucket, f"nodes/{packed.name}", role.role.role_id)
         if cell_stack.issuing and spec.certified:
-            AuthorityKeys(self, "Authority", spec)
+            if spec.certificates.issuer == "kms":
+                AuthorityKeys(self, "Authority", spec)
             WayToIssuing(
                 self,
                 "Certificates",

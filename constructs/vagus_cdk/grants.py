@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from vagus.aws.private_ca import TEMPLATES, template
 from vagus.steps import SIGNS, Grant, Resource, Step
 from vagus_cdk import names
 
@@ -32,8 +33,9 @@ LOOKS = (
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a role lives. `clusters` are the names of the cell's clusters, `certified`
-    of those whose certificates Vagus issues; ARNs may be CloudFormation tokens."""
+    """Where a role lives. `clusters` are the names of the cell's clusters, `certified` of those whose certificates
+    Vagus issues, `private_cas` the private CAs of those that have them, by cluster; ARNs may be CloudFormation tokens.
+    """
 
     partition: str
     region: str
@@ -41,6 +43,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     cell: str
     clusters: tuple[str, ...]
     certified: tuple[str, ...]
+    private_cas: Mapping[str, tuple[str, ...]] = {}
     capabilities: tuple[str, ...]
     topic: str
     state_table: str
@@ -48,6 +51,11 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     state_key: str
     secrets_key: str
     messages_key: str
+
+    @property
+    def by_kms(self) -> tuple[str, ...]:
+        """Certified clusters whose authorities sign with keys in KMS."""
+        return tuple(name for name in self.certified if name not in self.private_cas)
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and Region."""
@@ -96,6 +104,10 @@ def _of_resource(resource: Resource, actions: Sequence[str], scope: Scope, ours:
         return _of_commands(actions, scope)
     if resource in OF_CERTIFIED and not scope.certified:
         return []
+    if resource == "private_ca":
+        return _of_private_cas(actions, scope)
+    if resource == "authority_key" and not scope.by_kms:
+        return []
     if resource == "client_secret":
         return _of_secrets(actions, scope)
     return [_of_one(resource, actions, scope, ours)]
@@ -131,7 +143,23 @@ def _to_secrets(scope: Scope) -> Statement:
 
 def signs(scope: Scope) -> list[Statement]:
     """To sign with the authorities' keys of the cell's clusters: only as what their alias says they are."""
-    return _of_resource("authority_key", [grant.action for grant in SIGNS], scope, {})
+    return [
+        statement
+        for resource in ("authority_key", "private_ca")
+        for statement in _of_resource(resource, [one.action for one in SIGNS if one.resource == resource], scope, {})
+    ]
+
+
+def _of_private_cas(actions: Sequence[str], scope: Scope) -> list[Statement]:
+    """To have leaves signed, by the two templates of leaves alone: never a certificate of an authority."""
+    declared = [arn for arns in scope.private_cas.values() for arn in arns]
+    if not declared:
+        return []
+    issues = [one for one in actions if one == "acm-pca:IssueCertificate"]
+    templates = [template(scope.partition, use) for use in sorted(TEMPLATES)]
+    leaves = allow("PrivateLeaves", issues, declared, {"StringEquals": {"acm-pca:TemplateArn": templates}})
+    reads = allow("PrivateAuthorities", [one for one in actions if one not in issues], declared)
+    return [one for one in (leaves, reads) if one["Action"]]
 
 
 def _of_one(resource: Resource, actions: Sequence[str], scope: Scope, ours: Statement) -> Statement:
@@ -143,7 +171,7 @@ def _of_one(resource: Resource, actions: Sequence[str], scope: Scope, ours: Stat
         case "instance":
             return allow("Instances", actions, [scope.arn("ec2", "instance/*")], ours)
         case "authority_key":
-            aliases = [names.authority_alias(scope.cell, cluster, slot) for cluster in scope.certified for slot in "ab"]
+            aliases = [names.authority_alias(scope.cell, cluster, slot) for cluster in scope.by_kms for slot in "ab"]
             return allow(
                 "AuthorityKeys", actions, [scope.arn("kms", "key/*")], {"StringEquals": {"kms:RequestAlias": aliases}}
             )

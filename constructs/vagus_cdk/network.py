@@ -19,7 +19,8 @@ CIDR = BLOCK.format(0, 16)
 ENDPOINTS = ("autoscaling", "ec2", "ec2messages", "events", "secretsmanager", "ssm", "ssmmessages", "states")
 """Interface endpoints: what functions and nodes call. DynamoDB and S3 have gateway endpoints."""
 SIGNING = "kms"
-"""And this one, where Vagus issues certificates."""
+PRIVATE_CA = "acm-pca"
+"""And these, where Vagus issues certificates: by keys in KMS, by private CAs."""
 HTTPS = 443
 SEARCH, TRANSPORT = 9200, 9300
 
@@ -30,6 +31,8 @@ class Network(Construct):
     def __init__(self, scope: Construct, construct_id: str, settings: Settings, logs_key: kms.IKey) -> None:
         super().__init__(scope, construct_id)
         self._certified = bool(settings.certified)
+        by_kms = set(settings.certified) - set(settings.private_cas)
+        self._more = (*([SIGNING] if by_kms else []), *([PRIVATE_CA] if settings.private_cas else []))
         if settings.vpc:
             self.vpc, self.subnets, self.cidr = self._imported(settings.vpc, settings.zones)
         else:
@@ -104,7 +107,7 @@ class Network(Construct):
             self, "Endpoints", vpc=vpc, description="AWS endpoints of Vagus", allow_all_outbound=False
         )
         group.add_ingress_rule(ec2.Peer.ipv4(CIDR), ec2.Port.tcp(HTTPS), "from within the VPC")
-        for name in (*ENDPOINTS, SIGNING) if self._certified else ENDPOINTS:
+        for name in (*ENDPOINTS, *self._more):
             endpoint = ec2.InterfaceVpcEndpoint(
                 self,
                 f"Endpoint{name.capitalize()}",

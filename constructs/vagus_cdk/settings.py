@@ -66,6 +66,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Names of the clusters whose certificates Vagus issues."""
         return tuple(name for name, spec in self.clusters.items() if spec.certified)
 
+    @property
+    def private_cas(self) -> dict[str, tuple[str, ...]]:
+        """ARNs of the private CAs of clusters that have them, by cluster."""
+        of_clusters = ((name, spec.certificates.private_cas) for name, spec in self.clusters.items() if spec.certified)
+        return {name: arns for name, arns in of_clusters if arns}
+
 
 def read(context: Mapping[str, str | None], root: Path = ROOT) -> Settings:
     """Settings from context. Raises `SettingsError`, or the fleet's own error with every finding."""

@@ -26,8 +26,9 @@ def writes(statements: list[dict[str, Any]]) -> set[str]:
 
 
 def steps_grant(capability: str) -> set[str]:
-    """What its steps change: an authority's public key is only read."""
-    grants = {grant.action for kind in ROOMS[capability].kinds for grant in kind.aws}
+    """What its steps change: an authority's public key is only read, and no cluster here has a private CA."""
+    every = [grant for kind in ROOMS[capability].kinds for grant in kind.aws]
+    grants = {grant.action for grant in every if grant.resource != "private_ca"}
     return {one for one in grants if not one.split(":")[1].startswith(READING)}
 
 

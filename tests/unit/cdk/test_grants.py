@@ -137,6 +137,19 @@ def test_derived(sentence: str, kinds: tuple[type[Step], ...], statements: list[
     assert grants.of_steps(kinds, SCOPE) == statements
 
 
+def test_a_private_ca_signs_leaves_alone_and_its_cluster_has_no_key_in_kms() -> None:
+    arn = f"arn:aws:acm-pca:{HERE}:certificate-authority/1"
+    scope = msgspec.structs.replace(SCOPE, private_cas={"claims": (arn,)})
+    leaves, reads = grants.signs(scope)
+    assert (leaves["Action"], leaves["Resource"]) == (["acm-pca:IssueCertificate"], [arn])
+    templates = [f"EndEntity{use}Certificate/V1" for use in ("ClientAuth", "")]
+    wanted = {"acm-pca:TemplateArn": [f"arn:aws:acm-pca:::template/{one}" for one in templates]}
+    assert leaves["Condition"] == {"StringEquals": wanted}
+    assert reads["Action"] == ["acm-pca:GetCertificate", "acm-pca:GetCertificateAuthorityCertificate"]
+    assert reads["Resource"] == [arn]
+    assert [one["Sid"] for one in grants.signs(SCOPE)] == ["AuthorityKeys"]
+
+
 def test_keys_are_used_through_their_service_only() -> None:
     statements = [*grants.reads_rows(SCOPE), *grants.writes_rows(SCOPE, "plan#*"), *grants.writes_records(SCOPE)]
     statements += grants.client_certificate(SCOPE, "read")

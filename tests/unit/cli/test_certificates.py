@@ -84,6 +84,17 @@ def test_a_wish_that_mode_observe_would_never_fulfil_is_refused(scene: Scene) ->
     assert list(scene.machine.started) == []
 
 
+def test_a_private_ca_without_another_to_replace_it_is_not_wished_away(scene: Scene) -> None:
+    certified(scene)
+    first, second = (f"arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/{one}" for one in "ab")
+    for declared, code in (((first,), 2), ((first, second), 0)):
+        policy = msgspec.structs.replace(scene.fleet["demo"].certificates, issuer="private_ca", private_cas=declared)
+        scene.fleet["demo"] = msgspec.structs.replace(scene.fleet["demo"], certificates=policy)
+        said = scene.run("rotate", "demo", "--ca")
+        assert said.exit_code == code, said.stderr
+        assert ("declares one private CA" in said.stderr) is (code == 2)
+
+
 def test_owners_certificates_are_not_ours_to_replace(scene: Scene) -> None:
     said = scene.run("rotate", "demo")
     assert said.exit_code == 2

@@ -14,6 +14,7 @@ from vagus_cli.fleet_files import FleetFaulty
 
 ROOT = Path(__file__).parents[3]
 
+CA = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/12345678-1234-1234-1234-123456789012"
 GOOD = """\
 name: claims
 cell: prod
@@ -160,10 +161,30 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "certificates.clients[1]", "they are renewed by themselves, remove it"),
     "clients of nobody's authority": (
         "zone_balance: {mode: observe}", "certificates: {clients: [billing]}", 15, "certificates.clients",
-        "is for issuer kms"),
+        "is for issuers kms and private_ca"),
     "days of nobody's certificates": (
         "zone_balance: {mode: observe}", "certificates: {issuer: own, days: 30}", 15, "certificates.days",
-        "is for issuer kms"),
+        "is for issuers kms and private_ca"),
+    "a private CA that is not said": (
+        "zone_balance: {mode: observe}", "certificates: {issuer: private_ca, mode: act}", 15,
+        "certificates.private_cas", "give the ARN of a root CA"),
+    "a private CA for nobody": (
+        "zone_balance: {mode: observe}", f"certificates: {{issuer: kms, mode: act, private_cas: ['{CA}']}}", 15,
+        "certificates.private_cas", "is for issuer private_ca"),
+    "a private CA that is to replace itself": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: private_ca, mode: act, private_cas: ['{CA}', '{CA}']}}", 15,
+        "certificates.private_cas", "gives one private CA twice"),
+    "a private CA of another Region": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: private_ca, mode: act, private_cas: ['{CA.replace('west-1', 'north-1')}']}}", 15,
+        "certificates.private_cas[0]", "lies in eu-north-1"),
+    "what is no private CA": (
+        "zone_balance: {mode: observe}", "certificates: {issuer: private_ca, mode: act, private_cas: [mine]}", 15,
+        "certificates.private_cas[0]", "matching regex"),
+    "a private CA that renews nothing": (
+        "zone_balance: {mode: observe}", f"certificates: {{issuer: private_ca, private_cas: ['{CA}']}}", 15,
+        "certificates.mode", "with issuer private_ca nobody else renews"),
     "a mapping where a list belongs": (
         "zones: [eu-west-1a, eu-west-1b, eu-west-1c]", "zones: {a: b}", 4, "zones", "expected `array`"),
     "a list where a mapping belongs": (

@@ -78,7 +78,7 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def certified(self) -> bool:
         """Whether its certificates are Vagus's to issue. Nodes of adopted groups have their owners' own."""
         adopted = any(group.adopted for group in self.groups.values())
-        return self.engine.tls and self.certificates.issuer == "kms" and not adopted
+        return self.engine.tls and self.certificates.issuer != "own" and not adopted
 
     def group_name(self, group: str, zone: str) -> str:
         """The name of the Auto Scaling group that holds `group`'s nodes in `zone`."""

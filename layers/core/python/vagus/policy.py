@@ -56,17 +56,27 @@ class Shards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     undone_waves: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
 
 
+PrivateCa = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^arn:aws[a-z-]*:acm-pca:[a-z0-9-]+:[0-9]{12}:certificate-authority/[0-9a-f-]{36}$(?!\n)"),
+]
+"""The ARN of a private CA."""
+
+
 class Certificates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Policy of certificates.
 
     `issuer`: `own`: people bring the certificates, as they always do for adopted groups; `kms`: Vagus makes the
-    cluster's authority, whose key lies in KMS, and every certificate. `days`: the life of a certificate; it is renewed
+    cluster's authority, whose key lies in KMS, and every certificate; `private_ca`: a root CA of AWS Private CA that
+    people made for this cluster alone signs every certificate. `private_cas`: its ARN, and that of the one that is to
+    replace it. `days`: the life of a certificate; it is renewed
     at about half of it. `clients`: who holds a client certificate of this authority, beside Vagus; an old authority is
     dropped only when each of them is acknowledged. `failures_in_a_row`: after so many a person is called.
     """
 
     mode: Mode = "observe"
-    issuer: Literal["own", "kms"] = "own"
+    issuer: Literal["own", "kms", "private_ca"] = "own"
+    private_cas: Annotated[tuple[PrivateCa, ...], msgspec.Meta(max_length=2)] = ()
     days: Annotated[int, msgspec.Meta(ge=2, le=397)] = 90
     clients: tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,62}$(?!\n)")], ...] = ()
     failures_in_a_row: Annotated[int, msgspec.Meta(ge=2, le=20)] = 5

@@ -6,7 +6,7 @@ Every method may raise `errors.Unreachable`, `Throttled` or `Denied`; others are
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -172,6 +172,28 @@ class AuthorityKeys(Protocol):
     def sign(self, cluster: str, slot: Slot, digest: bytes) -> bytes:
         """An ECDSA signature in DER of a SHA-256 digest. Raises `Refused` for another length, or without such a key."""
         ...
+
+
+Use = Literal["node", "client"]
+"""Whether a leaf serves and calls, or only calls."""
+
+
+@runtime_checkable
+class PrivateAuthorities(Protocol):
+    """Private CAs of AWS, one or two for each cluster, in place of keys: they sign requests."""
+
+    def certificate(self, cluster: str, slot: Slot) -> bytes:
+        """Its own certificate in PEM. Raises `Refused` for one that is not declared, or not active."""
+        ...
+
+    def issue(self, cluster: str, slot: Slot, request: bytes, use: Use, algorithm: str, ends: float) -> bytes:
+        """A leaf in PEM of a request in PEM, with its subject and alternative names. `algorithm` as Private CA names
+        it; `ends`: epoch seconds. The same request gets the same leaf, for minutes at least."""
+        ...
+
+
+Signers = AuthorityKeys | PrivateAuthorities
+"""What a cluster's authority signs by."""
 
 
 class Requests(Protocol):

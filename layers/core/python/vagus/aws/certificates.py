@@ -3,8 +3,11 @@ secrets of Vagus's own client certificates."""
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import code_of, read, translated
+from vagus.aws.private_ca import AcmPrivateAuthorities
 from vagus.errors import Refused
+from vagus.fleet import ClusterSpec
 from vagus.instances import Asker
+from vagus.ports import Signers
 from vagus.trust import Slot
 
 
@@ -31,6 +34,13 @@ class KmsAuthorityKeys:
 
     def _alias(self, cluster: str, slot: Slot) -> str:
         return f"alias/vagus/{self._cell}/{cluster}/authority-{slot}"
+
+
+def signers(clients: Clients, spec: ClusterSpec) -> Signers:
+    """What a cluster's authority signs by: a private CA that its fleet file declares, or a key in KMS."""
+    if spec.certificates.issuer == "private_ca":
+        return AcmPrivateAuthorities(clients, {spec.name: spec.certificates.private_cas})
+    return KmsAuthorityKeys(clients, spec.cell)
 
 
 class S3Requests:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import boto3
@@ -77,6 +77,10 @@ class Clients:
     @cached_property
     def kms(self) -> KMSClient:
         return self._made(lambda: self._session.client("kms", config=self._config))
+
+    @cached_property
+    def private_ca(self) -> Any:
+        return self._made(lambda: self._session.client("acm-pca", config=self._config))
 
     @cached_property
     def s3(self) -> S3Client:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from vagus.aws.certificates import ClientSecrets, Ec2Askers, KmsAuthorityKeys, S3Requests
+from vagus.aws.certificates import ClientSecrets, Ec2Askers, S3Requests, signers
 from vagus.aws.clients import Clients
 from vagus.aws.commands import RunCommand
 from vagus.aws.event_bus import EventBridge
@@ -116,7 +116,7 @@ class Wiring:
             parameters=SsmParameters(self._clients),
             commands=RunCommand(self._clients, spec.name),
             handshakes=self.handshakes(spec),
-            authority_keys=KmsAuthorityKeys(self._clients, spec.cell),
+            authority_keys=signers(self._clients, spec),
             secrets=ClientSecrets(self._clients),
             table=self.table(),
             now=now,
@@ -133,7 +133,7 @@ class Wiring:
         from vagus.certificates.issuing import Issuer  # cryptography, which no other function needs
 
         return Issuer(
-            keys=KmsAuthorityKeys(self._clients, spec.cell),
+            keys=signers(self._clients, spec),
             requests=S3Requests(self._clients),
             askers=Ec2Askers(self._clients),
             table=self.table(),

@@ -15,7 +15,7 @@ from vagus.certificates.issuing import Issued
 from vagus.certificates.requests import RequestRefused
 from vagus.errors import Refused
 from vagus.fleet import ClusterSpec
-from vagus.ports import AuthorityKeys, Table
+from vagus.ports import Signers, Table
 from vagus.procedure import rows
 from vagus.trust import Trust
 
@@ -38,7 +38,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def issue(
-    keys: AuthorityKeys,
+    keys: Signers,
     table: Table,
     spec: ClusterSpec,
     wanted: Wanted,

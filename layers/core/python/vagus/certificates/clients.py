@@ -1,13 +1,15 @@
 """Client certificates whose keys are born here: of Vagus's functions, and of people, who hand theirs to a client."""
 
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 
-from vagus.certificates import profile
+from vagus.certificates import private_ca, profile
 from vagus.certificates.issuing import signed_leaf
 from vagus.errors import Refused
-from vagus.ports import AuthorityKeys
+from vagus.ports import PrivateAuthorities, Signers
 from vagus.trust import Trust
 
 
@@ -25,7 +27,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_client(
-    keys: AuthorityKeys,
+    keys: Signers,
     cluster: str,
     trust: Trust,
     common: str,
@@ -38,7 +40,12 @@ def new_client(
     if trust.signer is None:
         raise Refused(f"{cluster} has no authority yet")
     key = ec.generate_private_key(ec.SECP256R1())
-    leaf = signed_leaf(keys, cluster, trust.signer, kind, common, key.public_key(), now=now, days=days)
+    if isinstance(keys, PrivateAuthorities):
+        request = x509.CertificateSigningRequestBuilder().subject_name(profile.subject(common)).sign(key, SHA256())
+        pem = request.public_bytes(serialization.Encoding.PEM)
+        leaf = private_ca.leaf(keys, cluster, trust.signer, kind, pem, (), now=now, days=days)
+    else:
+        leaf = signed_leaf(keys, cluster, trust.signer, kind, common, key.public_key(), now=now, days=days)
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     return Pair(
         certificate=profile.pem(leaf),

@@ -265,7 +265,8 @@ def _next_authority(observed: Observed, spec: ClusterSpec, now: float) -> Plan |
     signer = trust.signer
     if signer is None or len(trust.authorities) > 1 or spec.certificates.mode == "observe":
         return None
-    old = share_left(signer.begins, signer.ends, now) < HALF
+    # a private CA is its owners': when it is replaced is theirs to say
+    old = spec.certificates.issuer == "kms" and share_left(signer.begins, signer.ends, now) < HALF
     if trust.wanted <= trust.newest and not old:
         return None
     step = MakeAuthority(generation=trust.newest + 1)

@@ -15,12 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from vagus.certificates import profile
+from vagus.certificates import private_ca, profile
 from vagus.certificates.requests import RequestRefused, Sound, checked
 from vagus.certificates.signing import authority_key
 from vagus.errors import Malformed, Refused, Transient
 from vagus.fleet import ClusterSpec
-from vagus.ports import Askers, AuthorityKeys, Put, Requests, Table
+from vagus.ports import Askers, AuthorityKeys, PrivateAuthorities, Put, Requests, Signers, Table
 from vagus.procedure import rows
 from vagus.procedure.records import Book, Record
 from vagus.trust import Authority, Trust
@@ -61,7 +61,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     """All that the issuing function has."""
 
-    keys: AuthorityKeys
+    keys: Signers
     requests: Requests
     askers: Askers
     table: Table
@@ -118,12 +118,14 @@ def before(table: Table, cluster: str, sound: Sound, request: str) -> Issued | N
 
 
 def certified(
-    keys: AuthorityKeys, cluster: str, trust: Trust, kind: profile.Kind, sound: Sound, *, now: float, days: float
+    keys: Signers, cluster: str, trust: Trust, kind: profile.Kind, sound: Sound, *, now: float, days: float
 ) -> x509.Certificate:
     """The leaf of a sound request. `now`: epoch seconds."""
     public = serialization.load_der_public_key(sound.key)
     if trust.signer is None or not isinstance(public, ec.EllipticCurvePublicKey):
         raise RequestRefused("nobody signs")
+    if isinstance(keys, PrivateAuthorities):
+        return private_ca.leaf(keys, cluster, trust.signer, kind, sound.pem, sound.names, now=now, days=days)
     return signed_leaf(keys, cluster, trust.signer, kind, sound.common, public, sound.names, now=now, days=days)
 
 
@@ -181,8 +183,10 @@ def chain(certificate: str, trust: Trust) -> str:
     return certificate + trust.bundle
 
 
-def new_authority(keys: AuthorityKeys, cluster: str, trust: Trust, unforeseen: str, now: float) -> Authority:
+def new_authority(keys: Signers, cluster: str, trust: Trust, unforeseen: str, now: float) -> Authority:
     """The authority of the next generation, with the key that is not in use. Nothing trusts it yet."""
+    if isinstance(keys, PrivateAuthorities):
+        return private_ca.adopted(keys, cluster, trust)
     slot, generation = trust.free_slot, trust.newest + 1
     key = authority_key(keys, cluster, slot)
     made = profile.authority(cluster, generation, unforeseen, key, datetime.fromtimestamp(now, UTC))

@@ -27,8 +27,9 @@ class RequestRefused(Permanent):
 
 
 class Sound(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that may be signed: its key in DER, the key's SHA-256 in hex, the names for the certificate."""
+    """A request (PEM) that may be signed: its key in DER, the key's SHA-256 in hex, the names for the certificate."""
 
+    pem: bytes
     key: bytes
     key_digest: str
     common: str
@@ -45,7 +46,7 @@ def checked(pem: bytes, instance: str, cluster: str, cell: str, asker: Asker | N
     key = _key(request)
     for sentence in _of_request(request, asker):
         raise RequestRefused(sentence)
-    return _sound(key, f"node-{instance}", (profile.node_name(instance, cluster), *_addresses_asked(request)))
+    return _sound(pem, key, f"node-{instance}", (profile.node_name(instance, cluster), *_addresses_asked(request)))
 
 
 def client(pem: bytes, common: str) -> Sound:
@@ -54,7 +55,7 @@ def client(pem: bytes, common: str) -> Sound:
     key = _key(request)
     for sentence in _of_client(request, common):
         raise RequestRefused(sentence)
-    return _sound(key, common, ())
+    return _sound(pem, key, common, ())
 
 
 def _of_client(request: x509.CertificateSigningRequest, common: str) -> Iterator[str]:
@@ -67,9 +68,9 @@ def _of_client(request: x509.CertificateSigningRequest, common: str) -> Iterator
         yield f"the request is for {', '.join(names)}: who only calls has no such names"
 
 
-def _sound(key: ec.EllipticCurvePublicKey, common: str, names: tuple[str, ...]) -> Sound:
+def _sound(pem: bytes, key: ec.EllipticCurvePublicKey, common: str, names: tuple[str, ...]) -> Sound:
     encoded = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return Sound(key=encoded, key_digest=hashlib.sha256(encoded).hexdigest(), common=common, names=names)
+    return Sound(pem=pem, key=encoded, key_digest=hashlib.sha256(encoded).hexdigest(), common=common, names=names)
 
 
 def _of_asker(instance: str, cluster: str, cell: str, asker: Asker | None) -> Iterator[str]:

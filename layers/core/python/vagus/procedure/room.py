@@ -9,7 +9,6 @@ from vagus.fleet import ClusterSpec
 from vagus.plan import Plan, Progress
 from vagus.policy import Mode
 from vagus.ports import (
-    AuthorityKeys,
     GroupsRead,
     GroupsWrite,
     Handshakes,
@@ -19,6 +18,7 @@ from vagus.ports import (
     SearchRead,
     SearchWrite,
     Secrets,
+    Signers,
     Table,
 )
 from vagus.procedure.rows import Rows
@@ -47,7 +47,7 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Parameters
     commands: NodeCommands
     handshakes: Handshakes
-    authority_keys: AuthorityKeys
+    authority_keys: Signers
     secrets: Secrets
     table: Table
     now: float

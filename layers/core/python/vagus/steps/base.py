@@ -14,6 +14,7 @@ Resource = Literal[
     "node_parameters",
     "node_trust",
     "node_version",
+    "private_ca",
     "state_machine",
     "topic",
 ]

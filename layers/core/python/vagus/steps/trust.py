@@ -4,7 +4,14 @@ from typing import Literal
 
 from vagus.steps.base import Grant, Step
 
-SIGNS = (Grant("kms:GetPublicKey", "authority_key"), Grant("kms:Sign", "authority_key"))
+SIGNS = (
+    Grant("kms:GetPublicKey", "authority_key"),
+    Grant("kms:Sign", "authority_key"),
+    Grant("acm-pca:GetCertificateAuthorityCertificate", "private_ca"),
+    Grant("acm-pca:IssueCertificate", "private_ca"),
+    Grant("acm-pca:GetCertificate", "private_ca"),
+)
+"""Of a key in KMS, and of a private CA: a role has those of the issuers that its cell's clusters have."""
 
 
 class MakeAuthority(Step, frozen=True, kw_only=True):
@@ -19,7 +26,7 @@ class MakeAuthority(Step, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        return f"make authority {self.generation}, whose key lies in KMS"
+        return f"make authority {self.generation}, whose key nobody can read"
 
     @property
     def subject(self) -> str:
