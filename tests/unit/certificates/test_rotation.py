@@ -354,7 +354,7 @@ def test_an_old_authority_that_ends_while_a_client_is_awaited_is_dropped() -> No
 def test_who_trusted_a_new_authority_that_ended_is_not_taken_to_trust_the_next_of_its_number() -> None:
     world = World(clients=["app", "other"]).known()
     world.rotate().run(until=lambda: _asks(world))
-    wishes.acknowledge(world.table, "claims", "app")
+    wishes.acknowledge(world.table, "claims", "app", renewed=False)
     ended = msgspec.structs.replace(world.trust.authorities[1], ends=world.now - 1)
     kept = msgspec.structs.replace(world.trust, authorities=(world.trust.authorities[0], ended))
     world.table.write(rows.partition("claims"), rows.read(world.table, "claims").put("trust", kept))
