@@ -242,7 +242,11 @@ def test_where_two_in_a_row_are_deaf_and_nobody_takes_it_up_no_further_one_is_to
     told = _told(world, begun)
     assert told[spared] == 0
     assert min(told[one] for one in deaf) >= 7
-    assert world.pages == [Reason.NODE_NOT_RENEWED]
+    assert world.pages == [Reason.NODE_NOT_RENEWED] * 2, "one for each of them"
+    (first, one), (_, both) = world.told
+    assert first - begun < PATIENCE_SECONDS + 60, "at once, though the second is at it"
+    assert (deaf[0] in one, deaf[1] in one.split(" did not ")[0]) == (True, False)
+    assert all(node in both.split(" did not ")[0] for node in deaf)
 
 
 def test_a_node_whose_agent_is_dead_holds_up_no_other() -> None:
@@ -281,8 +285,9 @@ def test_a_wish_while_one_goes_on_is_the_same_wish() -> None:
 
 def test_a_question_is_asked_again_only_while_little_is_left() -> None:
     world = World(mode="approve").known()
-    for days, pressing in ((60, False), (70, True)):
-        world.now = world.now + days * DAY if not pressing else world.now + 10 * DAY
+    begun = world.now
+    for days, pressing in ((64, False), (70, True)):
+        world.now = begun + days * DAY
         found = plan(world)
         assert isinstance(found, Steps)
         assert found.open_deadline is pressing

@@ -22,8 +22,9 @@ from vagus.certificates import profile, wishes
 from vagus.certificates.issuing import signed_leaf
 from vagus.certificates.room import CERTIFICATES
 from vagus.handshake import Handshake
+from vagus.plan import Ask
+from vagus.procedure import consent, loop, people, records, rows
 from vagus.procedure import head as heads
-from vagus.procedure import loop, records, rows
 from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.records import Book
 from vagus.procedure.room import Reads, Writes
@@ -44,7 +45,8 @@ class PlayedNode:
 
 
 class World:
-    """Three zones. `meter` says at which call a process dies."""
+    """Three zones. `meter` says at which call a process dies. `pages`: reasons that a person was told of; `told`: when,
+    and in which words. `approves`: for how many seconds a person says yes to whatever is asked."""
 
     def __init__(self, meter: Meter | None = None, per_zone: int = 1, **policy: object) -> None:
         self.meter = meter or Meter()
@@ -65,6 +67,8 @@ class World:
         self.ids = itertools.count()
         self.steps: list[str] = []
         self.pages: list[str] = []
+        self.told: list[tuple[float, str]] = []
+        self.approves: float | None = None
 
     # -- what nodes do -----------------------------------------------------------------------------------------------
 
@@ -198,7 +202,7 @@ class World:
             if until():
                 return True
             answer = self._decide(call)
-            self.pages += [answer.plan.reason] if answer.page else []
+            self._page(answer)
             if answer.next == "Wait":
                 call, self.now = answer.call, self.now + answer.seconds
                 continue
@@ -210,10 +214,19 @@ class World:
                 return False
         raise AssertionError(f"no end after {LOOKS} looks: {self.steps[-10:]}")
 
+    def _page(self, answer: Answer) -> None:
+        if answer.page:
+            self.pages.append(answer.plan.reason)
+            self.told.append((self.now, answer.text))
+        if isinstance(answer.plan, Ask) and self.approves is not None:
+            steps = (*answer.plan.steps, *answer.plan.foreseen)
+            given = people.approved("certificates", steps, person="anna", now=self.now, seconds=self.approves)
+            people.approve(self.table, CLUSTER, given)
+
     def _decide(self, call: Call) -> Answer:
         while True:
             try:
-                seen = rows.read(wired(self.table, "decide.table", self.meter), CLUSTER)
+                seen = consent.rows_for(CERTIFICATES, self.spec, wired(self.table, "decide.table", self.meter))
                 return loop.look(CERTIFICATES, self._reads("decide"), self.spec, seen, call, self.now)
             except Crash:
                 self.now += 1

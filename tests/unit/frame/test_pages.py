@@ -33,6 +33,10 @@ def _asks(*nodes: str, meanwhile: Wait | None = None, waits: bool = True) -> Ask
     )
 
 
+def _deaf(*nodes: str) -> Wait:
+    return Wait(seconds=15, reason=Reason.NODE_NOT_RENEWED, message="x", about=nodes, page=True)
+
+
 def _goes_on(asked: Ask) -> Steps:
     return Steps(reason=Reason.DRAINING, message="x", steps=asked.steps)
 
@@ -83,6 +87,18 @@ TOLD: dict[str, tuple[list[Plan], list[int]]] = {
     "of a stall once, whether or not a question comes beside it": (
         [STALLED, _asks("i-1", meanwhile=STALLED), STALLED],
         [0, 1],
+    ),
+    "of each that it is about, and not again when one of them is well": (
+        [_deaf("i-1"), _deaf("i-1", "i-2"), _deaf("i-2"), _deaf("i-2", "i-3")],
+        [0, 1, 3],
+    ),
+    "of all at once when it is told again": (
+        [*[_deaf("i-1")] * 60, *[_deaf("i-1", "i-2")] * (FOUR_HOURS + 1)],
+        [0, 60, 60 + FOUR_HOURS],
+    ),
+    "of the same nodes once, waited for or not": (
+        [_deaf("i-1"), msgspec.structs.replace(FULL, about=("i-1",), reason=Reason.NODE_NOT_RENEWED)],
+        [0],
     ),
     "never of what goes well": ([MOVING, DONE], []),
 }

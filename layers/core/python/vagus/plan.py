@@ -46,10 +46,11 @@ class Steps(_Plan, frozen=True, kw_only=True):
 
 
 class Wait(_Plan, frozen=True, kw_only=True):
-    """Look again in `seconds`. `page`: a person should know, once per reason."""
+    """Look again in `seconds`. `page`: a person should know, once per reason; `about`: or once for each of these."""
 
     seconds: int
     page: bool = False
+    about: tuple[str, ...] = ()
 
 
 class Ask(_Plan, frozen=True, kw_only=True):
@@ -69,10 +70,12 @@ class Done(_Plan, frozen=True, kw_only=True):
 class Blocked(_Plan, frozen=True, kw_only=True):
     """Only a person can go on; the cluster is left as safe as it was found.
 
-    `open_deadline`: a hook still waits, so the execution waits too (the keeper keeps the instance), and pages.
+    `open_deadline`: a hook still waits, so the execution waits too (the keeper keeps the instance), and pages. `about`
+    as in `Wait`.
     """
 
     open_deadline: bool = False
+    about: tuple[str, ...] = ()
 
 
 Plan = Steps | Wait | Ask | Done | Blocked

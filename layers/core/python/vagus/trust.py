@@ -22,6 +22,9 @@ EARLIER_SECONDS = 300
 """Certificates begin a little before they are made: clocks differ."""
 PAGE_BELOW = 0.25
 """With less of its life left than this, a certificate is a person's matter."""
+ASK_BELOW = 0.30
+"""In mode `approve` a renewal is asked for once less of a certificate's life is left than this. All that were issued
+together are due by then, so that one yes is enough for them; and some days are left before `PAGE_BELOW`."""
 
 
 class Authority(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +62,8 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node was last told to take up, when it was told that first and when last (epoch seconds). `refused`: why
-    it could not be told."""
+    """Which bundle, or certificate, a node was last told to take up, when it was told that first and when last (epoch
+    seconds). `refused`: why it could not be told."""
 
     what: str
     first: float
@@ -71,7 +74,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """The row `trust`. `signs`: the generation whose authority signs leaves. `published`: generations in the bundle
     that booting nodes are given. `wanted`: the generation that a person asked for. `renew_before` (epoch seconds):
-    leaves that began before are renewed. `told`: nodes that a command was sent to, and may still be at it."""
+    leaves that began before are renewed. `told`: whom a command was sent to, and may still be at it, by `told_as` (a
+    row of an older version has nodes there: they are told again)."""
 
     authorities: tuple[Authority, ...] = ()
     signs: int = 0
@@ -122,6 +126,12 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     def free_slot(self) -> Slot:
         """The key that no trusted authority signs with."""
         return "b" if any(one.slot == "a" for one in self.authorities) else "a"
+
+
+def told_as(what: str, node: str) -> str:
+    """The key in `Trust.told`: a node that takes up neither bundle nor certificate is told of each for itself. `what`
+    as in `Told`."""
+    return f"{what.split()[0]} {node}"
 
 
 def renewal_at(serial: str, begins: float, ends: float) -> float:

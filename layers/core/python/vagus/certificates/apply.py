@@ -25,7 +25,7 @@ from vagus.steps import (
     SignWith,
     Step,
 )
-from vagus.trust import Acknowledged, ClientIssued, Told, Trust
+from vagus.trust import Acknowledged, ClientIssued, Told, Trust, told_as
 
 REFUSED_MOST = 300
 """Characters that are kept of why a node could not be told."""
@@ -153,10 +153,11 @@ def _command(document: str, wanted: Callable[[Trust], str]) -> Callable[[Writes,
     def send(writes: Writes, seen: Rows, step: InstallTrust | RenewLeaves, token: int) -> None:
         """Noted, then sent: whoever dies between has it sent again, when it has taken too long. A node does a step
         once: the same nodes are told again under another id, for it is another attempt."""
-        noted = _noted(seen.trust, step.nodes, wanted(seen.trust), writes.now)
+        what = wanted(seen.trust)
+        noted = _noted(seen.trust, step.nodes, what, writes.now)
         _put(writes, seen, noted)
         refused = {
-            node: why
+            told_as(what, node): why
             for node in step.nodes
             if (why := _sent(writes, document, node, f"{document}-{token}-{int(writes.now)}"))
         }
@@ -178,9 +179,10 @@ def _sent(writes: Writes, document: str, node: str, step: str) -> str:
 
 
 def _noted(trust: Trust, nodes: tuple[str, ...], what: str, now: float) -> Trust:
-    standing = {one: told for one, told in trust.told.items() if now - told.last < FORGOTTEN_SECONDS}
-    since = {one: told.first for one, told in standing.items() if told.what == what}
-    fresh = {one: Told(what=what, first=since.get(one, now), last=now) for one in nodes}
+    standing = {key: told for key, told in trust.told.items() if now - told.last < FORGOTTEN_SECONDS}
+    since = {key: told.first for key, told in standing.items() if told.what == what}
+    keys = [told_as(what, one) for one in nodes]
+    fresh = {key: Told(what=what, first=since.get(key, now), last=now) for key in keys}
     return msgspec.structs.replace(trust, told={**standing, **fresh})
 
 

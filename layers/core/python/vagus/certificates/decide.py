@@ -25,7 +25,7 @@ from vagus.steps import (
     RenewLeaves,
     SignWith,
 )
-from vagus.trust import HALF, PAGE_BELOW, ClientIssued, Trust, renewal_at, share_left
+from vagus.trust import ASK_BELOW, HALF, PAGE_BELOW, ClientIssued, Trust, renewal_at, share_left
 
 SOON = 3
 """Seconds between looks while nodes take something up: they watch their files every 5 s."""
@@ -49,19 +49,24 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         _unseen,
         _bundles,
         _leaves,
+        _next_authority,
         _deaf,
         _rotation,
-        _next_authority,
         _away,
     )
-    plan = next((plan for stage in stages if (plan := stage(observed, spec, now))), _well(observed))
-    return _pressing(plan, observed, spec, now)
+    plan = next((plan for stage in stages if (plan := stage(observed, spec, now))), None)
+    return _pressing(plan or _well(observed, spec, now), observed, spec, now)
 
 
 def _pressing(plan: Plan, observed: Observed, spec: ClusterSpec, now: float) -> Plan:
-    """A question is told again while little is left of a certificate; and a person is called where nothing is done."""
+    """A question is told again while little is left of a certificate, and hides no deaf node; and a person is called
+    where nothing is done."""
+    if not isinstance(plan, Steps):
+        return plan
+    if observed.deaf(now):
+        plan = msgspec.structs.replace(plan, meanwhile=_wait_for_deaf(observed, LATER, now))
     short = observed.short(now)
-    if not short or not isinstance(plan, Steps):
+    if not short:
         return plan
     if spec.certificates.mode == "observe" and not plan.steps[0].in_every_mode:
         return Blocked(
@@ -149,8 +154,11 @@ def _bundles(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
     return _taken_up(observed, observed.lagging(), step, observed.trust.bundle_wanted, now)
 
 
-def _leaves(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+def _leaves(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
+    """In mode `approve` nobody is called for each node's day: one question covers all that are due by then."""
     signs = observed.trust.signs
+    if spec.certificates.mode == "approve" and not observed.worth_asking(now):
+        return None
 
     def step(nodes: tuple[str, ...]) -> AnyStep:
         return RenewLeaves(nodes=nodes, signed_by=signs)
@@ -165,37 +173,47 @@ def _taken_up(
     what: str,
     now: float,
 ) -> Plan | None:
-    """The step for those that are to be told now, or a wait while it takes effect. Deaf nodes hold up no other."""
-    told = observed.trust.told
+    """The step for those that are to be told now, and foreseen for the others; or a wait while it takes effect. Deaf
+    nodes hold up no other."""
+    told, elsewhere = observed.trust.told, _deaf_nodes(observed, now)
     reason = Reason.ROTATING if len(observed.trust.authorities) > 1 else Reason.RENEWING
-    if nodes := telling.to_tell(pending, observed.answering, told, what, now):
-        return _steps(reason, step(nodes))
+    if nodes := telling.to_tell(pending, observed.answering, told, what, now, elsewhere=elsewhere):
+        others = tuple(one for one in pending if one not in nodes)
+        return _steps(reason, step(nodes), *([step(others)] if others else []))
     if at_it := telling.at_it(pending, told, what, now):
-        newest = max(told[one].first for one in at_it)
-        return Wait(
-            seconds=SOON if now - newest < SOON_FOR_SECONDS else LATER,
-            reason=Reason.NODES_TAKE_UP,
-            message=f"{', '.join(at_it)}: to take up {what}",
-        )
+        newest = max(one.first for one in telling.known(at_it, told, what, now).values())
+        seconds = SOON if now - newest < SOON_FOR_SECONDS else LATER
+        message = f"{', '.join(at_it)}: to take up {what}"
+        if elsewhere:
+            return _wait_for_deaf(observed, seconds, now, message)
+        return Wait(seconds=seconds, reason=Reason.NODES_TAKE_UP, message=message)
     return None
 
 
 def _deaf(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
     """All others are where they should be, or are told nothing because nobody takes it up."""
-    trust = observed.trust
-    bundle = telling.deaf(observed.lagging(), trust.told, trust.bundle_wanted, now)
-    leaf = telling.deaf(observed.stale(now), trust.told, trust.leaf_wanted, now)
-    sentences = [
-        f"{', '.join(nodes)} did not take up {what}"
-        for nodes, what in ((bundle, trust.bundle_wanted), (leaf, trust.leaf_wanted))
-        if nodes
-    ]
-    if not sentences:
+    if not (nodes := _deaf_nodes(observed, now)):
         return None
-    said = [f"{one} said: {text}" for one, text in observed.said.items() if one in (*bundle, *leaf)]
-    return Blocked(
-        reason=Reason.NODE_NOT_RENEWED, message="; ".join([*sentences, *said[:SAID_AT_MOST]]), open_deadline=True
-    )
+    message = _deaf_words(observed, now)
+    return Blocked(reason=Reason.NODE_NOT_RENEWED, message=message, about=nodes, open_deadline=True)
+
+
+def _wait_for_deaf(observed: Observed, seconds: int, now: float, *meanwhile: str) -> Wait:
+    """Others are at it: a person hears of who is deaf no later for that."""
+    message = "; ".join([_deaf_words(observed, now), *meanwhile])
+    nodes = _deaf_nodes(observed, now)
+    return Wait(seconds=seconds, reason=Reason.NODE_NOT_RENEWED, message=message, about=nodes, page=True)
+
+
+def _deaf_nodes(observed: Observed, now: float) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for nodes in observed.deaf(now).values() for one in nodes))
+
+
+def _deaf_words(observed: Observed, now: float) -> str:
+    nodes = _deaf_nodes(observed, now)
+    sentences = [f"{', '.join(those)} did not take up {what}" for what, those in observed.deaf(now).items()]
+    said = [f"{one} said: {text}" for one, text in observed.said.items() if one in nodes]
+    return "; ".join([*sentences, *said[:SAID_AT_MOST]])
 
 
 # -- rotation ----------------------------------------------------------------------------------------------------------
@@ -260,7 +278,8 @@ def _ask_clients(reason: Reason, waiting: tuple[str, ...], what: str) -> Plan:
 
 
 def _next_authority(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
-    """A person wants the next, or the present one has lived half its life."""
+    """A person wants the next, or the present one has lived half its life. It is made, and nodes are told to trust it,
+    whoever is deaf: the next phase waits for them anyway."""
     trust = observed.trust
     signer = trust.signer
     if signer is None or len(trust.authorities) > 1 or spec.certificates.mode == "observe":
@@ -276,11 +295,21 @@ def _next_authority(observed: Observed, spec: ClusterSpec, now: float) -> Plan |
 # -- nothing to do -----------------------------------------------------------------------------------------------------
 
 
-def _well(observed: Observed) -> Plan:
-    due = observed.next_renewal()
-    when = f"; the first is renewed at {datetime.fromtimestamp(due, UTC):%Y-%m-%d %H:%M}Z" if due else ""
-    message = f"{len(observed.answering)} nodes show certificates of authority {observed.trust.signs}{when}"
-    return Done(reason=Reason.CERTIFIED, message=message)
+def _well(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
+    message = f"{len(observed.answering)} nodes show certificates of authority {observed.trust.signs}"
+    if due := observed.stale(now):  # in mode approve: nobody is asked yet
+        foreseen = (RenewLeaves(nodes=due, signed_by=observed.trust.signs),)
+        message += (
+            f"; {len(due)} are due, and their renewal is asked for once less than {ASK_BELOW:.0%} of the first is left"
+            f"{_at(observed.next_question())}, or at once by `vagus rotate {spec.name}`"
+        )
+        return Done(reason=Reason.CERTIFIED, message=message, foreseen=foreseen)
+    first = observed.next_renewal()
+    return Done(reason=Reason.CERTIFIED, message=message + (f"; the first is renewed{_at(first)}" if first else ""))
+
+
+def _at(when: float | None) -> str:
+    return f" at {datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M}Z" if when else ""
 
 
 def _steps(reason: Reason, *steps: AnyStep) -> Plan:

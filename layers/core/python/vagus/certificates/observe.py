@@ -35,9 +35,8 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
 
 def _said(commands: NodeCommandsRead, found: Observed, now: float) -> dict[str, str]:
     """The last words of nodes that take long: a call for each, of a few."""
-    told = found.trust.told
-    slow = found.slow(SAID_FOR_SECONDS, now)[:ASKED_AT_MOST]
-    words = {one: told[one].refused or _last_words(commands.sent(one, told[one].first)) for one in slow}
+    slow = list(found.slow(SAID_FOR_SECONDS, now).items())[:ASKED_AT_MOST]
+    words = {one: told.refused or _last_words(commands.sent(one, told.first)) for one, told in slow}
     return {one: text for one, text in words.items() if text}
 
 

@@ -8,7 +8,7 @@ from vagus.certificates import telling
 from vagus.handshake import Handshake
 from vagus.instances import Group
 from vagus.plan import Progress
-from vagus.trust import PAGE_BELOW, Trust, renewal_at, share_left
+from vagus.trust import ASK_BELOW, PAGE_BELOW, Told, Trust, renewal_at, share_left
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +40,24 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         silent = self.silent
         return tuple(one for one in self.concerned if one not in silent)
 
-    def slow(self, seconds: float, now: float) -> tuple[str, ...]:
-        """Nodes that were told something so long ago, and have not taken it up."""
+    def slow(self, seconds: float, now: float) -> dict[str, Told]:
+        """Nodes that were told something so long ago, and have not taken it up; of both the bundle, for a certificate
+        comes with it."""
         trust = self.trust
         heard = {
-            **telling.known(self.lagging(), trust.told, trust.bundle_wanted, now),
             **telling.known(self.stale(now), trust.told, trust.leaf_wanted, now),
+            **telling.known(self.lagging(), trust.told, trust.bundle_wanted, now),
         }
-        return tuple(one for one, told in heard.items() if now - told.first >= seconds)
+        return {one: told for one, told in heard.items() if now - told.first >= seconds}
+
+    def deaf(self, now: float) -> dict[str, tuple[str, ...]]:
+        """Nodes that had long enough, by what they did not take up."""
+        trust, wanted = self.trust, self.trust.bundle_wanted
+        found = {
+            wanted: telling.deaf(self.lagging(), trust.told, wanted, now),
+            trust.leaf_wanted: telling.deaf(self.stale(now), trust.told, trust.leaf_wanted, now),
+        }
+        return {what: nodes for what, nodes in found.items() if nodes}
 
     def lagging(self) -> tuple[str, ...]:
         """Nodes that trust another set of authorities than they should, on either port."""
@@ -61,6 +71,17 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         """Nodes of whose certificate less than `PAGE_BELOW` is left, or nothing."""
         return self._where(lambda one: share_left(one.begins, one.ends, now) < PAGE_BELOW)
 
+    def worth_asking(self, now: float) -> bool:
+        """Whether a person is to be asked for renewals now: for another reason than that half a life is over, or little
+        is left of one; and all that are due while a yes is being carried out."""
+        told = self.trust.told.values()
+        at_it = any(one.what == self.trust.leaf_wanted and now - one.last < telling.FORGOTTEN_SECONDS for one in told)
+        return at_it or bool(self._where(lambda one: not self._holds(one) or now >= asked_at(one)))
+
+    def next_question(self) -> float | None:
+        """When, in mode `approve`, the first certificate's renewal is asked for (epoch seconds)."""
+        return min((asked_at(one) for one in self.handshakes if one.answered), default=None)
+
     def next_renewal(self) -> float | None:
         """When the first certificate of a node is due (epoch seconds)."""
         return min(
@@ -68,14 +89,22 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _fresh(self, one: Handshake, now: float) -> bool:
+        return self._holds(one) and now < renewal_at(one.serial, one.begins, one.ends)
+
+    def _holds(self, one: Handshake) -> bool:
+        """Whether nothing but its age is against a certificate."""
         signer = self.trust.signer
         by_signer = signer is not None and one.issuer == signer.name and not one.failure
-        due = now >= renewal_at(one.serial, one.begins, one.ends) or one.begins < self.trust.renew_before
-        return by_signer and not due
+        return by_signer and one.begins >= self.trust.renew_before
 
     def _where(self, holds: Callable[[Handshake], bool]) -> tuple[str, ...]:
         found = {one.instance for one in self.handshakes if holds(one)}
         return tuple(one for one in self.answering if one in found)
+
+
+def asked_at(one: Handshake) -> float:
+    """When so little of a certificate is left that its renewal is asked for in mode `approve` (epoch seconds)."""
+    return one.ends - ASK_BELOW * (one.ends - one.begins)
 
 
 def concerned(members: Iterable[str], handshakes: Iterable[Handshake]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ two in a row are deaf and nobody has taken it up: then the fault is hardly their
 
 from collections.abc import Collection, Mapping
 
-from vagus.trust import Told
+from vagus.trust import Told, told_as
 
 AT_ONCE = 20
 """Nodes that are at it together. More are told when half of them have it."""
@@ -25,11 +25,8 @@ DEAF_AT_MOST = 2
 
 def known(pending: Collection[str], told: Mapping[str, Told], what: str, now: float) -> dict[str, Told]:
     """Those that were told of this, on this occasion."""
-    return {
-        one: told[one]
-        for one in pending
-        if one in told and told[one].what == what and now - told[one].last < FORGOTTEN_SECONDS
-    }
+    noted = {one: told.get(told_as(what, one)) for one in pending}
+    return {one: at for one, at in noted.items() if at and at.what == what and now - at.last < FORGOTTEN_SECONDS}
 
 
 def deaf(pending: Collection[str], told: Mapping[str, Told], what: str, now: float) -> tuple[str, ...]:
@@ -39,17 +36,24 @@ def deaf(pending: Collection[str], told: Mapping[str, Told], what: str, now: flo
 
 
 def to_tell(
-    pending: tuple[str, ...], answering: Collection[str], told: Mapping[str, Told], what: str, now: float
+    pending: tuple[str, ...],
+    answering: Collection[str],
+    told: Mapping[str, Told],
+    what: str,
+    now: float,
+    *,
+    elsewhere: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Nodes to send a command to now. `pending`: all that have not taken it up; `answering`: all that there are."""
+    """Nodes to send a command to now. `pending`: all that have not taken it up; `answering`: all that there are;
+    `elsewhere`: who is deaf to something else, and so is the last to be told: as the first it would show nothing."""
     heard, lost = known(pending, told, what, now), deaf(pending, told, what, now)
     if again := tuple(one for one, at in heard.items() if now - at.last >= _pause(one, lost)):
         return again[:AT_ONCE]
-    fresh = tuple(one for one in pending if one not in heard)
+    fresh = sorted((one for one in pending if one not in heard), key=lambda one: one in elsewhere)
     at_it = len(heard) - len(lost)
     if len(pending) == len(answering):
-        return () if at_it or len(lost) >= DEAF_AT_MOST else fresh[:1]
-    return fresh[: AT_ONCE - at_it] if at_it <= AT_ONCE // 2 else ()
+        return () if at_it or len(lost) >= DEAF_AT_MOST else tuple(fresh[:1])
+    return tuple(fresh[: AT_ONCE - at_it]) if at_it <= AT_ONCE // 2 else ()
 
 
 def at_it(pending: Collection[str], told: Mapping[str, Told], what: str, now: float) -> tuple[str, ...]:

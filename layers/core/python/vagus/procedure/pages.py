@@ -1,5 +1,5 @@
-"""When a person is told: once per reason or question, again when it comes back, and again while it keeps an instance
-waiting.
+"""When a person is told: once per reason (or whom it is about) or question, again when it comes back, and again while
+it keeps an instance waiting.
 
 Pure. What was told travels in the call from look to look, through hand-overs too.
 """
@@ -41,7 +41,7 @@ def told(plan: Plan, paged: Paged, now: float) -> tuple[bool, Paged]:
     over = _question(plan.steps) if isinstance(plan, Steps) else None
     standing = {key: one for key, one in paged.items() if now - one.seen < FORGOTTEN_SECONDS and key != over}
     due = {key for key, again in _known_as(plan) if _due(standing.get(key), now, again)}
-    told_of = {key: Told(now if key in due else standing[key].at, now) for key, _ in _known_as(plan)}
+    told_of = {key: Told(now if due else standing[key].at, now) for key, _ in _known_as(plan)}  # a page tells all
     return bool(due), {**standing, **told_of}
 
 
@@ -73,8 +73,17 @@ def _known_as(plan: Plan) -> list[tuple[str, bool]]:
         return []
     if isinstance(plan, Ask):
         beside = _beside(plan)
-        return [(_question(plan.steps), plan.open_deadline), *([(beside.reason, True)] if beside else [])]
-    return [(plan.reason, isinstance(plan, Wait) or (isinstance(plan, Blocked) and plan.open_deadline))]
+        return [
+            (_question(plan.steps), plan.open_deadline),
+            *([(key, True) for key in _each(beside)] if beside else []),
+        ]
+    if isinstance(plan, Wait):
+        return [(key, True) for key in _each(plan)]
+    return [(key, plan.open_deadline) for key in _each(plan)] if isinstance(plan, Blocked) else []
+
+
+def _each(plan: Wait | Blocked) -> list[str]:
+    return [f"{plan.reason}: {one}" for one in plan.about] or [plan.reason]
 
 
 def _beside(plan: Plan) -> Wait | None:
