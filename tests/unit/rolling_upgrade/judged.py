@@ -44,6 +44,7 @@ class JudgedWorld(RollingWorld):
         self._no_shard_twice(down)
         self._a_copy_of_each_stays(instance)
         self._a_majority_stays(instance)
+        self._none_goes_back(instance)
         self.ours[instance] = down[instance]
 
     def _one_zone(self, down: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from tests.unit.simulation.world import World
 
 from vagus.intent import Rolling, restart, upgrade
 from vagus.procedure import rows
+from vagus.reasons import Reason
 
 Scenario = Callable[..., RollingWorld]
 FIRST, SECOND, THIRD = (f"i-{number:017x}" for number in range(1, 4))
@@ -37,6 +38,14 @@ def approves(rolling: World) -> None:
     rolling.approve(8 * 3600, ROOM)
 
 
+def aborts(rolling: World) -> None:
+    seen = rolling.seen()
+    (intent,) = seen.intents_of(ROOM)
+    noted = msgspec.structs.replace(intent.rolling or Rolling(), aborted="ada")
+    row = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, rolling=noted))
+    rolling.table.write(rows.partition(rolling.spec.name), row)
+
+
 def restarted(count: int) -> Callable[[World], bool]:
     return lambda rolling: isinstance(rolling, RollingWorld) and len(rolling.restarts) >= count
 
@@ -50,6 +59,22 @@ def all_restart(**options: Any) -> RollingWorld:
 def all_are_upgraded(**options: Any) -> RollingWorld:
     rolling = world(runs="2.19.4", **options)
     rolling.when("a person asks", always, wants_upgrade)
+    rolling.when("a person approves", asked, approves)
+    return rolling
+
+
+def one_was_upgraded_by_hand(**options: Any) -> RollingWorld:
+    """And there is no snapshot: a person is told, takes one, and only then approves. That node counts as it is."""
+    rolling = world(runs="2.19.4", **options)
+    rolling.engine.machines[FIRST].version = "3.4.0"
+    rolling.restarts.append(FIRST)
+    rolling.engine.newest_snapshot = None
+
+    def snapshot(one: World) -> None:
+        one.engine.newest_snapshot = one.clock.now
+
+    rolling.when("a person asks", always, wants_upgrade)
+    rolling.when("a snapshot", lambda one: one.seen().head(ROOM).reason == Reason.NO_FRESH_SNAPSHOT, snapshot)
     rolling.when("a person approves", asked, approves)
     return rolling
 
@@ -75,15 +100,7 @@ def a_person_stops_and_resumes(**options: Any) -> RollingWorld:
 
 def a_person_aborts(**options: Any) -> RollingWorld:
     rolling = all_restart(**options)
-
-    def abort(one: World) -> None:
-        seen = one.seen()
-        (intent,) = seen.intents_of(ROOM)
-        noted = msgspec.structs.replace(intent.rolling or Rolling(), aborted="ada")
-        row = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, rolling=noted))
-        one.table.write(rows.partition(one.spec.name), row)
-
-    rolling.when("vagus abort", restarted(2), abort)
+    rolling.when("vagus abort", restarted(2), aborts)
     return rolling
 
 
@@ -117,6 +134,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     for make in (
         all_restart,
         all_are_upgraded,
+        one_was_upgraded_by_hand,
         some_go_together,
         an_instance_leaves_meanwhile,
         a_person_stops_and_resumes,

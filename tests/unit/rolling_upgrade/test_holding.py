@@ -55,10 +55,10 @@ def test_no_copy_is_leant_on_that_is_about_to_vanish(lifecycle: str) -> None:
     asked = question()
     held = {copy.id for copy in asked.cluster.copies if copy.node == NODE}
     twins = {copy.node for copy in asked.cluster.copies if copy.id in held and copy.node != NODE}
-    found = rules.before(with_lifecycles(asked, {name: lifecycle for name in twins if name}), begun=True)
+    found = rules.before(with_lifecycles(asked, {name: lifecycle for name in twins if name}))
     assert found is not None
     assert found.reason in (Reason.ONLY_COPY, Reason.QUORUM)
-    assert rules.before(with_lifecycles(asked, {}), begun=True) is None
+    assert rules.before(with_lifecycles(asked, {})) is None
 
 
 @pytest.mark.parametrize("grouped", [True, False])
@@ -68,7 +68,7 @@ def test_no_copy_is_leant_on_that_ec2_has_said_to_take(grouped: bool) -> None:
     twins = {copy.node for copy in asked.cluster.copies if copy.id in held and copy.node != NODE and copy.node}
     warned = tuple(leaves(name, "spot") for name in sorted(twins))
     found = rules.before(
-        msgspec.structs.replace(asked, observed=msgspec.structs.replace(asked.observed, others=warned)), begun=True
+        msgspec.structs.replace(asked, observed=msgspec.structs.replace(asked.observed, others=warned))
     )
     assert found is not None
     assert found.reason in (Reason.ONLY_COPY, Reason.QUORUM)
@@ -137,26 +137,36 @@ class Engine:
 @pytest.mark.parametrize("error", [Unreachable("no answer"), Denied("snapshots", "not allowed")])
 def test_snapshots_that_cant_be_listed_hide_no_cluster(error: Exception) -> None:
     """Want of a right is kept, for it is told by name."""
-    cluster, snapshots = see(Engine(error), [restart({}, iso(NOW), "ada", ())])  # type: ignore[arg-type]
+    cluster, snapshots = see(Engine(error), [restart({}, iso(NOW), "ada", ())], "2.19.4")  # type: ignore[arg-type]
     assert cluster == question().cluster
     assert snapshots == (Unseen(reason="DENIED", message=str(error)) if isinstance(error, Denied) else None)
 
 
-@pytest.mark.parametrize(
-    ("version", "in_hand", "newest"), [("3.4.0", False, True), ("3.4.0", True, False), ("2.19.4", False, False)]
-)
-def test_the_newest_is_asked_for_only_before_anything_has_begun(version: str, in_hand: bool, newest: bool) -> None:
+NEWEST: dict[str, tuple[str, str, bool, bool]] = {
+    "nothing has begun": ("3.4.0", "2.19.4", False, True),
+    "nodes are told to bring it, and none has it or is in hand": ("3.4.0", "3.4.0", False, True),
+    "the first node is in hand": ("3.4.0", "3.4.0", True, False),
+    "it goes on": ("2.19.4", "2.19.4", False, False),
+    "a person brought a node the new version beforehand": ("2.19.4", "2.18.0", False, True),
+}
+
+
+@pytest.mark.parametrize(("version", "noted", "in_hand", "newest"), NEWEST.values(), ids=NEWEST.keys())
+def test_the_newest_is_asked_for_only_before_anything_has_begun(
+    version: str, noted: str, in_hand: bool, newest: bool
+) -> None:
+    """The engine's nodes run 2.19.4."""
     engine = Engine()
     intent = upgrade(version, iso(NOW), "ada", (), without_snapshot=False)
     demands = (AllocationPrimaries(),) if in_hand else ()
-    see(engine, [msgspec.structs.replace(intent, demands=demands)])  # type: ignore[arg-type]
+    see(engine, [msgspec.structs.replace(intent, demands=demands)], noted)  # type: ignore[arg-type]
     assert engine.asked == [newest]
 
 
 def test_snapshots_that_cant_be_listed_stand_against_taking() -> None:
     asked = question("3.4.0")
     unlisted = msgspec.structs.replace(asked, observed=msgspec.structs.replace(asked.observed, snapshots=None))
-    found = rules.before(unlisted, begun=False)
+    found = rules.before(unlisted)
     assert found is not None
     assert "could not be listed" in found.message
 
@@ -283,7 +293,7 @@ def test_an_instance_that_waits_for_nodes_of_its_version_does_not_hold_up_the_up
 
 def test_a_node_of_no_group_is_named_is_restarted_by_a_person_and_comes_last() -> None:
     asked = with_lifecycles(question(), {NODE: ""})
-    found = rules.before(asked, begun=True)
+    found = rules.before(asked)
     assert found is not None
     assert found.reason is Reason.OUTSIDE_GROUPS
     assert NODE in found.message
@@ -297,7 +307,7 @@ def test_a_copy_that_is_not_leant_on_is_named_with_why() -> None:
     asked = question()
     held = {copy.id for copy in asked.cluster.copies if copy.node == NODE}
     twins = {copy.node for copy in asked.cluster.copies if copy.id in held and copy.node != NODE and copy.node}
-    found = rules.before(with_lifecycles(asked, dict.fromkeys(twins, "")), begun=True)
+    found = rules.before(with_lifecycles(asked, dict.fromkeys(twins, "")))
     assert found is not None
     assert found.reason in (Reason.ONLY_COPY, Reason.QUORUM)
     assert "of no group of claims" in found.message

@@ -67,7 +67,28 @@ def waived(asked: Question) -> Question:
     return msgspec.structs.replace(with_snapshots()(asked), without_snapshot=True)
 
 
-ANY = "any restart"
+def with_versions(noted: str, **runs: str) -> Change:
+    """Some nodes run another version than 2.19.4: `one` (of those that are to be stopped) or `other`."""
+
+    def change(asked: Question) -> Question:
+        other = next(node.name for node in asked.cluster.nodes if node.name != NODE)
+        other_runs = {NODE: runs.get("one"), other: runs.get("other")}
+        nodes = tuple(
+            msgspec.structs.replace(node, version=other_runs.get(node.name) or node.version)
+            for node in asked.cluster.nodes
+        )
+        observed = msgspec.structs.replace(asked.observed, version=noted)
+        cluster = msgspec.structs.replace(asked.cluster, nodes=nodes)
+        return msgspec.structs.replace(asked, observed=observed, cluster=cluster)
+
+    return change
+
+
+def in_its_middle(change: Change) -> Change:
+    return lambda asked: msgspec.structs.replace(change(asked), begun=True)
+
+
+PATH = Reason.VERSION_PATH
 CASES: list[tuple[str, str, Change, Reason | None]] = [
     ("a green cluster may be restarted", "", lambda asked: asked, None),
     ("a green cluster may be upgraded", "3.4.0", lambda asked: asked, None),
@@ -84,28 +105,37 @@ CASES: list[tuple[str, str, Change, Reason | None]] = [
     ("a snapshot of last week", "3.4.0", with_snapshots(newest=NOW - 7 * 86400), Reason.NO_FRESH_SNAPSHOT),
     ("no snapshot, and a person waived it", "3.4.0", waived, None),
     ("no snapshot matters to a restart", "", with_snapshots(), None),
+    ("an upgrade back, of a node that a person upgraded", "2.19.4", with_versions("2.19.4", one="3.4.0"), PATH),
+    ("the same, where that is a later node", "2.19.4", with_versions("2.19.4", other="3.4.0"), PATH),
+    ("and in its middle", "2.19.4", in_its_middle(with_versions("2.19.4", other="3.4.0")), PATH),
+    ("an upgrade of nodes of which one has it", "3.4.0", with_versions("3.4.0", other="3.4.0"), None),
+    ("a restart that would bring a node back", "", with_versions("2.19.4", one="3.4.0"), PATH),
+    ("a restart of others than a node of a newer version", "", with_versions("2.19.4", other="3.4.0"), None),
+    ("a restart that brings a version that can be reached", "", with_versions("3.4.0"), None),
+    ("a restart where no version was noted", "", with_versions("", one="3.4.0"), None),
 ]
 
 
 @pytest.mark.parametrize(("sentence", "version", "change", "reason"), CASES, ids=[one[0] for one in CASES])
 def test_before(sentence: str, version: str, change: Change, reason: Reason | None) -> None:
-    found = rules.before(change(question(version)), begun=False)
+    found = rules.before(change(question(version)))
     assert (found.reason if found else None) == reason
 
 
 def test_what_was_asked_of_the_whole_upgrade_is_not_asked_again_in_its_middle() -> None:
-    assert rules.before(with_snapshots()(question("3.4.0")), begun=True) is None
+    assert rules.before(with_snapshots()(question("3.4.0", begun=True))) is None
 
 
 def test_whoever_approves_reads_a_line_for_each_check() -> None:
-    lines = rules.results(with_snapshots()(question("3.4.0")), begun=False)
-    assert len(lines) == len(rules.RESTART) + len(rules.UPGRADE)
+    lines = rules.results(with_snapshots()(question("3.4.0")))
+    assert len(lines) == 1 + len(rules.RESTART) + len(rules.UPGRADE)
     assert any(line.startswith("no fresh snapshot: no successful snapshot") for line in lines)
     assert {"quorum: passed", "copies: passed", "version path: passed"} <= set(lines)
 
 
 def test_in_the_middle_of_an_upgrade_no_line_speaks_of_what_was_asked_before_it() -> None:
-    assert [line.split(":")[0] for line in rules.results(question("3.4.0"), begun=True)] == [
+    assert [line.split(":")[0] for line in rules.results(question("3.4.0", begun=True))] == [
+        "version path",
         "red",
         "disk full",
         "snapshot running",

@@ -1,7 +1,8 @@
 """A simulated world whose nodes can be restarted: each restart takes its time, and brings the version that it is told.
 
 It asserts, at each moment at which a node stops, what must never be broken: a majority of the voters, an active copy of
-every shard that had one (but of indices that a person let be away), one zone at a time.
+every shard that had one (but of indices that a person let be away), one zone at a time, and no node that would start as
+an older version than it runs.
 """
 
 from dataclasses import dataclass, field
@@ -89,7 +90,13 @@ class RollingWorld(World):
         self.booting.pop(instance, None)
         self.engine.crash(instance)
 
+    def _none_goes_back(self, instance: str) -> None:
+        runs, brings = self.engine.machines[instance].version, self.parameters.values[VERSION]
+        if _numbers(brings) < _numbers(runs):
+            raise Broken(f"{instance} was stopped, runs {runs} and would start as {brings}")
+
     def _judge(self, instance: str) -> None:
+        self._none_goes_back(instance)
         before = self.engine.look()
         zones = {one.zone for one in self.engine.machines.values() if not one.up or one.name == instance}
         if len(zones) > 1:
@@ -148,6 +155,10 @@ class RollingWorld(World):
         found["versions"] = sorted({machine.version for machine in self.engine.machines.values()})
         found["restarted"] = {name: self.restarts.count(name) for name in self.engine.machines}
         return found
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def world(**options: Any) -> RollingWorld:

@@ -12,7 +12,7 @@ from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.looking import STOPS_WITHIN_SECONDS
-from vagus.rolling_upgrade.observed import Observed, rolling
+from vagus.rolling_upgrade.observed import Observed, begun, rolling
 from vagus.steps import (
     AllowAllocation,
     BringVersion,
@@ -48,8 +48,8 @@ def _may_bring(writes: Writes, seen: Rows, step: BringVersion, token: int) -> st
         return f"{step.intent} is over"
     if rolling(intent).aborted:
         return f"{step.intent} was aborted"
-    asked = _question(writes, seen, cluster, intent, (), begun=False)
-    return _foreign(cluster, seen, token) or _says(rules.before(asked, begun=False))
+    asked = _question(writes, seen, cluster, intent, ())
+    return _foreign(cluster, seen, token) or _says(rules.before(asked))
 
 
 def _do_bring(writes: Writes, seen: Rows, step: BringVersion, _token: int) -> None:
@@ -187,22 +187,21 @@ def _stands_against(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent
         return f"{intent.id} was aborted"
     if wanted.version and seen.node_version != wanted.version:
         return f"nodes that start would bring {seen.node_version}, not {wanted.version}"
-    asked = _question(writes, seen, cluster, intent, names, begun=True)
+    asked = _question(writes, seen, cluster, intent, names)
     if urgent := rules.urgent(asked.observed, cluster):
         return f"{urgent[0].instance} leaves, and goes first"
-    return _says(rules.before(asked, begun=True))
+    return _says(rules.before(asked))
 
 
-def _question(
-    writes: Writes, seen: Rows, cluster: Cluster, intent: Intent, names: Iterable[str], *, begun: bool
-) -> rules.Question:
+def _question(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent, names: Iterable[str]) -> rules.Question:
     """What the rules are asked. Once begun, the newest snapshot matters no more."""
-    wanted = rolling(intent)
-    newest = bool(wanted.version) and not wanted.without_snapshot and not begun
+    wanted, goes_on = rolling(intent), begun(intent, cluster, seen.node_version)
+    newest = bool(wanted.version) and not wanted.without_snapshot and not goes_on
     observed = Observed(
         cluster=cluster,
         groups=writes.groups.describe([writes.spec.name]),
         others=tuple(one for one in seen.intents if one.capability != "rolling_upgrade"),
+        version=seen.node_version,
         snapshots=writes.search.snapshots(newest=newest),
     )
     return rules.Question(
@@ -212,6 +211,7 @@ def _question(
         names=frozenset(names),
         version=wanted.version,
         accepted=wanted.unavailable,
+        begun=goes_on,
         without_snapshot=wanted.without_snapshot,
         now=writes.now,
     )

@@ -41,7 +41,7 @@ def restart(look: Look) -> Plan | None:
 def _let_be(look: Look) -> bool:
     """Whether nobody wants them restarted just now: they are not even begun with."""
     stopped = look.observed.paused or look.wanted.aborted or rules.urgent(look.observed, look.cluster)
-    tripped = rules.before(look.question(look.wanted.taken), begun=True)
+    tripped = rules.before(look.question(look.wanted.taken))
     return bool(stopped or tripped) or look.since(max(look.wanted.taken_at, look.wanted.sent_at)) > LINGERING_SECONDS
 
 

@@ -12,7 +12,7 @@ from vagus.fleet import ClusterSpec
 from vagus.intent import AllocationPrimaries, Demand, Intent, Rolling
 from vagus.plan import Progress
 from vagus.rolling_upgrade import rules
-from vagus.rolling_upgrade.observed import Observed, is_done, remaining, rolling
+from vagus.rolling_upgrade.observed import Observed, begun, is_done, remaining, rolling
 from vagus.rolling_upgrade.order import batches
 
 LINGERING_SECONDS = 300
@@ -88,11 +88,6 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         most, accepted = self.spec.rolling_upgrade.batch, self.wanted.unavailable
         return [batch for nodes in (ours, theirs) for batch in batches(self.cluster, nodes, most, accepted)]
 
-    @property
-    def begun(self) -> bool:
-        """Whether some node has the wanted version already."""
-        return bool(self.wanted.version) and len(self.left) < len(self.cluster.nodes)
-
     def told(self, names: Iterable[str]) -> tuple[Command, ...]:
         """The restarts of these nodes for this intent."""
         prefixes = tuple(f"{self.intent.id}-{name}-" for name in names) if self.intent else ()
@@ -115,6 +110,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
             names=frozenset(names),
             version=self.wanted.version,
             accepted=self.wanted.unavailable,
+            begun=self.intent is not None and begun(self.intent, self.cluster, self.observed.version),
             without_snapshot=self.wanted.without_snapshot,
             now=self.now,
         )

@@ -13,7 +13,7 @@ from vagus.plan import Progress
 from vagus.ports import NodeCommandsRead, SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
-from vagus.rolling_upgrade.observed import Observed, rolling
+from vagus.rolling_upgrade.observed import Observed, begun, rolling
 from vagus.snapshots import Snapshots
 
 FORGOTTEN_SECONDS = 1800
@@ -25,7 +25,7 @@ CLOCKS_SECONDS = 60
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
     """Everything that `decide` may know. An unreachable cluster is an observation, not an error."""
     intents = seen.intents_of("rolling_upgrade")
-    cluster, snapshots = see(reads.search(spec), intents)
+    cluster, snapshots = see(reads.search(spec), intents, seen.node_version)
     return Observed(
         cluster=cluster,
         groups=reads.groups.describe([spec.name]) if intents else (),
@@ -40,8 +40,11 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
     )
 
 
-def see(search: SearchRead, intents: Iterable[Intent]) -> tuple[Cluster | Unseen, Snapshots | Unseen | None]:
-    """A look, and the snapshots if a restart is asked for and no node is in hand; or why there was no look."""
+def see(
+    search: SearchRead, intents: Iterable[Intent], noted: str | None
+) -> tuple[Cluster | Unseen, Snapshots | Unseen | None]:
+    """A look, and the snapshots if a restart is asked for and no node is in hand; or why there was no look. `noted`:
+    the version that nodes are told to bring."""
     try:
         cluster = search.look()
     except Denied as error:
@@ -50,19 +53,20 @@ def see(search: SearchRead, intents: Iterable[Intent]) -> tuple[Cluster | Unseen
         return Unseen(reason="THROTTLED", message=str(error)), None
     except (Unreachable, Refused, Malformed) as error:
         return Unseen(reason="UNREACHABLE", message=str(error)), None
-    return cluster, _snapshots(search, cluster, tuple(intents))
+    return cluster, _snapshots(search, cluster, tuple(intents), noted)
 
 
-def _snapshots(search: SearchRead, cluster: Cluster, intents: tuple[Intent, ...]) -> Snapshots | Unseen | None:
+def _snapshots(
+    search: SearchRead, cluster: Cluster, intents: tuple[Intent, ...], noted: str | None
+) -> Snapshots | Unseen | None:
     """Those that run; the newest only before an upgrade has begun, for to list them all is dear. `None` where they
     could not be listed, `Unseen` for want of a right: that stands against taking further nodes, and against nothing
     else."""
     if not intents:
         return None
-    running = {node.version for node in cluster.nodes}
     idle = not any(AllocationPrimaries() in intent.demands for intent in intents)
-    asked = [rolling(intent) for intent in intents]
-    newest = idle and any(one.version and one.version not in running and not one.without_snapshot for one in asked)
+    asked = [rolling(intent) for intent in intents if not begun(intent, cluster, noted)]
+    newest = idle and any(one.version and not one.without_snapshot for one in asked)
     try:
         return search.snapshots(newest=newest)
     except Denied as error:

@@ -5,7 +5,7 @@ import msgspec
 from vagus.cluster import Cluster, Node, Unseen
 from vagus.command import Command
 from vagus.instances import Group
-from vagus.intent import Intent, Rolling
+from vagus.intent import AllocationPrimaries, Intent, Rolling
 from vagus.plan import Progress
 from vagus.snapshots import Snapshots
 
@@ -56,6 +56,15 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 def rolling(intent: Intent) -> Rolling:
     """What a restart or an upgrade is about."""
     return intent.rolling or Rolling()
+
+
+def begun(intent: Intent, cluster: Cluster, noted: str | None) -> bool:
+    """Whether an upgrade is past what is asked of it as a whole: nodes that start are told to bring its version
+    (`noted`), and one has it or is in hand. A node that a person upgraded beforehand begins none."""
+    version = rolling(intent).version
+    if not version or noted != version:
+        return False
+    return AllocationPrimaries() in intent.demands or any(node.version == version for node in cluster.nodes)
 
 
 def is_done(wanted: Rolling, node: Node) -> bool:

@@ -19,6 +19,10 @@ from vagus.snapshots import Snapshots
 HOUR = 3600.0
 NAMED = 5
 """How many shards or indices a sentence names."""
+RESTARTED_AS_NOTED = (
+    " (a restart brings {brings}, which was noted). Restart the others alone (`vagus abort`, `vagus restart --node`), "
+    "or upgrade them to what this one runs"
+)
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -29,7 +33,8 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check is asked about: the nodes that would be away, and the version that is wanted (`""`: none)."""
+    """What a check is asked about: the nodes that would be away, and the version that is wanted (`""`: none). `begun`:
+    the upgrade is past what is asked of it as a whole (`observed.begun`)."""
 
     observed: Observed
     cluster: Cluster
@@ -37,6 +42,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     version: str = ""
     accepted: tuple[str, ...] = ()
+    begun: bool = False
     without_snapshot: bool = False
     now: float = 0.0
 
@@ -167,14 +173,26 @@ def snapshot_running(asked: Question) -> Violation | None:
     return Violation(Reason.SNAPSHOT_RUNNING, f"snapshot {_few(running)} runs: nothing is stopped before it has ended")
 
 
-# -- of an upgrade ---------------------------------------------------------------------------------------------------
+# -- of versions -----------------------------------------------------------------------------------------------------
 
 
 def version_path(asked: Question) -> Violation | None:
-    """Not from every running version can the wanted one be reached."""
-    running = (node.version for node in asked.cluster.nodes)
-    why = versions.no_path_from_all(asked.spec.engine.name, running, asked.version)
-    return Violation(Reason.VERSION_PATH, why) if why else None
+    """A node can't go from what it runs to what its next start brings. Of an upgrade every node is asked about, so that
+    it is known before the first; of a restart those that it stops, which bring the version that was noted. Asked each
+    time: a node may be of any version, for a person can bring it one."""
+    brings = asked.version or asked.observed.version
+    if not brings:
+        return None
+    stopped = [node for node in asked.cluster.nodes if asked.version or node.name in asked.names]
+    for node in sorted(stopped, key=lambda one: one.name):
+        why = versions.no_path(asked.spec.engine.name, node.version, brings) if node.version != brings else None
+        if why:
+            way = "" if asked.version else RESTARTED_AS_NOTED.format(brings=brings)
+            return Violation(Reason.VERSION_PATH, f"{node.name} runs {node.version}: {why}{way}")
+    return None
+
+
+# -- of an upgrade ---------------------------------------------------------------------------------------------------
 
 
 def index_too_old(asked: Question) -> Violation | None:
@@ -225,20 +243,23 @@ def no_fresh_snapshot(asked: Question) -> Violation | None:
 Rule = Callable[[Question], Violation | None]
 
 RESTART: tuple[Rule, ...] = (red, disk_full, snapshot_running, outside_groups, _quorum, _twice, _copies)
-UPGRADE: tuple[Rule, ...] = (version_path, index_too_old, archived_settings, no_fresh_snapshot)
+UPGRADE: tuple[Rule, ...] = (index_too_old, archived_settings, no_fresh_snapshot)
 
 
-def before(asked: Question, *, begun: bool) -> Violation | None:
-    """The first rule that stands against stopping these nodes. `begun`: some nodes have the new version already, so
-    that what is asked of the whole upgrade was asked."""
-    rules = (*(UPGRADE if asked.version and not begun else ()), *RESTART)
-    return next((found for rule in rules if (found := rule(asked))), None)
+def before(asked: Question) -> Violation | None:
+    """The first rule that stands against stopping these nodes."""
+    return next((found for rule in _asked(asked) if (found := rule(asked))), None)
 
 
-def results(asked: Question, *, begun: bool) -> tuple[str, ...]:
+def results(asked: Question) -> tuple[str, ...]:
     """What each check that is asked came to, for whoever approves: a line each."""
-    rules = (*(UPGRADE if asked.version and not begun else ()), *RESTART)
-    return tuple(_line(rule, rule(asked)) for rule in rules)
+    return tuple(_line(rule, rule(asked)) for rule in _asked(asked))
+
+
+def _asked(asked: Question) -> tuple[Rule, ...]:
+    """Those for any restart; before an upgrade has begun, those of the whole of it too. The path first: where there is
+    none, nobody is to take a snapshot, or to waive one, for it."""
+    return (version_path, *(UPGRADE if asked.version and not asked.begun else ()), *RESTART)
 
 
 def _line(rule: Rule, found: Violation | None) -> str:

@@ -73,7 +73,7 @@ def _violation(look: Look) -> Violation | None:
             f"{wanted} was asked for, and the fleet file now says {declared}: abort, and ask anew",
         )
     names = [node.name for node in look.batches[0]]
-    return rules.before(look.question(names), begun=look.begun)
+    return rules.before(look.question(names))
 
 
 def begin(look: Look) -> Plan | None:
@@ -102,7 +102,7 @@ def told_to_people(look: Look) -> str:
     order = "; then ".join(", ".join(node.name for node in batch) for batch in look.batches)
     away = ", ".join(look.wanted.unavailable) or "nothing"
     names = [node.name for node in look.batches[0]]
-    checks = "; ".join(rules.results(look.question(names), begun=look.begun))
+    checks = "; ".join(rules.results(look.question(names)))
     what = f"upgrade to {look.wanted.version}" if look.wanted.version else "restart"
     return (
         f"{what} of {order}; about {len(look.batches) * MINUTES_EACH} minutes; unavailable meanwhile: {away}; "
