@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from vagus.certificates import wishes
+from vagus.cluster_watch.certificates import faults
 from vagus.fleet import ClusterSpec
+from vagus.handshake import Handshake
 from vagus.procedure import head as heads
 from vagus.procedure import rows
 from vagus.procedure.records import iso
@@ -135,10 +137,16 @@ def _nodes(world: World, spec: ClusterSpec, trust: Trust, now: float) -> list[Sh
             ends=iso(one.ends) if one.answered else "",
             days_left=_days(one.ends, now) if one.answered else 0.0,
             renewal=iso(renewal_at(one.serial, one.begins, one.ends)) if one.answered and spec.certified else "",
-            wrong=one.failure or _short(one.begins, one.ends, now),
+            wrong=_wrong(one, now),
         )
-        for one in world.reads.handshakes(spec).all(trust.bundle)
+        for one in world.reads.handshakes(spec).all(trust.bundle, closely=True)
     ]
+
+
+def _wrong(one: Handshake, now: float) -> str:
+    """Why its certificate is not to be trusted, and what the cluster watch would tell."""
+    failure = [one.failure] if one.failure and not one.plain else []
+    return "; ".join([*failure, *(says for _, _, says in faults(one, now))])
 
 
 def _days(ends: float, now: float) -> float:

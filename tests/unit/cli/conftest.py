@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.fleet import ClusterSpec
+from vagus.handshake import Handshake
 from vagus.ports import Put
 from vagus.procedure import rows
 from vagus.procedure.room import Reads
@@ -43,6 +44,7 @@ class Scene:
         self.dead = {"events-dead": FakeDeadLetters(), "calls-dead": FakeDeadLetters()}
         self.pause: Callable[[float], None] = lambda _: None
         self.choices: list[Choice] = []
+        self.shaken: list[Handshake] = []
         self._build(self.fleet["demo"])
 
     def _build(self, spec: ClusterSpec) -> None:
@@ -67,7 +69,7 @@ class Scene:
                 groups=self.groups,
                 search=lambda _: self.engine,
                 commands=lambda _: FakeCommands(),
-                handshakes=lambda _: FakeHandshakes(),
+                handshakes=lambda _: FakeHandshakes(*self.shaken),
             ),
             state=lambda _: self.table,
             records=lambda _: self.book,

@@ -9,6 +9,7 @@ from tests.unit.cli.conftest import NOON, Scene
 
 from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.certificates.issuing import new_authority
+from vagus.handshake import Handshake
 from vagus.policy import Certificates
 from vagus.procedure import rows
 from vagus.trust import Acknowledged, Trust
@@ -43,6 +44,28 @@ def test_what_is_short_of_life_is_wrong_and_the_command_says_so(scene: Scene) ->
     said = scene.run("certificates", "demo", "--json")
     assert said.exit_code == 1
     assert msgspec.json.decode(said.stdout)[0]["wrong"] == "less than 25% of its life is left"
+
+
+def test_what_is_wrong_with_a_node_is_said_whoever_issues(scene: Scene) -> None:
+    well = Handshake(
+        instance="i-1",
+        address="10.0.0.1",
+        port=9200,
+        answered=True,
+        begins=NOON - DAY,
+        ends=NOON + 80 * DAY,
+        names=("10.0.0.1",),
+        key="EC secp256r1",
+    )
+    wrong: dict[Handshake, str] = {
+        well: "",
+        msgspec.structs.replace(well, port=9201, key="RSA 1024", old="TLS 1.1"): "takes TLS 1.1: 1.2 is the least; "
+        "shows a certificate whose key is RSA 1024: weaker than EC P-256",
+        msgspec.structs.replace(well, port=9202, failure="no TLS", plain=True, answered=False): "answers without TLS",
+        msgspec.structs.replace(well, port=9203, failure="no TLS", answered=False): "no TLS",
+    }
+    scene.shaken = list(wrong)
+    assert [one["wrong"] for one in scene.json("certificates", "demo")] == list(wrong.values())
 
 
 def test_the_bundle_alone(scene: Scene) -> None:

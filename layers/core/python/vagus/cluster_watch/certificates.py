@@ -21,7 +21,7 @@ def certificates(sight: Sight, told: Standings) -> Iterator[Item]:
     silent = tuple(_where(one) for one in sight.shaken if not one.answered and not one.plain)
     yield from (Item(key=key, level=None) for key in told if key.partition(" ")[0] in silent)
     for one in sight.shaken:
-        for name, level, says in _faults(one, sight.now):
+        for name, level, says in faults(one, sight.now):
             about = {"node": one.instance, "port": one.port, "address": one.address, "subject": one.subject}
             facts = {"ends": _iso(one.ends), "names": list(one.names), "key": one.key} if one.answered else {}
             yield Item(
@@ -33,7 +33,7 @@ def _where(one: Handshake) -> str:
     return f"{one.instance}:{one.port}"
 
 
-def _faults(one: Handshake, now: float) -> Iterator[tuple[str, str, str]]:
+def faults(one: Handshake, now: float) -> Iterator[tuple[str, str, str]]:
     """What it is about, its level, and a predicate for a person."""
     if one.plain:
         yield "tls", "NO_TLS", "answers without TLS"
