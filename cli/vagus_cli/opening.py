@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from ssl import SSLError
 from typing import TYPE_CHECKING
@@ -28,13 +29,13 @@ from vagus.search.client import SearchClient
 from vagus.search.engines import ELASTICSEARCH, OPENSEARCH, Dialect
 from vagus.search.tls import Tls
 from vagus_cdk import names
-from vagus_cli import account, cell_checks, fleet_files
+from vagus_cli import account, cell_checks, engine_archive, fleet_files
 from vagus_cli.account import Account, Door
 from vagus_cli.cell_checks import Patient
 from vagus_cli.cell_doctor import Consultation
 from vagus_cli.cell_judged import Check
 from vagus_cli.dead_letter_queue import DeadLetterQueue
-from vagus_cli.world import Choice, UsageFault, World
+from vagus_cli.world import Archive, Choice, UsageFault, World
 
 if TYPE_CHECKING:
     import boto3
@@ -64,7 +65,7 @@ def _aws(choice: Choice) -> World:
     who = f"profile {session.profile_name}, Region {session.region_name}"
     fleet = fleet_files.load(choice.fleet or Path("fleet"))
     aws = f"aws --region {session.region_name}" + (f" --profile {choice.profile}" if choice.profile else "")
-    return _world(f"target: AWS, {who}", session, fleet, aws)
+    return _world(f"target: AWS, {who}", session, fleet, aws, partial(engine_archive.look, Clients(session)))
 
 
 def open_account(choice: Choice, folder: Path | None = None) -> Account:
@@ -164,10 +165,13 @@ def _local(choice: Choice, folder: Path | None) -> World | None:
     fleet = fleet_files.load(choice.fleet or Path(stack.fleet))
     there = {name: spec for name, spec in fleet.items() if spec.cell == stack.cell}
     aws = f"aws --endpoint-url {stack.endpoint} --region {stack.region}"
-    return _world(f"target: the local stack, {stack.endpoint}", stack.session, there, aws)
+    where = f"target: the local stack, {stack.endpoint}"
+    return _world(where, stack.session, there, aws, engine_archive.on_this_machine)
 
 
-def _world(where: str, session: boto3.Session, fleet: Fleet, aws: str) -> World:
+def _world(
+    where: str, session: boto3.Session, fleet: Fleet, aws: str, archive: Callable[[ClusterSpec], Archive]
+) -> World:
     clients = Clients(session)
 
     def state(spec: ClusterSpec) -> Table:
@@ -184,6 +188,7 @@ def _world(where: str, session: boto3.Session, fleet: Fleet, aws: str) -> World:
         records=records,
         executions=lambda spec: _machines(clients, session, spec.cell),
         authority_keys=lambda spec: signers(clients, spec),
+        archive=archive,
         send=lambda cell, event: _send(session, cell, event),
         dead_letters=lambda cell: {name: DeadLetterQueue(session, names.of_cell(cell, name)) for name in DEAD_LETTERS},
         now=time.time,

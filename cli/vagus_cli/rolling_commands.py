@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from vagus.cluster import Cluster
+from vagus.errors import Permanent
 from vagus.fleet import ClusterSpec
 from vagus.intent import Intent, Rolling, restart, upgrade
 from vagus.procedure import head as heads
@@ -74,6 +75,13 @@ def upgrade_nodes(
     without_snapshot: Annotated[
         bool, typer.Option("--without-snapshot", help="Go on without a fresh snapshot: there is then no way back.")
     ] = False,
+    without_archive: Annotated[
+        bool,
+        typer.Option(
+            "--without-archive",
+            help="Don't look for the version in the artifact bucket: the nodes' image has it, or you have looked.",
+        ),
+    ] = False,
     unavailable: Unavailable = None,
     as_json: options.Json = False,
     target: options.Target = None,
@@ -93,6 +101,8 @@ def upgrade_nodes(
         raise UsageFault(f"every node of {cluster} runs {running[0]}: write another version into its fleet file")
     if why := versions.no_path_from_all(spec.engine.name, running, spec.engine.version):
         raise UsageFault(f"the fleet file of {cluster} says {spec.engine.version}, which no upgrade can bring: {why}")
+    if not without_archive:
+        _archived(world, spec)
     intent = upgrade(
         spec.engine.version,
         iso(world.now()),
@@ -135,6 +145,23 @@ def abort(
 
 def _looked(world: World, spec: ClusterSpec) -> Cluster:
     return world.reads.search(spec).look()
+
+
+def _archived(world: World, spec: ClusterSpec) -> None:
+    """Raises `UsageFault` where nodes would not find the version: one that boots meanwhile could not start."""
+    try:
+        archive = world.archive(spec)
+    except Permanent as error:
+        raise UsageFault(
+            f"whether the artifact bucket of {spec.name} has {spec.engine.version} can't be seen ({error}): have the "
+            "right given (docs/people.md), or look yourself and say `--without-archive`"
+        ) from error
+    if archive.absent:
+        raise UsageFault(
+            f"the artifact bucket lacks {' and '.join(archive.absent)}, and nodes that boot could not start: upload, "
+            f"`{world.aws} s3 cp FILE {archive.where}` (docs/infrastructure.md says how it is made), or say "
+            "`--without-archive` if the nodes' image has this version"
+        )
 
 
 def _let_be(cluster: Cluster, named: Sequence[str]) -> tuple[str, ...]:

@@ -24,9 +24,18 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None
 
 
+class Archive(msgspec.Struct, frozen=True, kw_only=True):
+    """The two files of an engine that a node fetches (`nodes/boot.sh`). `where` it looks for them, and which are not
+    there."""
+
+    where: str
+    absent: tuple[str, ...] = ()
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """One target. Tables are per cell, and so are asked for by cluster. `send` hands an event to a cell's intake;
-    `dead_letters` are a cell's queues of what could not be taken or delivered, by name.
+    `dead_letters` are a cell's queues of what could not be taken or delivered, by name. `archive` tells whether nodes
+    find the engine that a cluster's fleet file says.
 
     `now` gives seconds since the epoch, `pause` lets some pass. `person` names who asks, for rows and records. `aws` is
     how the AWS CLI is called to reach the same target.
@@ -39,6 +48,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     records: Callable[[ClusterSpec], Table]
     executions: Callable[[ClusterSpec], Mapping[str, Executions]]
     authority_keys: Callable[[ClusterSpec], Signers]
+    archive: Callable[[ClusterSpec], Archive]
     send: Callable[[str, bytes], None]
     dead_letters: Callable[[str], Mapping[str, DeadLetters]]
     now: Callable[[], float]

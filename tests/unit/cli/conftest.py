@@ -22,7 +22,7 @@ from vagus.search.fake_handshakes import FakeHandshakes
 from vagus_cli import fleet_files
 from vagus_cli.dead_letter_queue import FakeDeadLetters
 from vagus_cli.main import app
-from vagus_cli.world import Choice, World
+from vagus_cli.world import Archive, Choice, World
 
 ROOT = Path(__file__).parents[3]
 NOON = 1_772_452_800.0  # 2026-03-02T12:00:00Z
@@ -43,6 +43,8 @@ class Scene:
         self.sent: list[tuple[str, bytes]] = []
         self.dead = {"events-dead": FakeDeadLetters(), "calls-dead": FakeDeadLetters()}
         self.pause: Callable[[float], None] = lambda _: None
+        self.archive = lambda: Archive(where="s3://demo/engines/", absent=self.absent)
+        self.absent: tuple[str, ...] = ()
         self.choices: list[Choice] = []
         self.shaken: list[Handshake] = []
         self._build(self.fleet["demo"])
@@ -75,6 +77,7 @@ class Scene:
             records=lambda _: self.book,
             executions=lambda _: dict.fromkeys(ROOMS, self.machine),
             authority_keys=lambda _: self.authority_keys,
+            archive=lambda _: self.archive(),
             send=lambda cell, event: self.sent.append((cell, event)),
             dead_letters=lambda _: self.dead,
             now=lambda: self.now,

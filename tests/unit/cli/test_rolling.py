@@ -1,11 +1,14 @@
 """`vagus restart | upgrade`: what is refused before a row is written."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from vagus.errors import Denied
 from vagus.procedure import rows
+from vagus_cli.world import Archive
 
 Scene = Any
 
@@ -91,3 +94,42 @@ def test_a_refusal_lists_no_more_indices_than_one_reads(scene: Scene) -> None:
     for number in range(30):
         scene.engine.create_index(f"notes-{number:02}", shards=1, replicas=1)
     assert "notes-19 and 11 more" in scene.run("restart", "demo", "--unavailable", "nope").stderr
+
+
+def _absent(*files: str) -> Callable[[Scene], None]:
+    return lambda scene: setattr(scene, "absent", files)
+
+
+def _may_not_look(scene: Scene) -> None:
+    def refuse() -> Archive:
+        raise Denied("s3:ListObjectsV2", "not authorized")
+
+    scene.archive = refuse
+
+
+BOTH = ("opensearch-3.5.0.tar.gz", "opensearch-3.5.0.tar.gz.sha256")
+# sentence: (what the bucket has, options, words of the refusal; "": taken)
+ARCHIVES: dict[str, tuple[Callable[[Scene], None], tuple[str, ...], str]] = {
+    "both files are there": (_absent(), (), ""),
+    "neither is": (_absent(*BOTH), (), f"the artifact bucket lacks {BOTH[0]} and {BOTH[1]}"),
+    "its SHA-256 is not": (_absent(BOTH[1]), (), f"lacks {BOTH[1]}, and nodes that boot could not start"),
+    "neither is, and the refusal says what to put where": (
+        _absent(*BOTH),
+        (),
+        "`aws --region us-east-1 s3 cp FILE s3://demo/engines/`",
+    ),
+    "the person may not look": (_may_not_look, (), "can't be seen (s3:ListObjectsV2: not authorized): have the right"),
+    "neither is, and the image has the version": (_absent(*BOTH), ("--without-archive",), ""),
+    "the person may not look, and has looked otherwise": (_may_not_look, ("--without-archive",), ""),
+}
+
+
+@pytest.mark.parametrize("sentence", ARCHIVES)
+def test_no_upgrade_is_asked_for_whose_archive_nodes_would_not_find(scene: Scene, sentence: str) -> None:
+    """The first node's command would find out, and stop nothing; but nodes that boot by then bring the new version."""
+    arrange, options, refusal = ARCHIVES[sentence]
+    _declares(scene, "3.5.0")
+    arrange(scene)
+    said = scene.run("upgrade", "demo", *options)
+    assert (said.exit_code, refusal in said.stderr) == (2 if refusal else 0, True), said.stderr
+    assert len(rows.read(scene.table, "demo").intents_of("rolling_upgrade")) == (0 if refusal else 1)

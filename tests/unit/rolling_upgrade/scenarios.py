@@ -29,6 +29,14 @@ def wants_upgrade(rolling: World) -> None:
     rolling.ask(upgrade(rolling.spec.engine.version, rolling.iso(), "ada"))
 
 
+def aborts(rolling: World) -> None:
+    seen = rolling.seen()
+    (intent,) = seen.intents_of(ROOM)
+    noted = msgspec.structs.replace(intent.rolling or Rolling(), aborted="ada")
+    row = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, rolling=noted))
+    rolling.table.write(rows.partition(rolling.spec.name), row)
+
+
 def asked(rolling: World) -> bool:
     """The run asks a person."""
     return any("APPROVAL_NEEDED" in page for page in rolling.pages)
@@ -36,14 +44,6 @@ def asked(rolling: World) -> bool:
 
 def approves(rolling: World) -> None:
     rolling.approve(8 * 3600, ROOM)
-
-
-def aborts(rolling: World) -> None:
-    seen = rolling.seen()
-    (intent,) = seen.intents_of(ROOM)
-    noted = msgspec.structs.replace(intent.rolling or Rolling(), aborted="ada")
-    row = seen.put(f"intent#{intent.id}", msgspec.structs.replace(intent, rolling=noted))
-    rolling.table.write(rows.partition(rolling.spec.name), row)
 
 
 def restarted(count: int) -> Callable[[World], bool]:

@@ -2,8 +2,15 @@
 once, and no node is stopped that was needed (the world asserts that at each stop)."""
 
 import pytest
-from tests.unit.rolling_upgrade.scenarios import SCENARIOS, Scenario, a_person_aborts, all_are_upgraded, restarted
-from tests.unit.rolling_upgrade.world import RollingWorld
+from tests.unit.rolling_upgrade.scenarios import (
+    SCENARIOS,
+    Scenario,
+    a_person_aborts,
+    aborts,
+    all_are_upgraded,
+    restarted,
+)
+from tests.unit.rolling_upgrade.world import VERSION, RollingWorld
 from tests.unit.simulation.ports import Meter, When, reads
 from tests.unit.simulation.scenarios import later, spot_warning
 from tests.unit.simulation.world import World
@@ -62,6 +69,23 @@ def test_what_a_person_aborts_takes_no_further_node_and_leaves_nothing() -> None
     assert len(world.restarts) in (2, 3)
     ours = ("cluster.metadata.vagus", "cluster.routing.allocation.enable")
     assert not [name for name in end["persistent"] if name.startswith(ours)]
+
+
+def test_an_upgrade_that_is_aborted_before_its_first_node_brings_nodes_that_boot_the_old_version_again() -> None:
+    """As where the first node's command fails in vain: while that is so, a node that boots brings the new version."""
+    rolling = all_are_upgraded()
+    rolling.commands.deaf.update(rolling.engine.machines)
+    brought: list[str] = []
+
+    def gives_up(one: World) -> None:
+        brought.append(one.parameters.values[VERSION])
+        aborts(one)
+
+    rolling.when("vagus abort", lambda one: any("NOT_RESTARTED" in page for page in one.pages), gives_up)
+    rolling.run()
+    assert (brought, rolling.restarts) == (["3.4.0"], []), rolling.story()
+    assert (rolling.parameters.values[VERSION], rolling.seen().node_version) == ("2.19.4", "2.19.4")
+    assert rolling.reason() == "UPGRADE_AVAILABLE"
 
 
 def test_an_upgrade_takes_no_further_node_once_ec2_has_warned_of_one() -> None:
