@@ -1,8 +1,9 @@
 """OpenSearch 2.19.4 to 3.4.0 on six real nodes with security, in three zones; then what may befall a restart.
 
-The tests build on one another, on one stack: an upgrade, a drain in the middle of a restart.
+The tests build on one another, on one stack: an upgrade, a drain in the middle of a restart, a node that can't start.
 """
 
+import json
 import os
 import random
 import shutil
@@ -167,3 +168,40 @@ def test_a_drain_in_the_middle_of_a_restart_goes_first_and_the_restart_goes_on(e
     assert leaving not in elder.processes()
     assert not set(elder.processes().values()) & set(before.values())
     assert nothing_left(elder)
+
+
+def test_a_node_that_does_not_start_stops_it_and_says_why_while_the_others_serve(elder: Scene) -> None:
+    """A setting that the engine does not know: its process ends at once. A person is called with its words, mends the
+    parameter and starts the service; the other node of the two then follows by itself."""
+    names = indices(elder, "stuck-a")
+    before, asked = dict(sorted(elder.processes().items())[:2]), time.time()
+    ssm, parameter = elder.stack.client("ssm"), f"/vagus/{elder.cluster}/node/settings"
+    settings = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
+    wanted = restart(before, iso(asked), "ada")
+    elder.pages()
+    with at_work(elder.stack.application("elder"), names) as work:
+        elder.await_writes(work, 100)
+        spoilt = json.dumps({**json.loads(settings), "cluster.no_such_setting": "1"})
+        ssm.put_parameter(Name=parameter, Value=spoilt, Type="String", Overwrite=True)
+        elder.ask(wanted)
+        page = until(lambda: next((p for p in elder.pages() if "NODE_NOT_BACK" in p), None), 300, "a person is called")
+        stuck = restarted(elder, asked)
+        assert len(stuck) == 1
+        assert stuck[0] in str(page)
+        assert "no_such_setting" in str(page), "the engine's own words"
+        assert "cluster.routing.allocation.enable" not in elder.settings(), "replicas are allocated elsewhere"
+        ssm.put_parameter(Name=parameter, Value=settings, Type="String", Overwrite=True)
+        by_hand(elder, stuck[0], "systemctl start vagus-search")
+        elder.wait_until_closed(wanted)
+        held(work.stop())
+    after = elder.processes()
+    assert all(after[name] != process for name, process in before.items())
+    assert restarted(elder, asked) == sorted(before)
+    assert nothing_left(elder)
+
+
+def by_hand(scene: Scene, instance: str, command: str) -> None:
+    """What a person types on the instance."""
+    scene.stack.client("ssm").send_command(
+        InstanceIds=[instance], DocumentName="AWS-RunShellScript", Parameters={"commands": [command]}
+    )
