@@ -1,6 +1,8 @@
 """The stand-in for the AWS CLI answers the same from its file as from the services: one contract, both sources."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +84,14 @@ def test_objects(source: Source, tmp_path: Path) -> None:
     run(["s3", "rm", "--only-show-errors", "s3://bucket/folder/a"], source)
     with pytest.raises(FileNotFoundError):
         run(["s3", "cp", "--only-show-errors", "s3://bucket/folder/a", str(tmp_path / "c")], source)
+
+
+def test_objects_through_pipes(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As nodes ask for certificates: a pipe can't be read twice."""
+    if isinstance(source, FileSource):
+        monkeypatch.setenv("VAGUS_FAKE_AWS", str(tmp_path / "aws.json"))
+    copy = [sys.executable, "-m", "vagus_local.aws_cli", "s3", "cp", "--only-show-errors"]
+    asked = "s3://bucket/requests/AROAEXAMPLE:i-1.csr"
+    subprocess.run([*copy, "-", asked], input=b"asked", check=True)
+    assert subprocess.run([*copy, asked, "-"], capture_output=True, check=True).stdout == b"asked"
+    assert subprocess.run([*copy, f"{asked}.none", "-"], capture_output=True, check=False).returncode == 1
