@@ -1,15 +1,21 @@
 """The search port: what a look tells and what a write does, on three real nodes of each engine and in the fake."""
 
+import time
 from typing import Literal
 
 import pytest
 from tests.integration.contracts.search_world import AWARENESS, ZONES, SearchWorld
 
-from vagus.cluster import Cluster, Copy, ShardMove
+from vagus.cluster import Cluster, Copy, ShardMove, Unseen
+from vagus.cluster_watch.certificates import certificates
+from vagus.cluster_watch.model import Sight
 from vagus.errors import Refused, Unreachable
 from vagus.owned import EXCLUDE, MARK, SettingsUpdate
+from vagus.policy import ClusterWatch
 from vagus.rolling_upgrade.versions import made_by_major, too_old
+from vagus.search.handshakes import HTTP, TRANSPORT, Handshakes
 from vagus.snapshots import Snapshots
+from vagus_local.cluster import LocalCluster
 
 THRESHOLD = "cluster.routing.allocation.balance.threshold"
 
@@ -317,3 +323,21 @@ def test_a_vote_is_taken_and_given_back(search: SearchWorld) -> None:
     assert search.port.look().voting_exclusions == ()
     search.until(lambda: leaver in search.port.look().voters)
     search.port.clear_votes_taken(gone=False)  # nothing to clear is as good as cleared
+
+
+def test_looked_at_closely_a_node_says_how_it_speaks(engine_cluster: LocalCluster | None) -> None:
+    if engine_cluster is None:
+        pytest.skip("a fake has no ports")
+    seen = Handshakes(lambda: engine_cluster.addresses).all("", closely=True)
+    assert [one.port for one in seen] == [HTTP, TRANSPORT] * 3
+    sight = Sight(
+        name="x",
+        cell="local",
+        policy=ClusterWatch(),
+        cluster=Unseen(reason="UNREACHABLE", message=""),
+        shaken=seen,
+        now=time.time(),
+    )
+    wrong = {(item.key.partition(" ")[0].partition(":")[2], item.level) for item in certificates(sight, {})}
+    plain = engine_cluster.scheme == "http"
+    assert wrong == ({("9200", "NO_TLS"), ("9300", "NO_TLS")} if plain else set())
