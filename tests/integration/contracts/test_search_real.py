@@ -109,6 +109,7 @@ def test_a_copy_on_its_way_is_told_once_with_source_and_target(real_search: Real
         cluster.call(
             "PUT", f"/slow/_doc/{n}?refresh=true", {"text": f"{n}" + "x y z " * 50_000, "n": list(range(60_000))}
         )
+    real_search.until(lambda: bytes_of(port.look(), "slow") > 100_000)  # the engine measures a store each 10 s
     source = next(copy.node for copy in port.look().copies if copy.index == "slow") or ""
     slow = {"indices.recovery.max_bytes_per_sec": "20kb"}
     cluster.call("PUT", "/_cluster/settings", {"persistent": slow | {EXCLUDE: source}})
@@ -128,6 +129,10 @@ def test_a_copy_on_its_way_is_told_once_with_source_and_target(real_search: Real
 
 def state_of(cluster: Cluster, index: str) -> str:
     return next(copy.state for copy in cluster.copies if copy.index == index)
+
+
+def bytes_of(cluster: Cluster, index: str) -> int:
+    return next(copy.bytes for copy in cluster.copies if copy.index == index)
 
 
 def test_a_killed_node_is_absent_and_its_disk_tells_nothing(real_search: RealSearch) -> None:
