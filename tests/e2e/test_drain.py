@@ -100,7 +100,7 @@ def test_with_nowhere_to_go_the_instance_is_held_until_its_replacement_has_joine
 
 def test_where_the_policy_allows_it_one_zone_goes_at_a_time(trio: Scene, fleet: Path, folder: Path) -> None:
     """The policy comes by a deploy, while the cluster runs. Two zones are to be replaced at once: one waits its turn,
-    and by then its own replacement may have joined, so that it can be drained."""
+    and by then its replacement may have joined, so that it can be drained; on a quick machine, the first one's too."""
     file = fleet / "trio.yaml"
     file.write_text(file.read_text().replace("nowhere_to_go: hold", "nowhere_to_go: one_zone_at_a_time"))
     redeploy(trio.stack, folder)
@@ -111,9 +111,11 @@ def test_where_the_policy_allows_it_one_zone_goes_at_a_time(trio: Scene, fleet: 
         second, _ = trio.replace("trio-core-us-east-1c")
         trio.wait_until_settled(first, second, seconds=400)
         held(work.stop())
-    farewells = [record for record in trio.records_since(asked) if record.step.startswith("Let")]
+    records = trio.records_since(asked)
+    farewells = [record for record in records if record.step.startswith("Let")]
     assert {record.subject for record in farewells} == {first, second}
-    assert farewells[0].step == "LetReplaceableInstanceGo"
+    joined = [record for record in records[: records.index(farewells[0])] if record.step == "ContinueLaunch"]
+    assert farewells[0].step == "LetReplaceableInstanceGo" or joined
     wait_green(trio.stack, "trio")
 
 
