@@ -55,7 +55,7 @@ lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck
 	PYTHONPATH=constructs:functions:layers/core/python:cli:local $(BIN)/lint-imports
 	$(BIN)/shellcheck -x nodes/boot.sh nodes/bin/* local/vagus_local/node_bin/*
 
-# Tiers by cost; budgets on two cores: unit 3 min, infrastructure 5, integration 15, e2e 15.
+# Tiers by cost; measured on two cores: unit 13 min, infrastructure 1, integration 17, e2e 15.
 # Each tier is a run of its own: what one leaves up (nodes, an emulated AWS) ends before the next begins.
 .PHONY: test
 test: install engine lint unit infrastructure integration e2e ## everything, tier after tier

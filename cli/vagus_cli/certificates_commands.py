@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -20,6 +20,9 @@ from vagus.procedure.records import iso
 from vagus.trust import PAGE_BELOW, Trust, renewal_at, share_left
 from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
+
+if TYPE_CHECKING:
+    from vagus.certificates.by_request import Wanted
 
 CAPABILITY = wishes.CAPABILITY
 KINDS = ("client", "dashboards", "agent", "admin")
@@ -253,35 +256,17 @@ def certify(
     You sign, with your own right to the authority's key in KMS, and it is recorded.
     """
     from vagus.certificates import by_request  # cryptography: only who signs needs it
-    from vagus.certificates.requests import RequestRefused
 
     world = options.opened(context, target, fleet, profile, region)
     spec = _certified(world, cluster)
     if kind not in KINDS:
         raise UsageFault(f"--kind {kind}: one of {', '.join(KINDS)}")
     wanted = by_request.Wanted(kind=kind, common=client, request=request.read_bytes(), days=days)  # type: ignore[arg-type]  # looked up above
-
-    def recorded(sentence: str) -> AbstractContextManager[object]:
-        return by_person.noted(world, spec, CAPABILITY, "Certify", f"{world.person()} {sentence}")
-
-    keys, table = world.authority_keys(spec), world.state(spec)
-    try:
-        issued = by_request.issue(keys, table, spec, wanted, recorded, world.now())
-    except RequestRefused:
-        with recorded(f"asks for a certificate for {client} ({kind})"):
-            raise
-    found = Certified(
-        cluster=cluster,
-        subject=f"CN={issued.common},O=vagus",
-        serial=issued.serial,
-        signed_by=issued.signed_by,
-        ends=iso(issued.ends),
-        certificate=issued.certificate,
-    )
-    trust = rows.read(table, spec.name).trust
-    if issued.signed_by != trust.newest:
+    found = _issued(world, spec, wanted)
+    newest = rows.read(world.state(spec), spec.name).trust.newest
+    if found.signed_by != newest:
         typer.echo(
-            f"authority {issued.signed_by} is being replaced by {trust.newest}: ask again, with a new key, when that "
+            f"authority {found.signed_by} is being replaced by {newest}: ask again, with a new key, when that "
             f"one signs (`vagus plan {cluster}`)",
             err=True,
         )
@@ -289,6 +274,29 @@ def certify(
         output.answer(found, as_json, lambda one: Text(one.certificate))
     else:
         typer.echo(found.certificate, nl=False)
+
+
+def _issued(world: World, spec: ClusterSpec, wanted: "Wanted") -> Certified:
+    """What the request gets; a refusal is recorded too."""
+    from vagus.certificates import by_request
+    from vagus.certificates.requests import RequestRefused
+
+    def recorded(sentence: str) -> AbstractContextManager[object]:
+        return by_person.noted(world, spec, CAPABILITY, "Certify", f"{world.person()} {sentence}")
+
+    try:
+        issued = by_request.issue(world.authority_keys(spec), world.state(spec), spec, wanted, recorded, world.now())
+    except RequestRefused:
+        with recorded(f"asks for a certificate for {wanted.common} ({wanted.kind})"):
+            raise
+    return Certified(
+        cluster=spec.name,
+        subject=f"CN={issued.common},O=vagus",
+        serial=issued.serial,
+        signed_by=issued.signed_by,
+        ends=iso(issued.ends),
+        certificate=issued.certificate,
+    )
 
 
 def acknowledge(

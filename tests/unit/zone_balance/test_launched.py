@@ -6,14 +6,12 @@ import pytest
 from tests.unit.simulation.coming import EIGHTH, GROUP, SEVENTH, grow
 from tests.unit.simulation.scenarios import FOURTH, by_hand, six
 from tests.unit.simulation.world import World
+from tests.unit.zone_balance.moments import writes
 
-from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.errors import Unreachable
 from vagus.instances import LAUNCH_HOOK
 from vagus.owned import SettingsUpdate
 from vagus.procedure import people, rows
-from vagus.procedure.room import Writes
-from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.steps import AbandonLaunch, ContinueLaunch, NoteJoined, ResumeLaunching, Step, SuspendLaunching
 from vagus.zone_balance.launched import HANDLERS
 from vagus.zone_balance.launching import JOIN_SECONDS, SERVED_SECONDS
@@ -24,22 +22,6 @@ ABANDON = AbandonLaunch(instance=SEVENTH, group=GROUP, hook=LAUNCH_HOOK)
 SUSPEND = SuspendLaunching(group=GROUP, failures=3, why="quota")
 RESUME = ResumeLaunching(group=GROUP)
 NOTE = NoteJoined(instances=(SEVENTH,))
-
-
-def writes(world: World) -> Writes:
-    return Writes(
-        spec=world.spec,
-        groups=world.groups,
-        search=world.engine,
-        parameters=world.parameters,
-        commands=world.commands,
-        handshakes=FakeHandshakes(),
-        authority_keys=FakeAuthorityKeys(),
-        secrets=FakeSecrets(),
-        table=world.table,
-        now=world.clock.now,
-        iso=world.iso(),
-    )
 
 
 def check(world: World, step: Step, token: int = TOKEN) -> str | None:
