@@ -30,7 +30,7 @@ from benchmarks.cost import EACH_MINUTE, QUIET_MINUTES, priced
 from vagus import figures, runtime
 from vagus.aws.fake import FakeTable
 from vagus.ports import Put, Row
-from vagus.procedure import standing
+from vagus.procedure import noted_status
 from vagus_cdk.assembly import build
 from vagus_cli import fleet_files
 
@@ -94,7 +94,7 @@ def idle() -> tuple[Use, int]:
         for minute in range(1, QUIET_MINUTES + 1):
             _minute(parts, start + 60 * minute)
         table: Any = parts.rows
-        noted = standing.last(table, "demo")
+        noted = noted_status.last(table, "demo")
     if noted is None:
         raise RuntimeError("no look in five minutes")
     use = Use(

@@ -20,7 +20,7 @@ from benchmarks.figure import Figure
 from vagus import figures as table
 from vagus.aws.clients import Clients
 from vagus.aws.tables import DynamoTable
-from vagus.procedure import standing
+from vagus.procedure import noted_status
 from vagus_local.scene import Scene
 from vagus_local.stack import wait_green
 
@@ -197,7 +197,7 @@ def priced(template: dict[str, Any]) -> dict[str, int]:
 def _quiet_figures(scene: Scene) -> int:
     """Figures that a quiet cluster tells: those that are told while something is wrong cost only then."""
     rows = DynamoTable(Clients(scene.stack.session), f"vagus-{scene.stack.cell}-state")
-    noted = standing.last(rows, scene.cluster)
+    noted = noted_status.last(rows, scene.cluster)
     if noted is None:
         raise RuntimeError("the sweep has noted no status")
     return len(table.told(noted))

@@ -12,7 +12,7 @@ from rich.console import RenderableType
 
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec
-from vagus.procedure import records, standing
+from vagus.procedure import noted_status, records, standing
 from vagus.rooms import ROOMS
 from vagus.status import Status, needs_a_person
 from vagus_cli import options, output, status_shown
@@ -85,7 +85,7 @@ def observed(world: World, spec: ClusterSpec) -> Status:
 
 def _as_the_sweep_saw(found: Status, world: World, spec: ClusterSpec) -> Status:
     """What was seen from here (groups, rows), with what only the sweep sees."""
-    last = standing.last(world.state(spec), spec.name)
+    last = noted_status.last(world.state(spec), spec.name)
     if last is None or last.health.unseen or world.now() - records.epoch(last.at) > FRESH_SECONDS:
         return found
     return msgspec.structs.replace(

@@ -9,7 +9,7 @@ import pytest
 from vagus.fleet import ClusterSpec
 from vagus.group_safety import Violation
 from vagus.intent import leave
-from vagus.procedure import standing
+from vagus.procedure import noted_status, standing
 from vagus.procedure.rows import Head
 from vagus.procedure.safety import Examined
 from vagus.rooms import ROOMS
@@ -131,14 +131,14 @@ def test_an_instance_whose_node_is_not_in_the_cluster_is_shown(scene: Scene) -> 
 
 def test_the_last_event_of_an_instance_is_shown(scene: Scene) -> None:
     instance = scene.instance(DATA)
-    standing.note_event(scene.table, "demo", instance, "EC2 Instance Launch Successful", "2026-03-02T11:00:00Z")
+    noted_status.note_event(scene.table, "demo", instance, "EC2 Instance Launch Successful", "2026-03-02T11:00:00Z")
     (shown,) = scene.json("status", "demo")
     assert nodes(shown)[instance]["event"] == "EC2 Instance Launch Successful at 2026-03-02T11:00:00Z"
 
 
 def test_what_a_watch_wants_shown_is(scene: Scene) -> None:
     line = Shown(title="last snapshot", says="failed at 2026-03-02T03:00:00Z", wrong=True)
-    standing.note_lines(scene.table, "demo", "snapshots", [line])
+    noted_status.note_lines(scene.table, "demo", "snapshots", [line])
     said = scene.run("status", "demo")
     assert "last snapshot: failed at 2026-03-02T03:00:00Z" in said.stdout
     assert said.exit_code == 4
@@ -202,7 +202,7 @@ def noted(scene: Scene) -> Status:
         executions={"zone_balance": scene.machine},
     )
     found = standing.of(shows, scene.fleet["demo"], scene.now)
-    standing.note(scene.table, found)
+    noted_status.note(scene.table, found)
     scene.now += 60
     return found
 

@@ -9,7 +9,7 @@ from tests.unit.simulation.world import World
 
 from vagus.errors import Denied
 from vagus.intent import leave
-from vagus.procedure import records, standing
+from vagus.procedure import noted_status, records, standing
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Lease
 from vagus.rooms import ROOMS
@@ -89,11 +89,11 @@ def test_what_can_not_be_read_is_a_fault() -> None:
 
 def test_what_was_noted_is_read_again() -> None:
     world = World().known()
-    standing.note_lines(world.table, world.spec.name, "watch", [Shown(title="last snapshot", says="an hour ago")])
+    noted_status.note_lines(world.table, world.spec.name, "watch", [Shown(title="last snapshot", says="an hour ago")])
     found = of(world)
-    standing.note(world.table, found)
-    standing.note(world.table, found)
-    assert standing.last(world.table, world.spec.name) == found
+    noted_status.note(world.table, found)
+    noted_status.note(world.table, found)
+    assert noted_status.last(world.table, world.spec.name) == found
     assert [line.title for line in found.lines] == ["last snapshot"]
 
 
@@ -102,16 +102,16 @@ def test_the_status_of_a_very_large_cluster_fits_into_its_row() -> None:
     found = of(world)
     node = msgspec.structs.replace(found.nodes[0], roles=("cluster_manager", "data", "ingest"), event="e" * 80)
     many = tuple(msgspec.structs.replace(node, name=f"i-{number:017x}") for number in range(1000))
-    standing.note(world.table, msgspec.structs.replace(found, nodes=many))
-    noted = standing.last(world.table, world.spec.name)
+    noted_status.note(world.table, msgspec.structs.replace(found, nodes=many))
+    noted = noted_status.last(world.table, world.spec.name)
     assert noted is not None
-    assert len(noted.nodes) == standing.MOST_NODES
+    assert len(noted.nodes) == noted_status.MOST_NODES
     assert len(msgspec.json.encode(noted)) < 300_000
 
 
 def test_the_last_event_of_an_instance_goes_after_a_month() -> None:
     world = World().known()
-    standing.note_event(world.table, "claims", "i-1", "EC2 Instance Launch Successful", records.iso(NOW))
+    noted_status.note_event(world.table, "claims", "i-1", "EC2 Instance Launch Successful", records.iso(NOW))
     assert world.table.expiries == {("status#claims", "event#i-1"): int(NOW) + 30 * 86400}
 
 

@@ -11,7 +11,7 @@ from tests.unit.runtime.conftest import FakeParts
 from vagus import runtime
 from vagus.errors import Malformed, Throttled, Unreachable
 from vagus.ports import Put, Row
-from vagus.procedure import records, rows, safety, standing
+from vagus.procedure import noted_status, records, rows, safety
 
 EVENTS = Path(__file__).parents[3] / "events" / "zone_balance"
 GROUP = "demo-data-us-east-1a"
@@ -145,7 +145,7 @@ def test_the_hourly_event_that_keeps_intake_awake_is_none_of_ours(parts: FakePar
 def test_the_last_event_of_an_instance_is_noted(parts: FakeParts) -> None:
     event = terminating(parts)
     runtime.take({"Records": [message("m", event)]}, parts)
-    said = standing.noted(parts.rows, "demo").events[event["detail"]["EC2InstanceId"]]
+    said = noted_status.noted(parts.rows, "demo").events[event["detail"]["EC2InstanceId"]]
     assert said == f"EC2 Instance-terminate Lifecycle Action at {event['time']}"
 
 
@@ -249,12 +249,12 @@ def test_the_sweep_tells_figures_as_cloudwatch_reads_them(
 def test_the_sweep_notes_the_status_of_each_cluster_it_looked_at(
     parts: FakeParts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert standing.last(parts.rows, "demo") is None
+    assert noted_status.last(parts.rows, "demo") is None
     turn = looked_at(parts, monkeypatch)
-    noted_status = standing.last(parts.rows, "demo")
-    assert noted_status is not None
-    assert (noted_status.at, noted_status.health.status) == (records.iso(turn), "green")
-    assert len(noted_status.nodes) == 6
+    noted = noted_status.last(parts.rows, "demo")
+    assert noted is not None
+    assert (noted.at, noted.health.status) == (records.iso(turn), "green")
+    assert len(noted.nodes) == 6
 
 
 def test_a_cluster_that_is_not_seen_is_told_even_where_the_table_refuses_its_status(

@@ -22,7 +22,7 @@ from vagus.errors import Malformed, VagusError
 from vagus.events import Ignored
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.ports import Bus, Executions, GroupFactsRead, GroupsWrite, Table
-from vagus.procedure import intake, keeper, loop, safety, standing
+from vagus.procedure import intake, keeper, loop, noted_status, safety, standing
 from vagus.procedure.loop import Call
 from vagus.procedure.records import Book, Record, iso
 from vagus.procedure.room import Reads, Room, Writes
@@ -156,7 +156,7 @@ def _note_event(body: str, clusters: Collection[str], parts: Parts) -> None:
         return
     try:
         for cluster in clusters:
-            standing.note_event(parts.table(), cluster, told.instance, told.what, told.at)
+            noted_status.note_event(parts.table(), cluster, told.instance, told.what, told.at)
     except VagusError:
         logger.exception("an event was taken, and not noted")
 
@@ -211,7 +211,7 @@ def _tell(seen: Mapping[str, Status], failed: Collection[str], table: Table, now
         logger.info("figures", extra=figures.embedded(status.cell, status.cluster, figures.told(status), now))
     for status in seen.values():
         try:
-            standing.note(table, status)
+            noted_status.note(table, status)
         except VagusError:
             logger.exception("a status was not noted", extra={"cluster": status.cluster})
 

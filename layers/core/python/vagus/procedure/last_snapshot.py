@@ -4,7 +4,7 @@ the engine reads an object of each."""
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec
 from vagus.ports import Table
-from vagus.procedure import standing
+from vagus.procedure import noted_status
 from vagus.procedure.at_once import within
 from vagus.procedure.records import iso
 from vagus.procedure.room import Reads
@@ -16,8 +16,8 @@ WHO = "snapshots"
 def note(reads: Reads, table: Table, spec: ClusterSpec, seconds: float) -> None:
     """Put the line. The look may take `seconds`; a cluster that can't tell has a line that says why, and grows older by
     what was known before: a repository that broke is when the figure counts."""
-    before = next((line.number for line in standing.noted_lines(table, spec.name, WHO)), None)
-    standing.note_lines(table, spec.name, WHO, [_line(reads, spec, seconds, before)])
+    before = next((line.number for line in noted_status.noted_lines(table, spec.name, WHO)), None)
+    noted_status.note_lines(table, spec.name, WHO, [_line(reads, spec, seconds, before)])
 
 
 def _line(reads: Reads, spec: ClusterSpec, seconds: float, before: float | None) -> Shown:

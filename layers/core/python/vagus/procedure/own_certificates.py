@@ -4,7 +4,7 @@ and one that ends unseen is an outage."""
 from vagus.ending import lines, of_nodes
 from vagus.fleet import ClusterSpec
 from vagus.ports import Table
-from vagus.procedure import standing
+from vagus.procedure import noted_status
 from vagus.procedure.room import Reads
 from vagus.status import Shown
 
@@ -15,7 +15,7 @@ def note(reads: Reads, table: Table, spec: ClusterSpec, now: float) -> None:
     """Put the lines: a handshake with each node. Those that Vagus issued are shown by their own capability."""
     found = () if spec.certified or not spec.engine.tls else _lines(reads, spec, now)
     if found is not None:
-        standing.note_lines(table, spec.name, WHO, found)
+        noted_status.note_lines(table, spec.name, WHO, found)
 
 
 def _lines(reads: Reads, spec: ClusterSpec, now: float) -> tuple[Shown, ...] | None:

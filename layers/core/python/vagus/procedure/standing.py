@@ -1,11 +1,4 @@
-"""Makes a cluster's `Status` of one look, and keeps the last one in the state table: partition `status#<name>`.
-
-    status            the whole, as the sweep saw it last
-    lines#<name>      what a watch that is no room wants shown (`Shown`): it writes its own row, the sweep takes it in
-    event#<instance>  what intake took of an instance last
-
-Shown, never decided on.
-"""
+"""Makes a cluster's `Status` of one look. Shown, never decided on; `noted_status` keeps the last one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,12 +9,12 @@ import msgspec
 from vagus import approval, owned
 from vagus.approval import Approval
 from vagus.cluster import Cluster, Copy, Node, Unseen
-from vagus.errors import Conflict, Malformed, VagusError
+from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
 from vagus.plan import Ask, Blocked
-from vagus.ports import Executions, GroupsRead, Put, Table
-from vagus.procedure import consent, records, safety
+from vagus.ports import Executions, GroupsRead, Table
+from vagus.procedure import consent, noted_status, records, safety
 from vagus.procedure.room import Reads, Room
 from vagus.procedure.rows import Rows, read_shown
 from vagus.reasons import Reason
@@ -41,18 +34,6 @@ from vagus.status import (
 
 LONGEST_WAIT = 48 * 3600
 """Seconds after which AWS ends the wait of a hook of ours, whatever heartbeats come."""
-STATUS, LINES, EVENT = "status", "lines#", "event#"
-MOST_NODES = 400
-"""How many nodes the noted status has: a row holds 400 KB."""
-KEPT_DAYS = 30
-"""How long the last event of an instance is kept."""
-
-
-class Noted(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies in the status partition beside the status itself."""
-
-    lines: tuple[Shown, ...] = ()
-    events: Mapping[str, str] = {}
 
 
 def bare(spec: ClusterSpec, at: str) -> Status:
@@ -99,7 +80,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...]
     hooks: tuple[HookShown, ...]
     safety: SafetyShown
-    noted: Noted
+    noted: noted_status.Noted
     lines: tuple[Shown, ...]
     links: Mapping[str, str]
     now: float
@@ -117,7 +98,7 @@ def _parts(shows: Shows, spec: ClusterSpec, now: float) -> Parts:
         groups=groups,
         hooks=_hooks(reads.groups, groups, now),
         safety=examined(table, spec.name),
-        noted=noted(table, spec.name),
+        noted=noted_status.noted(table, spec.name),
         lines=tuple(line for room in rooms.values() for line in _lines(reads, room, spec, seen, now)),
         links={name: _link(shows.executions, name, seen.head(name).execution) for name in rooms},
         now=now,
@@ -360,69 +341,3 @@ def examined(table: Table, cluster: str) -> SafetyShown:
     """What the last examination of a cluster's groups found."""
     noted = safety.noted(table, cluster)
     return SafetyShown() if noted is None else SafetyShown(at=noted.at, violations=noted.violations, fault=noted.fault)
-
-
-# -- the rows --------------------------------------------------------------------------------------------------------
-
-
-def partition(cluster: str) -> str:
-    """Its own, so that a role can be allowed to put these rows alone."""
-    return f"status#{cluster}"
-
-
-def noted_lines(table: Table, cluster: str, who: str) -> tuple[Shown, ...]:
-    """What that watch noted last."""
-    row = table.read(partition(cluster), f"{LINES}{who}").get(f"{LINES}{who}")
-    return () if row is None else msgspec.convert(row.data["lines"], tuple[Shown, ...])
-
-
-def noted(table: Table, cluster: str) -> Noted:
-    """What watches and intake noted."""
-    lines = table.read(partition(cluster), LINES).values()
-    events = table.read(partition(cluster), EVENT)
-    return Noted(
-        lines=tuple(line for row in lines for line in msgspec.convert(row.data["lines"], tuple[Shown, ...])),
-        events={key.removeprefix(EVENT): f"{row.data['what']} at {row.data['at']}" for key, row in events.items()},
-    )
-
-
-def last(table: Table, cluster: str) -> Status | None:
-    """The status that the sweep noted last; `None` before the first. Raises `Malformed` for one of a newer version."""
-    found = table.read(partition(cluster), STATUS)
-    if STATUS not in found:
-        return None
-    try:
-        return msgspec.convert(found[STATUS].data, Status)
-    except msgspec.ValidationError as error:
-        raise Malformed(f"row {STATUS}: {error}; it was written by a newer version, deploy that one") from error
-
-
-def note(table: Table, found: Status) -> None:
-    """Put the sweep's status: of a very large cluster, without the last of its nodes."""
-    _put(
-        table,
-        found.cluster,
-        STATUS,
-        msgspec.to_builtins(msgspec.structs.replace(found, nodes=found.nodes[:MOST_NODES])),
-    )
-
-
-def note_lines(table: Table, cluster: str, who: str, lines: Sequence[Shown]) -> None:
-    """For a watch that is no room: what it wants shown of a cluster, in place of what it noted before."""
-    _put(table, cluster, f"{LINES}{who}", {"lines": msgspec.to_builtins(lines)})
-
-
-def note_event(table: Table, cluster: str, instance: str, what: str, at: str) -> None:
-    """What intake took of an instance. `at`: ISO 8601."""
-    expires = int(records.epoch(at)) + KEPT_DAYS * 86400
-    _put(table, cluster, f"{EVENT}{instance}", {"what": what, "at": at}, expires)
-
-
-def _put(table: Table, cluster: str, key: str, data: Mapping[str, Any], expires: int | None = None) -> None:
-    """A lost race only means that somebody noted a newer one."""
-    before = table.read(partition(cluster), key).get(key)
-    put = Put(key=key, data=data, expected=before.version if before else 0, expires=expires)
-    try:
-        table.write(partition(cluster), put)
-    except Conflict:
-        return
