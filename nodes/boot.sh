@@ -4,7 +4,8 @@
 #   boot.sh           first boot: bring what belongs to this script, then start the service
 #   boot.sh start     prepare, then exec (the service's ExecStart)
 #   boot.sh prepare   facts, engine, certificate, configuration, then the checks
-#   boot.sh stage     engine and the checks that need no stop: what fails here fails while the process still serves
+#   boot.sh stage     engine and the checks that need no stop: what fails here fails while the process still serves.
+#                     With a version: of that one, and it says so, for a script of before knows none
 #   boot.sh bundle    (user data) bring the bundle that belongs to this script
 #   boot.sh exec      become the search process
 #   boot.sh trust     take up the published authorities, while the search process runs (nodes/documents)
@@ -400,6 +401,23 @@ check_engine() {
     check_failed engine "a jar of $wanted is not the one in its manifest"
 }
 
+check_data() { # an engine ends at once on data of a newer one, at each start. What wrote it last is in its own notes
+  local at bit=0 wrote wanted
+  at="$(cat "$DATA"/search/nodes/*/_state/segments_* 2>/dev/null |
+    LC_ALL=C grep -aoE 'node_version.[0-9]+' | LC_ALL=C grep -aoE '[0-9]+$' | sort -n | tail -n1)" || true
+  [[ -n $at ]] || return 0
+  # Version.java: two digits for each part, then two more; OpenSearch's have a bit that Elasticsearch's lack
+  [[ ${PARAMETER[engine]} != opensearch ]] || bit=$((0x08000000))
+  (((at & 0x08000000) == bit)) || return 0 # another engine's: this one says itself what it makes of that
+  at="$(((at & ~0x08000000) / 100))"
+  wrote="$((at / 10000)).$((at / 100 % 100)).$((at % 100))"
+  IFS=.- read -ra wanted <<<"${PARAMETER[version]}"
+  ((wanted[0] * 10000 + wanted[1] * 100 + wanted[2] >= at)) ||
+    check_failed data "$DATA holds data of ${PARAMETER[engine]} $wrote, which ${PARAMETER[version]} (the parameter \
+version) can't read: nodes are not taken back. Have the cluster upgraded to $wrote (\`vagus upgrade $CLUSTER\`), or \
+have this instance replaced: a new one brings the version with an empty volume"
+}
+
 check_certificate() {
   [[ $SECURED ]] || return 0
   local why
@@ -481,6 +499,7 @@ prepare() {
   obtain_certificate
   check_zone
   check_engine
+  check_data
   check_certificate
   check_disk
   ((FAILED == 0)) || exit 78
@@ -491,17 +510,21 @@ prepare() {
   echo "$PRIVATE_IP" >"$SEARCH/address"
 }
 
-stage() { # nothing that a running process uses is touched
+stage() { # nothing that a running process uses is touched. $1: of this version, whatever the parameter says
   find_nodes_folder
   PATH="$PATH:$NODES/bin"
   read_facts
   read_parameters
+  PARAMETER[version]="${1:-${PARAMETER[version]}}"
   know_engine
+  DATA="$(mount-data-volume)" || later disk "the data volume cannot be mounted"
   bring_engine
   find_java
   check_zone
   check_engine
+  check_data
   ((FAILED == 0)) || exit 78
+  [[ -z ${1:-} ]] || echo "staged $1"
 }
 
 start() { # one process from the checks to the search: the service manager heeds a 78 of its main process alone
@@ -531,7 +554,7 @@ case "${1:-}" in
 "") first_boot ;;
 start) start ;;
 prepare) prepare ;;
-stage) stage ;;
+stage) stage "${2:-}" ;;
 exec) become_search ;;
 bundle) bring_bundle ;;
 trust | renew) certify "$1" ;;

@@ -7,14 +7,14 @@ import msgspec
 import typer
 from rich.text import Text
 
-from vagus.cluster import Cluster
+from vagus.cluster import Cluster, Node
 from vagus.errors import Permanent
 from vagus.fleet import ClusterSpec
 from vagus.intent import Intent, Rolling, restart, upgrade
 from vagus.procedure import head as heads
 from vagus.procedure import rows
 from vagus.procedure.records import iso
-from vagus.rolling_upgrade import versions
+from vagus.rolling_upgrade import rules, versions
 from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
 
@@ -64,6 +64,7 @@ def restart_nodes(
     if missing := sorted(set(nodes or ()) - set(running)):
         raise UsageFault(f"{', '.join(missing)} is not in the cluster (there are: {', '.join(sorted(running))})")
     wanted = {name: process for name, process in running.items() if not nodes or name in nodes}
+    _as_they_run(world, spec, [node for node in seen.nodes if node.name in wanted], seen)
     intent = restart(wanted, iso(world.now()), world.person(), _let_be(seen, unavailable or ()))
     told = _open(world, spec, intent, f"restarts {', '.join(sorted(wanted))}")
     output.answer(told, as_json, lambda one: Text(one.message))
@@ -145,6 +146,15 @@ def abort(
 
 def _looked(world: World, spec: ClusterSpec) -> Cluster:
     return world.reads.search(spec).look()
+
+
+def _as_they_run(world: World, spec: ClusterSpec, nodes: Sequence[Node], seen: Cluster) -> None:
+    """Raises `UsageFault` where the next start of a node brings another version: an upgrade was ended half-way. Where
+    all nodes run one version, what is noted is put right by itself."""
+    if len({node.version for node in seen.nodes}) == 1:
+        return
+    if why := rules.brings_another(nodes, rows.read(world.state(spec), spec.name).node_version):
+        raise UsageFault(why)
 
 
 def _archived(world: World, spec: ClusterSpec) -> None:

@@ -82,6 +82,8 @@ WAYS_OUT: Mapping[Reason, str] = {
     "`--unavailable INDEX`.",
     Reason.OUTSIDE_GROUPS: "Restart the nodes named by hand, with what is wanted; or adopt their instances into a "
     "group (`vagus adopt`). The others are done before it.",
+    Reason.NOT_STAGED: "Put right what the message says: the archive, its SHA-256, a JDK on the node, or its SSM "
+    "agent. It is tried again within half an hour; `vagus abort CLUSTER` and `vagus upgrade CLUSTER` try at once.",
     Reason.NODE_NOT_BACK: "Read the message, then the node's log. Start its service, or have its instance replaced: "
     "the rest goes on by itself. `vagus abort CLUSTER` leaves the rest as it is.",
     Reason.NOT_RESTARTED: "See whether the SSM agent of the instance answers (`vagus doctor`), and what the command "

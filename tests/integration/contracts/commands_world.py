@@ -40,6 +40,10 @@ case "$verb" in
   status) echo "its last words" ;;
 esac
 """
+STAGE = """#!/bin/sh
+[ ! -e "$INSTANCE_HOME/broken" ] || { echo "a check failed" >&2; exit 78; }
+echo "staged $1"
+"""
 VOLUME = """#!/bin/sh
 mkdir -p "$INSTANCE_HOME/volume/vagus"
 echo "$INSTANCE_HOME/volume"
@@ -147,6 +151,6 @@ class RealInstance:
 
 def _put_stand_ins(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name, text in (("systemctl", SYSTEMCTL), ("mount-data-volume", VOLUME)):
+    for name, text in (("systemctl", SYSTEMCTL), ("mount-data-volume", VOLUME), ("stage-search", STAGE)):
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)

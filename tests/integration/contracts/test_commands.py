@@ -72,12 +72,27 @@ def test_a_start_that_fails_a_check_is_a_failure_and_the_same_step_may_be_tried_
     assert commanded.starts() == 0
 
 
+def test_a_version_is_staged_once_and_nothing_is_stopped(commanded: CommandedInstance) -> None:
+    for _ in range(2):
+        commanded.port.send("stage-search", commanded.instance, "stage-0001", {"Version": "3.4.0"})
+    assert sorted(outcome for _, outcome in outcomes(commanded)) == ["already", "done"]
+    assert (commanded.active(), commanded.starts()) == (True, 0)
+
+
+def test_what_can_not_be_staged_is_a_failure_with_its_words(commanded: CommandedInstance) -> None:
+    commanded.break_it()
+    commanded.port.send("stage-search", commanded.instance, "stage-0001", {"Version": "3.4.0"})
+    assert outcomes(commanded) == [("stage-0001", "failed")]
+    assert (commanded.active(), commanded.starts()) == (True, 0)
+
+
 @pytest.mark.parametrize(
     ("document", "step", "parameters"),
     [
         ("reboot-everything", STEP, {}),
         ("restart-search", STEP, {}),
         ("restart-search", STEP, {"StartedAt": "1700000000000"}),
+        ("stage-search", STEP, {"Version": "3.4.0; true"}),
         ("restart-search", STEP, {"StartedAt": "now", "NotAfter": LATER}),
         ("restart-search", STEP, {"StartedAt": "1700000000000", "NotAfter": "1; true"}),
         ("restart-search", STEP, {"StartedAt": "1700000000000", "NotAfter": LATER, "Command": "rm"}),

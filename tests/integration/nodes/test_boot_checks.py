@@ -268,6 +268,50 @@ def test_staging_brings_the_engine_and_touches_nothing_that_runs(bench: Bench) -
     assert tree(bench.home / "search") == before
 
 
+def written_by(bench: Bench, number: int) -> None:
+    """The node's data notes which version wrote it, as Lucene writes a commit's words: each after its length."""
+    state = bench.home / "data" / "search" / "nodes" / "0" / "_state"
+    state.mkdir(parents=True, exist_ok=True)
+    text = str(number).encode()
+    (state / "segments_h").write_bytes(
+        b"\x3f\xd7\x00\x0cnode_version" + bytes([len(text)]) + text + b"\x0ccurrent_term\x011"
+    )
+
+
+WRITTEN: dict[str, tuple[int, str]] = {
+    "by an older one": (136408227, ""),
+    "by the same": (137257827, ""),
+    "by a newer patch": (137257927, "holds data of opensearch 3.4.1"),
+    "by a newer major": (138217727 + 99, "holds data of opensearch 4.0.0"),
+    "by another engine, which says itself what it makes of that": (7172999, ""),
+}
+
+
+@pytest.mark.parametrize("verb", ["prepare", "stage"])
+@pytest.mark.parametrize(("number", "words"), WRITTEN.values(), ids=WRITTEN.keys())
+def test_no_engine_is_started_on_data_of_a_newer_one(bench: Bench, verb: str, number: int, words: str) -> None:
+    assert bench.prepare().returncode == 0
+    written_by(bench, number)
+    done = bench.boot(verb)
+    assert done.returncode == (78 if words else 0), done.stderr
+    assert words in done.stderr
+    if words:
+        assert "CHECK FAILED: data: " in done.stderr
+        assert "which 3.4.0 (the parameter version) can't read" in done.stderr
+
+
+def test_a_version_is_staged_that_the_parameter_does_not_say_yet(bench: Bench) -> None:
+    assert bench.prepare().returncode == 0
+    before = tree(bench.home / "search")
+    done = bench.boot("stage", "3.5.0")
+    assert done.returncode == 75
+    assert "no opensearch-3.5.0.tar.gz in the artifact bucket" in done.stderr
+    bench.parameters["version"] = "2.19.4"
+    done = bench.boot("stage", "3.4.0")
+    assert (done.returncode, done.stdout) == (0, "staged 3.4.0\n"), done.stderr
+    assert tree(bench.home / "search") == before
+
+
 STAGED: dict[str, tuple[str, str, str]] = {
     "a version that is not in the bucket": ("version", "3.5.0", "no opensearch-3.5.0.tar.gz in the artifact bucket"),
     "a zone that is not the cluster's": ("zones", "b,c", "is not one of the cluster's zones"),

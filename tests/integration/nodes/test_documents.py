@@ -112,6 +112,68 @@ def test_the_last_words_of_an_engine_are_what_it_says_and_not_where_in_its_code(
     assert "(Bootstrap.java" not in done.stderr
 
 
+AWS_KEEPS, TOLD = 2500, 500
+"""Characters of an output that AWS keeps (its first), and that a person is told (the last of those)."""
+TOOLS = {
+    "stage-search": "stage-search",
+    "restart-search": "stage-search",
+    "install-trust": "node-certificates",
+    "renew-certificate": "node-certificates",
+    "start-search": "systemctl",
+    "stop-search": "systemctl",
+}
+"""What each document has fail."""
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_of_what_fails_the_deciding_words_outlive_what_aws_cuts(document: str, tmp_path: Path) -> None:
+    words = "CHECK FAILED: engine: opensearch-3.4.0.tar.gz does not match its SHA-256"
+    fails = f"#!/bin/sh\n[ \"$1\" != is-active ] || exit 3\nseq 100000 109999 >&2\necho '{words}' >&2\nexit 78\n"
+    done, state = run_here(document, tmp_path, {TOOLS[document]: fails}, stopped="by us")
+    assert done.returncode != 0
+    assert words in (done.stdout + done.stderr)[:AWS_KEEPS].strip()[-TOLD:]
+    assert not (state / "steps").exists(), "it may be tried again"
+
+
+STAGES = {
+    "it is there": ("echo boot: fetching >&2; echo staged $1", "done", True),
+    "its scripts are of before, and know no version": ("true", "done, unproved", False),
+    "so old that there is none": (None, "done, unproved", False),
+}
+
+
+@pytest.mark.parametrize(("script", "word", "noted"), STAGES.values(), ids=STAGES.keys())
+def test_a_version_that_was_staged_is_noted(script: str | None, word: str, noted: bool, tmp_path: Path) -> None:
+    done, state = run_here("stage-search", tmp_path, {"stage-search": f"#!/bin/sh\n{script}\n"} if script else {})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().startswith(word)
+    assert (state / "steps").exists() is noted
+
+
+def run_here(
+    document: str, folder: Path, tools: dict[str, str], stopped: str = ""
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """A document's shell with these tools; its output, and where its state lies."""
+    state, found = folder / "volume" / "vagus", folder / "bin"
+    for made in (state, found):
+        made.mkdir(parents=True)
+    if stopped:
+        (state / "stopped").write_text(stopped)
+    for name, text in {**STAND_INS, **tools}.items():
+        (found / name).write_text(text)
+        (found / name).chmod(0o755)
+    values = {"StepId": "step-00001", "StartedAt": "1700000000000", "NotAfter": LATER, "Version": "3.4.0"}
+    text = "\n".join(DOCUMENTS[document]["mainSteps"][0]["inputs"]["runCommand"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", re.sub(r"{{(\w+)}}", lambda one: values[one[1]], text)],
+        env={"PATH": f"{found}:/usr/bin:/bin", "STATE": str(state), "AT_START": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done, state
+
+
 def restarted_here(at_start: str, not_after: str, tmp_path: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
     """The document's shell on an instance whose time passes at once; its output, and where its state lies."""
     state, folder = tmp_path / "volume" / "vagus", tmp_path / "bin"

@@ -50,6 +50,21 @@ def test_no_upgrade_is_asked_for_that_leads_nowhere(scene: Scene, sentence: str)
     assert len(rows.read(scene.table, "demo").intents_of("rolling_upgrade")) == (0 if refusal else 1)
 
 
+@pytest.mark.parametrize("noted", ["3.4.0", "2.19.4"])
+def test_no_restart_is_asked_for_that_would_change_a_version(scene: Scene, noted: str) -> None:
+    """An upgrade was ended half-way: nodes that start bring the version that was noted."""
+    _declares(scene, "3.4.0")
+    scene.write("version", {"version": noted})
+    first, *others = sorted(scene.engine.machines)
+    scene.engine.machines[first].version = "2.19.4"
+    said = scene.run("restart", "demo")
+    assert said.exit_code == 2
+    assert f"would start as {noted}" in said.stderr
+    assert "a restart changes no version" in said.stderr
+    fits = [first] if noted == "2.19.4" else others
+    assert scene.run("restart", "demo", *(word for name in fits for word in ("--node", name))).exit_code == 0
+
+
 # sentence: (what the fleet file says while nodes run 3.4.0, plan and reason, words)
 PLANS = {
     "the one that runs": ("3.4.0", "Done UP_TO_DATE", "every node runs 3.4.0"),

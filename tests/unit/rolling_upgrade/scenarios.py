@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from tests.unit.rolling_upgrade.world import ROOM, RollingWorld, declared, world
+from tests.unit.rolling_upgrade.world import ROOM, VERSION, RollingWorld, declared, world
 from tests.unit.simulation.world import World
 
 from vagus.intent import Rolling, restart, upgrade
@@ -79,6 +79,19 @@ def one_was_upgraded_by_hand(**options: Any) -> RollingWorld:
     return rolling
 
 
+def the_archive_is_spoilt_until_a_person_mends_it(**options: Any) -> RollingWorld:
+    """The first node finds it while it serves: until then nobody is told to bring that version, nor is one stopped."""
+    rolling = all_are_upgraded(**options)
+    rolling.spoilt.add("3.4.0")
+
+    def mend(one: World) -> None:
+        assert (one.parameters.values[VERSION], rolling.restarts) == ("2.19.4", [])
+        rolling.spoilt.clear()
+
+    rolling.when("mended", lambda one: any("NOT_STAGED" in page for page in one.pages), mend)
+    return rolling
+
+
 def some_go_together(**options: Any) -> RollingWorld:
     rolling = world(spec=declared(per_zone=3, batch=2), **options)
     rolling.when("a person asks", always, wants_restart)
@@ -140,5 +153,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         a_person_stops_and_resumes,
         a_node_does_not_start_until_a_person_mends_it,
         an_agent_is_dead_until_a_person_restarts_it,
+        the_archive_is_spoilt_until_a_person_mends_it,
     )
 }

@@ -8,12 +8,16 @@ from tests.unit.rolling_upgrade.scenarios import (
     a_person_aborts,
     aborts,
     all_are_upgraded,
+    always,
     restarted,
+    wants_restart,
 )
-from tests.unit.rolling_upgrade.world import VERSION, RollingWorld
+from tests.unit.rolling_upgrade.world import ROOM, VERSION, RollingWorld
 from tests.unit.simulation.ports import Meter, When, reads
 from tests.unit.simulation.scenarios import later, spot_warning
 from tests.unit.simulation.world import World
+
+from vagus.intent import restart
 
 CALM = 200.0
 """A sweep finds within a minute what was left undone while an intent is open."""
@@ -71,21 +75,57 @@ def test_what_a_person_aborts_takes_no_further_node_and_leaves_nothing() -> None
     assert not [name for name in end["persistent"] if name.startswith(ours)]
 
 
+@pytest.mark.parametrize("agents", ["alive", "dead"])
+def test_an_upgrade_that_no_node_could_stage_is_told_and_once_aborted_has_changed_nothing(agents: str) -> None:
+    world = all_are_upgraded()
+    if agents == "dead":
+        silence(world)
+    else:
+        world.spoilt.add("3.4.0")
+    world.when("vagus abort", lambda one: any("NOT_STAGED" in page for page in one.pages), aborts)
+    world.run()
+    assert world.restarts == [], world.story()
+    assert (world.parameters.values[VERSION], world.seen().node_version) == ("2.19.4", "2.19.4")
+    assert world.reason() == "UPGRADE_AVAILABLE"
+
+
+def silence(world: World) -> None:
+    """The agents of all nodes die."""
+    world.commands.deaf.update(world.engine.machines)
+
+
 def test_an_upgrade_that_is_aborted_before_its_first_node_brings_nodes_that_boot_the_old_version_again() -> None:
-    """As where the first node's command fails in vain: while that is so, a node that boots brings the new version."""
+    """As where agents died once one node had brought the version: until then a node that boots brings the new."""
     rolling = all_are_upgraded()
-    rolling.commands.deaf.update(rolling.engine.machines)
     brought: list[str] = []
 
     def gives_up(one: World) -> None:
         brought.append(one.parameters.values[VERSION])
         aborts(one)
 
+    rolling.when("agents die", lambda _: bool(rolling.stages), silence)
     rolling.when("vagus abort", lambda one: any("NOT_RESTARTED" in page for page in one.pages), gives_up)
     rolling.run()
     assert (brought, rolling.restarts) == (["3.4.0"], []), rolling.story()
     assert (rolling.parameters.values[VERSION], rolling.seen().node_version) == ("2.19.4", "2.19.4")
     assert rolling.reason() == "UPGRADE_AVAILABLE"
+
+
+def test_after_an_upgrade_that_was_aborted_half_way_a_restart_changes_no_version() -> None:
+    """Nodes that it would bring the new one are refused; those that have it are restarted (the world asserts both)."""
+    rolling = all_are_upgraded()
+    rolling.when("vagus abort", restarted(2), aborts)
+    rolling.run()
+    assert rolling.summary()["versions"] == ["2.19.4", "3.4.0"]
+    done = list(rolling.restarts)
+    rolling.when("a person asks for all", always, wants_restart)
+    rolling.when("aborted", lambda one: one.seen().head(ROOM).reason == "VERSION_PATH", aborts)
+    rolling.run()
+    processes = {name: process for name, process in rolling.processes().items() if name in done}
+    rolling.ask(restart(processes, rolling.iso(), "ada"))
+    rolling.run()
+    assert sorted(rolling.restarts[2:]) == sorted(done) or sorted(rolling.restarts[4:]) == sorted(done), rolling.story()
+    assert rolling.summary()["versions"] == ["2.19.4", "3.4.0"]
 
 
 def test_an_upgrade_takes_no_further_node_once_ec2_has_warned_of_one() -> None:

@@ -100,6 +100,12 @@ CASES: list[tuple[str, str, Change, Reason | None]] = [
     ("disks past their flood stage", "", full, Reason.NO_ROOM),
     ("a version that is older", "2.19.3", lambda asked: asked, Reason.VERSION_PATH),
     ("an index of 1.x", "3.4.0", with_cluster(created={"old": 135248027}), Reason.INDEX_TOO_OLD),
+    (
+        "and in the middle of an upgrade",
+        "3.4.0",
+        in_its_middle(with_cluster(created={"old": 135248027})),
+        Reason.INDEX_TOO_OLD,
+    ),
     ("archived settings", "3.4.0", with_cluster(persistent={"archived.x": "1"}), Reason.ARCHIVED_SETTINGS),
     ("no snapshot", "3.4.0", with_snapshots(), Reason.NO_FRESH_SNAPSHOT),
     ("a snapshot of last week", "3.4.0", with_snapshots(newest=NOW - 7 * 86400), Reason.NO_FRESH_SNAPSHOT),
@@ -111,7 +117,7 @@ CASES: list[tuple[str, str, Change, Reason | None]] = [
     ("an upgrade of nodes of which one has it", "3.4.0", with_versions("3.4.0", other="3.4.0"), None),
     ("a restart that would bring a node back", "", with_versions("2.19.4", one="3.4.0"), PATH),
     ("a restart of others than a node of a newer version", "", with_versions("2.19.4", other="3.4.0"), None),
-    ("a restart that brings a version that can be reached", "", with_versions("3.4.0"), None),
+    ("a restart that would bring a newer version", "", with_versions("3.4.0"), PATH),
     ("a restart where no version was noted", "", with_versions("", one="3.4.0"), None),
 ]
 
@@ -128,7 +134,7 @@ def test_what_was_asked_of_the_whole_upgrade_is_not_asked_again_in_its_middle() 
 
 def test_whoever_approves_reads_a_line_for_each_check() -> None:
     lines = rules.results(with_snapshots()(question("3.4.0")))
-    assert len(lines) == 1 + len(rules.RESTART) + len(rules.UPGRADE)
+    assert len(lines) == 2 + len(rules.RESTART) + len(rules.UPGRADE)
     assert any(line.startswith("no fresh snapshot: no successful snapshot") for line in lines)
     assert {"quorum: passed", "copies: passed", "version path: passed"} <= set(lines)
 
@@ -136,6 +142,7 @@ def test_whoever_approves_reads_a_line_for_each_check() -> None:
 def test_in_the_middle_of_an_upgrade_no_line_speaks_of_what_was_asked_before_it() -> None:
     assert [line.split(":")[0] for line in rules.results(question("3.4.0", begun=True))] == [
         "version path",
+        "index too old",
         "red",
         "disk full",
         "snapshot running",

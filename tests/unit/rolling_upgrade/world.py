@@ -20,6 +20,7 @@ from vagus.policy import Mode, RollingUpgrade
 from vagus.ports import Put
 from vagus.procedure import head as heads
 from vagus.procedure import rows
+from vagus.rolling_upgrade.observed import rolling
 from vagus.rolling_upgrade.room import ROLLING_UPGRADE
 from vagus.zone_balance.room import ZONE_BALANCE
 
@@ -43,7 +44,8 @@ def declared(*, version: str = "3.4.0", mode: Mode = "act", batch: int = 1, **op
 
 @dataclass
 class RollingWorld(World):
-    """`runs`: the version that its nodes ran at first."""
+    """`runs`: the version that its nodes ran at first. `spoilt`: versions whose archive nobody can start with;
+    `stages`: which node brought and checked which."""
 
     spec: ClusterSpec = field(default_factory=declared)
     runs: str = "3.4.0"
@@ -54,6 +56,8 @@ class RollingWorld(World):
         self.broken: set[str] = set()
         self.accepted: frozenset[str] = frozenset()
         self.restarts: list[str] = []
+        self.spoilt: set[str] = set()
+        self.stages: list[tuple[str, str]] = []
         super().__post_init__()
         self.commands = FakeCommands(self, self.clock)
         for machine in self.engine.machines.values():
@@ -84,6 +88,10 @@ class RollingWorld(World):
         self.booting[instance] = self.clock.now + BOOT_SECONDS
         return True
 
+    def stage(self, instance: str, version: str) -> bool:
+        self.stages.append((instance, version))
+        return version not in self.spoilt
+
     def stop_service(self, instance: str) -> None:
         self._judge(instance)
         self.restarts.append(instance)
@@ -94,6 +102,8 @@ class RollingWorld(World):
         runs, brings = self.engine.machines[instance].version, self.parameters.values[VERSION]
         if _numbers(brings) < _numbers(runs):
             raise Broken(f"{instance} was stopped, runs {runs} and would start as {brings}")
+        if brings != runs and not any(rolling(one).version for one in self.seen().intents_of(ROOM)):
+            raise Broken(f"{instance} was stopped by a restart, runs {runs} and would start as {brings}")
 
     def _judge(self, instance: str) -> None:
         self._none_goes_back(instance)

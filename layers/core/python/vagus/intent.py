@@ -48,8 +48,9 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
 
     `version` is what every node is to run; without one, `processes` says which process of which node (its ephemeral id)
     is to be gone. `taken`: the nodes in hand, since `taken_at`; `sent_at`: when they were last told to restart.
-    `unavailable`: indices that a person lets be away meanwhile; `without_snapshot`: a person waived it. `aborted`: who
-    wants no further node taken. Times are ISO 8601.
+    `staging`: the node that was told to bring and check the version beforehand, at `staging_at`. `unavailable`: indices
+    that a person lets be away meanwhile; `without_snapshot`: a person waived it. `aborted`: who wants no further node
+    taken. Times are ISO 8601.
     """
 
     version: str = ""
@@ -57,6 +58,8 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     taken: tuple[str, ...] = ()
     taken_at: str = ""
     sent_at: str = ""
+    staging: str = ""
+    staging_at: str = ""
     unavailable: tuple[str, ...] = ()
     without_snapshot: bool = False
     person: str = ""

@@ -85,6 +85,8 @@ class Reason(StrEnum):
 
     SEARCH_SLOW = "SEARCH_SLOW"
     """Searches are slower than the policy allows: no shard is moved for the bytes' sake meanwhile."""
+    STAGING = "STAGING"
+    """One node brings and checks the new version while it serves; until then no node is told to bring it."""
     NODE_AWAY = "NODE_AWAY"
     """A node was told to restart, and has not joined again yet."""
     RECOVERING = "RECOVERING"
@@ -151,6 +153,8 @@ class Reason(StrEnum):
     """A node holds the only active copy of a shard: it is not stopped."""
     OUTSIDE_GROUPS = "OUTSIDE_GROUPS"
     """A node that is to be restarted belongs to no group that Vagus knows."""
+    NOT_STAGED = "NOT_STAGED"
+    """A node could not bring and check the new version: nothing was stopped, and nothing changed."""
     NODE_NOT_BACK = "NODE_NOT_BACK"
     """A node was restarted and does not serve again; the rest of the cluster serves."""
     NOT_RESTARTED = "NOT_RESTARTED"

@@ -19,6 +19,7 @@ STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{7,99}")
 STARTED = re.compile(r"[0-9]{13}")
 DOCUMENTS: Mapping[str, Mapping[str, re.Pattern[str]]] = {
     "restart-search": {"StartedAt": STARTED, "NotAfter": re.compile(r"[0-9]{10}")},
+    "stage-search": {"Version": re.compile(r"([0-9]{1,3}[.]){2}[0-9]{1,3}(-[A-Za-z0-9]{1,20})?")},
     "stop-search": {"StartedAt": STARTED},
     "start-search": {},
     "install-trust": {},
@@ -46,6 +47,10 @@ class Services(Protocol):
         """End it."""
         ...
 
+    def stage(self, instance: str, version: str) -> bool:
+        """Bring and check an engine, while the process runs. `False`: it failed."""
+        ...
+
 
 class Certified(Protocol):
     """What instances trust, and show."""
@@ -68,6 +73,7 @@ class FakeServices:
         self._active: set[str] = set()
         self.broken: set[str] = set()
         self.starts: Counter[str] = Counter()
+        self.staged: set[tuple[str, str]] = set()
 
     def launch(self, instance: str) -> int:
         """An instance whose search process has started by itself; when (epoch milliseconds)."""
@@ -94,6 +100,10 @@ class FakeServices:
 
     def stop(self, instance: str) -> None:
         self._active.discard(instance)
+
+    def stage(self, instance: str, version: str) -> bool:
+        self.staged.add((instance, version))
+        return instance not in self.broken
 
 
 @dataclass
@@ -173,7 +183,10 @@ class FakeCommands:
             "install-trust": self._install_trust,
             "renew-certificate": self._renew_certificate,
         }
-        ended = acts[command.document](command.instance, disk)
+        if command.document == "stage-search":
+            ended: Outcome = "done" if self._services.stage(command.instance, parameters["Version"]) else "failed"
+        else:
+            ended = acts[command.document](command.instance, disk)
         if ended == "done":
             disk.steps.add(command.step)
         return ended

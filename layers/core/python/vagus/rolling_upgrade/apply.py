@@ -1,6 +1,7 @@
 """How rolling_upgrade's steps are done: each looks afresh at its own precondition, and refuses; it never chooses."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -12,7 +13,8 @@ from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.looking import STOPS_WITHIN_SECONDS
-from vagus.rolling_upgrade.observed import Observed, begun, rolling
+from vagus.rolling_upgrade.observe import CLOCKS_SECONDS
+from vagus.rolling_upgrade.observed import Observed, begun, rolling, staged
 from vagus.steps import (
     AllowAllocation,
     BringVersion,
@@ -20,6 +22,7 @@ from vagus.steps import (
     NoteVersion,
     PutSettingsRight,
     RestartNodes,
+    StageEngine,
     Step,
 )
 
@@ -42,14 +45,44 @@ def _note(writes: Writes, seen: Rows, step: NoteVersion, _token: int) -> None:
     _bring(writes, seen, step.runs)
 
 
-def _may_bring(writes: Writes, seen: Rows, step: BringVersion, token: int) -> str | None:
+def _may_stage(writes: Writes, seen: Rows, step: StageEngine, token: int) -> str | None:
     cluster = writes.search.look()
-    if (intent := _intent(seen, step.intent)) is None:
-        return f"{step.intent} is over"
+    if cluster.node(step.node) is None:
+        return f"{step.node} is not in the cluster"
+    return _may_begin(writes, seen, cluster, step.intent, token)
+
+
+def _stage(writes: Writes, seen: Rows, step: StageEngine, _token: int) -> None:
+    """The row last, since to send twice is harmless."""
+    writes.commands.send("stage-search", step.node, step.step, {"Version": step.wanted})
+    intent = _intent(seen, step.intent)
+    _put(writes, seen, step.intent, intent.demands if intent else (), {"staging": step.node, "staging_at": writes.iso})
+
+
+def _may_bring(writes: Writes, seen: Rows, step: BringVersion, token: int) -> str | None:
+    return _may_begin(writes, seen, writes.search.look(), step.intent, token) or _unproved(writes, seen, step)
+
+
+def _may_begin(writes: Writes, seen: Rows, cluster: Cluster, name: str, token: int) -> str | None:
+    if (intent := _intent(seen, name)) is None:
+        return f"{name} is over"
     if rolling(intent).aborted:
-        return f"{step.intent} was aborted"
-    asked = _question(writes, seen, cluster, intent, ())
-    return _foreign(cluster, seen, token) or _says(rules.before(asked))
+        return f"{name} was aborted"
+    return _foreign(cluster, seen, token) or _says(rules.before(_question(writes, seen, cluster, intent, ())))
+
+
+def _unproved(writes: Writes, seen: Rows, step: BringVersion) -> str | None:
+    """Whether no node has brought and checked the version yet."""
+    intent = _intent(seen, step.intent)
+    wanted = rolling(intent) if intent else Rolling()
+    if intent is None or not wanted.staging:
+        return f"no node has brought and checked {step.wanted}"
+    since = datetime.fromisoformat(wanted.staging_at).timestamp() - CLOCKS_SECONDS
+    return (
+        None
+        if staged(writes.commands.sent(wanted.staging, since), intent)
+        else (f"{wanted.staging} has not brought and checked {step.wanted}")
+    )
 
 
 def _do_bring(writes: Writes, seen: Rows, step: BringVersion, _token: int) -> None:
@@ -245,6 +278,7 @@ def _says(violation: rules.Violation | None) -> str | None:
 
 HANDLERS: Mapping[type[Step], Handler] = {
     NoteVersion: Handler(_may_note, _note),
+    StageEngine: Handler(_may_stage, _stage),
     BringVersion: Handler(_may_bring, _do_bring),
     KeepReplicas: Handler(_may_keep, _keep),
     RestartNodes: Handler(_may_restart, _restart),

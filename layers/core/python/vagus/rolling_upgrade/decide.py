@@ -17,7 +17,7 @@ from collections.abc import Callable
 from vagus.cluster import Unseen
 from vagus.fleet import ClusterSpec
 from vagus.plan import Plan
-from vagus.rolling_upgrade import in_hand, sight, taking
+from vagus.rolling_upgrade import in_hand, sight, staging, taking
 from vagus.rolling_upgrade.looking import Look, looked
 from vagus.rolling_upgrade.observed import Observed
 
@@ -36,6 +36,7 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     taking.over,
     taking.yields,
     taking.held_back,
+    staging.stage,
     taking.begin,
 )
 

@@ -25,6 +25,7 @@ CLOCKS_SECONDS = 60
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
     """Everything that `decide` may know. An unreachable cluster is an observation, not an error."""
     intents = seen.intents_of("rolling_upgrade")
+    told = [*_taken(intents), *_staging(intents, seen.node_version)]
     cluster, snapshots = see(reads.search(spec), intents, seen.node_version)
     return Observed(
         cluster=cluster,
@@ -34,7 +35,7 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         identity=seen.identity,
         version=seen.node_version,
         snapshots=snapshots,
-        commands=tuple(_sent(reads.commands(spec), intents, now)) if any(_taken(intents)) else (),
+        commands=tuple(_sent(reads.commands(spec), told, now)) if told else (),
         paused=seen.head("rolling_upgrade").paused,
         progress=progress,
     )
@@ -80,9 +81,15 @@ def _taken(intents: Iterable[Intent]) -> list[tuple[str, str]]:
     return [(name, one.taken_at) for intent in intents for one in [rolling(intent)] for name in one.taken]
 
 
-def _sent(commands: NodeCommandsRead, intents: Iterable[Intent], now: float) -> list[Command]:
+def _staging(intents: Iterable[Intent], noted: str | None) -> list[tuple[str, str]]:
+    """The node that brings and checks a version beforehand, and since when; until that version is noted."""
+    asked = [rolling(intent) for intent in intents]
+    return [(one.staging, one.staging_at) for one in asked if one.staging and one.version != noted]
+
+
+def _sent(commands: NodeCommandsRead, told: Iterable[tuple[str, str]], now: float) -> list[Command]:
     found: list[Command] = []
-    for name, at in _taken(intents):
+    for name, at in told:
         since = datetime.fromisoformat(at).timestamp() - CLOCKS_SECONDS if at else 0.0
         found += commands.sent(name, max(since, now - FORGOTTEN_SECONDS))
     return found

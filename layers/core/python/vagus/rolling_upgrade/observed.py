@@ -1,5 +1,7 @@
 """What rolling_upgrade sees, as data. Pure."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from vagus.cluster import Cluster, Node, Unseen
@@ -14,7 +16,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` may know.
 
     `version` is what booting nodes are told to bring, once it was noted. `others`: open intents of other capabilities.
-    `commands`: what was sent to the nodes in hand. `paused`: a person stopped this capability.
+    `commands`: what was sent to the nodes in hand, and to the one that stages. `paused`: a person stopped this
+    capability.
     """
 
     cluster: Cluster | Unseen
@@ -77,6 +80,17 @@ def is_done(wanted: Rolling, node: Node) -> bool:
 def remaining(wanted: Rolling, cluster: Cluster) -> tuple[Node, ...]:
     """The nodes that are still to be restarted."""
     return tuple(node for node in cluster.nodes if not is_done(wanted, node))
+
+
+def stage_id(intent: Intent, name: str) -> str:
+    """Names the command that has a node bring and check the version of this intent."""
+    return f"stage-{intent.id}-{name}"
+
+
+def staged(commands: Iterable[Command], intent: Intent) -> bool:
+    """Whether the node that was told has done so."""
+    step = stage_id(intent, rolling(intent).staging)
+    return any(one.step == step and one.outcome in ("done", "already") for one in commands)
 
 
 def step_id(intent: Intent, node: Node) -> str:

@@ -19,9 +19,9 @@ from vagus.snapshots import Snapshots
 HOUR = 3600.0
 NAMED = 5
 """How many shards or indices a sentence names."""
-RESTARTED_AS_NOTED = (
-    " (a restart brings {brings}, which was noted). Restart the others alone (`vagus abort`, `vagus restart --node`), "
-    "or upgrade them to what this one runs"
+CHANGES_NO_VERSION = (
+    "{nodes} would start as {brings}, which is what nodes are told to bring; a restart changes no version. Restart the "
+    "others alone (`vagus abort`, `vagus restart --node`), or have all upgraded to one version (`vagus upgrade`)"
 )
 
 
@@ -178,18 +178,24 @@ def snapshot_running(asked: Question) -> Violation | None:
 
 def version_path(asked: Question) -> Violation | None:
     """A node can't go from what it runs to what its next start brings. Of an upgrade every node is asked about, so that
-    it is known before the first; of a restart those that it stops, which bring the version that was noted. Asked each
-    time: a node may be of any version, for a person can bring it one."""
-    brings = asked.version or asked.observed.version
-    if not brings:
-        return None
-    stopped = [node for node in asked.cluster.nodes if asked.version or node.name in asked.names]
-    for node in sorted(stopped, key=lambda one: one.name):
-        why = versions.no_path(asked.spec.engine.name, node.version, brings) if node.version != brings else None
-        if why:
-            way = "" if asked.version else RESTARTED_AS_NOTED.format(brings=brings)
-            return Violation(Reason.VERSION_PATH, f"{node.name} runs {node.version}: {why}{way}")
+    it is known before the first; a restart changes no version. Asked each time: a node may be of any version, for a
+    person can bring it one."""
+    if not asked.version:
+        why = brings_another([node for node in asked.cluster.nodes if node.name in asked.names], asked.observed.version)
+        return Violation(Reason.VERSION_PATH, why) if why else None
+    for node in sorted(asked.cluster.nodes, key=lambda one: one.name):
+        if node.version != asked.version and (
+            no_way := versions.no_path(asked.spec.engine.name, node.version, asked.version)
+        ):
+            return Violation(Reason.VERSION_PATH, f"{node.name} runs {node.version}: {no_way}")
     return None
+
+
+def brings_another(nodes: Iterable[Node], noted: str | None) -> str | None:
+    """Why these can't be restarted, in words: the next start of some brings another version than they run (`noted`), as
+    where an upgrade was ended half-way. `None` if none does, or nothing was noted."""
+    others = [f"{one.name} (runs {one.version})" for one in nodes if noted and one.version != noted]
+    return CHANGES_NO_VERSION.format(nodes=_few(sorted(others)), brings=noted) if others else None
 
 
 # -- of an upgrade ---------------------------------------------------------------------------------------------------
@@ -243,7 +249,7 @@ def no_fresh_snapshot(asked: Question) -> Violation | None:
 Rule = Callable[[Question], Violation | None]
 
 RESTART: tuple[Rule, ...] = (red, disk_full, snapshot_running, outside_groups, _quorum, _twice, _copies)
-UPGRADE: tuple[Rule, ...] = (index_too_old, archived_settings, no_fresh_snapshot)
+UPGRADE: tuple[Rule, ...] = (archived_settings, no_fresh_snapshot)
 
 
 def before(asked: Question) -> Violation | None:
@@ -258,8 +264,10 @@ def results(asked: Question) -> tuple[str, ...]:
 
 def _asked(asked: Question) -> tuple[Rule, ...]:
     """Those for any restart; before an upgrade has begun, those of the whole of it too. The path first: where there is
-    none, nobody is to take a snapshot, or to waive one, for it."""
-    return (version_path, *(UPGRADE if asked.version and not asked.begun else ()), *RESTART)
+    none, nobody is to take a snapshot, or to waive one, for it. Indices are asked about each time: some may have come
+    since (a restored one)."""
+    of_versions = (version_path, index_too_old) if asked.version else (version_path,)
+    return (*of_versions, *(UPGRADE if asked.version and not asked.begun else ()), *RESTART)
 
 
 def _line(rule: Rule, found: Violation | None) -> str:

@@ -78,11 +78,16 @@ def _violation(look: Look) -> Violation | None:
 
 def begin(look: Look) -> Plan | None:
     """Before the first node has the new version, those that start by themselves are told to bring it."""
+    steps = unbegun(look)
+    return Steps(steps=steps, reason=Reason.UPGRADING, message=told_to_people(look)) if steps else None
+
+
+def unbegun(look: Look) -> tuple[AnyStep, ...]:
+    """All steps of an upgrade of which nodes that start are not told yet; none otherwise."""
     version = look.wanted.version
     if not version or look.observed.version == version or look.intent is None:
-        return None
-    first = BringVersion(intent=look.intent.id, wanted=version)
-    return Steps(steps=(first, *_foreseen(look, look.batches)), reason=Reason.UPGRADING, message=told_to_people(look))
+        return ()
+    return (BringVersion(intent=look.intent.id, wanted=version), *_foreseen(look, look.batches))
 
 
 def take(look: Look) -> Plan:

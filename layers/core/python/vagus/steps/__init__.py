@@ -21,7 +21,7 @@ from vagus.steps.hooks import (
     LetReplaceableInstanceGo,
     NoteJoined,
 )
-from vagus.steps.restarts import AllowAllocation, BringVersion, KeepReplicas, Process, RestartNodes
+from vagus.steps.restarts import AllowAllocation, BringVersion, KeepReplicas, Process, RestartNodes, StageEngine
 from vagus.steps.settings import ExcludeNodes, ForceZones, PutSettingsRight, RaiseBalanceThreshold
 from vagus.steps.shards import MoveShards, NoteDeparture, SaveLastCopies, SetReplicas
 from vagus.steps.trust import (
@@ -79,6 +79,7 @@ __all__ = [
     "SetGroupSize",
     "SetReplicas",
     "SignWith",
+    "StageEngine",
     "Step",
     "SuspendLaunching",
     "TakeVote",
@@ -109,6 +110,7 @@ AnyStep = (
     | ResumeLaunching
     | SetGroupSize
     | Heartbeat
+    | StageEngine
     | BringVersion
     | KeepReplicas
     | RestartNodes

@@ -21,6 +21,24 @@ class _OfAnUpgrade(Step, frozen=True, kw_only=True):
         return self.wanted
 
 
+class StageEngine(_OfAnUpgrade, frozen=True, kw_only=True):
+    """Have one node bring and check the new version, while it serves: an archive that nobody can start with is found
+    before any node is told to bring it. `step` names the command."""
+
+    title = "Bring and check the new version on one node"
+    aws = (Grant("ssm:SendCommand", "node_command"),)
+    node: str
+    step: str
+
+    @property
+    def sentence(self) -> str:
+        return f"have {self.node} bring and check {self.wanted}, and stop nothing"
+
+    @property
+    def subject(self) -> str:
+        return self.node
+
+
 class BringVersion(_OfAnUpgrade, frozen=True, kw_only=True):
     """From now on nodes that start bring the new version."""
 

@@ -1,0 +1,68 @@
+"""The stage before an upgrade is begun: one node brings and checks the new version while it serves.
+
+From then on instances that boot bring it too: an archive that none can start with has to be found before.
+"""
+
+from vagus.cluster import Node
+from vagus.command import Command
+from vagus.plan import Blocked, Plan, Steps, Wait
+from vagus.reasons import Reason
+from vagus.rolling_upgrade.in_hand import LISTED_SECONDS, MOST_SECONDS, SILENT, SOON_SECONDS
+from vagus.rolling_upgrade.looking import Look, waited
+from vagus.rolling_upgrade.observed import stage_id, staged
+from vagus.rolling_upgrade.taking import told_to_people, unbegun
+from vagus.steps import StageEngine
+
+STAGED_WITHIN_SECONDS = 1620
+"""The document ends within 1,500 s; it may have waited a minute for its agent, and one for another command."""
+
+
+def stage(look: Look) -> Plan | None:
+    """Until one node has brought and checked the version. What failed is tried again once it is forgotten."""
+    foreseen, intent = unbegun(look), look.intent
+    if not foreseen or intent is None or staged(look.observed.commands, intent):
+        return None
+    said = _said(look)
+    if said and said.outcome != "pending":
+        return _not_staged(look, said)
+    if look.cluster.node(look.wanted.staging) and (said or look.since(look.wanted.staging_at) < LISTED_SECONDS):
+        return _awaited(look, said)
+    first = _first(look).name
+    step = StageEngine(intent=intent.id, wanted=look.wanted.version, node=first, step=stage_id(intent, first))
+    return Steps(steps=(step, *foreseen), reason=Reason.UPGRADING, message=told_to_people(look))
+
+
+def _first(look: Look) -> Node:
+    return look.batches[0][0]
+
+
+def _said(look: Look) -> Command | None:
+    """The last command to the node that stages, if it is there still."""
+    if look.intent is None or look.cluster.node(look.wanted.staging) is None:
+        return None
+    step = stage_id(look.intent, look.wanted.staging)
+    return next((one for one in reversed(look.observed.commands) if one.step == step), None)
+
+
+def _awaited(look: Look, said: Command | None) -> Plan:
+    version, node = look.wanted.version, look.wanted.staging
+    if said and look.now - said.sent > STAGED_WITHIN_SECONDS:
+        return _not_staged(look, said)
+    progress = waited(look.observed.progress, f"{Reason.STAGING} {node}", look.now)
+    return Wait(
+        seconds=min(MOST_SECONDS, SOON_SECONDS + int(progress.at - progress.changed_at) // 20),
+        reason=Reason.STAGING,
+        message=f"{node} brings and checks {version}; it serves on, and no node is told to bring it before",
+        progress=progress,
+    )
+
+
+def _not_staged(look: Look, said: Command) -> Blocked:
+    name, version = look.spec.name, look.wanted.version
+    return Blocked(
+        reason=Reason.NOT_STAGED,
+        message=f"{said.instance} could not bring and check {version}; its answer: {said.said or SILENT}. Nothing was "
+        f"stopped, and nodes that boot bring what they did. Put right what it says: it is tried again half an hour "
+        f"after the last time, or at once by `vagus abort {name}` and `vagus upgrade {name}`",
+        open_deadline=True,
+    )
