@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.unit.rolling_upgrade.test_rules import NODE, NOW, question
 
-from vagus.cluster import Unseen
+from vagus.cluster import Node, Unseen
 from vagus.command import Command, Outcome
 from vagus.errors import Denied, Unreachable
 from vagus.instances import Group, Instance
@@ -179,11 +179,12 @@ def test_an_index_of_unknown_origin_is_not_called_too_old() -> None:
     assert "is unknown" in found.message
 
 
-def told_to_restart(name: str, process: str, *outcomes: tuple[int, Outcome]) -> Observed:
-    """A node in hand that runs as before, told so many seconds ago with these outcomes."""
+def told_to_restart(name: str, process: str, *outcomes: tuple[int, Outcome], left: Node | None = None) -> Observed:
+    """A node in hand that runs as before, told so many seconds ago with these outcomes. `left`: one that is next."""
     asked = question()
     node = next(one for one in asked.cluster.nodes if one.name == name)
-    intent = restart({name: process}, iso(NOW - 900), "ada", ())
+    others = {left.name: left.ephemeral_id} if left else {}
+    intent = restart({name: process, **others}, iso(NOW - 900), "ada", ())
     noted = msgspec.structs.replace(
         rolling(intent), taken=(name,), taken_at=iso(NOW - 800), sent_at=iso(NOW - min(ago for ago, _ in outcomes))
     )
@@ -225,36 +226,56 @@ def test_a_command_that_is_pending_for_long_is_in_vain(
         assert isinstance(plan.steps[-1], AllowAllocation if len(outcomes) == 3 else RestartNodes)
 
 
-CLOSED: dict[str, tuple[tuple[tuple[int, Outcome], ...], type[Plan], type | None]] = {
-    "its command still waits until it serves": (((100, "pending"),), Wait, None),
-    "also for long": (((250, "pending"),), Wait, None),
-    "not for ever: a person is called": (((600, "pending"),), Steps, AllowAllocation),
-    "it serves": (((100, "done"),), Steps, AllowAllocation),
-    "it serves, and was told once more": (((100, "done"), (50, "pending")), Steps, AllowAllocation),
-    "it never served, and a person is called once allocation is given back": (
-        ((700, "not-serving"), (690, "already")),
-        Steps,
-        AllowAllocation,
-    ),
-    "a person restarted it, after a command that failed": (((100, "failed"),), Steps, AllowAllocation),
+CLOSED: dict[str, tuple[tuple[tuple[int, Outcome], ...], Reason]] = {
+    "its command still waits until it serves": (((100, "pending"),), Reason.NODE_AWAY),
+    "also for long": (((250, "pending"),), Reason.NODE_AWAY),
+    "not for ever: a person is called": (((600, "pending"),), Reason.NODE_NOT_BACK),
+    "it serves, and the next is taken": (((100, "done"),), Reason.RESTARTING),
+    "it serves, and was told once more": (((100, "done"), (50, "pending")), Reason.RESTARTING),
+    "it never served: a person is called": (((700, "not-serving"), (690, "already")), Reason.NODE_NOT_BACK),
+    "a person restarted it, after a command that failed": (((100, "failed"),), Reason.RESTARTING),
 }
 
 
-@pytest.mark.parametrize(("outcomes", "kind", "step"), CLOSED.values(), ids=CLOSED.keys())
-def test_a_node_that_joined_is_back_when_it_serves(
-    outcomes: tuple[tuple[int, Outcome], ...], kind: type[Plan], step: type | None
+@pytest.mark.parametrize(("outcomes", "then"), CLOSED.values(), ids=CLOSED.keys())
+def test_allocation_is_given_back_when_a_node_has_joined_and_the_next_waits_until_it_serves(
+    outcomes: tuple[tuple[int, Outcome], ...], then: Reason
 ) -> None:
     asked = question()
-    observed = told_to_restart(asked.cluster.nodes[0].name, "another-process-than-now", *outcomes)
+    first, other = asked.cluster.nodes[:2]
+    observed = told_to_restart(first.name, "another-process-than-now", *outcomes, left=other)
     plan = decide(observed, asked.spec, NOW)
-    assert isinstance(plan, kind), plan
-    if isinstance(plan, Steps) and step is not None:
-        assert isinstance(plan.steps[0], step)
+    assert isinstance(plan, Steps), plan
+    assert isinstance(plan.steps[0], AllowAllocation)
     given_back = tuple(msgspec.structs.replace(intent, demands=()) for intent in observed.intents)
     after = decide(msgspec.structs.replace(observed, intents=given_back), asked.spec, NOW)
-    serves = any(outcome == "done" for _, outcome in outcomes)
-    waits = any(outcome in ("pending", "not-serving") for _, outcome in outcomes)
-    assert (after.reason is Reason.NODE_NOT_BACK) is (waits and not serves)
+    assert after.reason is then
+    if then is Reason.NODE_AWAY:
+        assert isinstance(after, Wait)
+        assert not after.page
+
+
+def test_a_node_of_a_batch_that_joined_does_not_give_allocation_back_before_the_others() -> None:
+    """Else the shards of the one that is away would be made anew elsewhere."""
+    asked = question()
+    first, other = asked.cluster.nodes[:2]
+    observed = told_to_restart(first.name, "another-process-than-now", (20, "pending"))
+    (intent,) = observed.intents
+    noted = msgspec.structs.replace(rolling(intent), taken=(first.name, other.name))
+    nodes = tuple(node for node in asked.cluster.nodes if node.name != other.name)
+    there = tuple(Instance(id=one.name, zone=one.zone, lifecycle="InService") for one in (first, other))
+    plan = decide(
+        msgspec.structs.replace(
+            observed,
+            cluster=msgspec.structs.replace(asked.cluster, nodes=nodes),
+            groups=(group(*there),),
+            intents=(msgspec.structs.replace(intent, rolling=noted),),
+        ),
+        asked.spec,
+        NOW,
+    )
+    assert isinstance(plan, Wait)
+    assert plan.reason is Reason.NODE_AWAY
 
 
 def test_whoever_is_called_for_a_silent_agent_reads_the_way_on() -> None:

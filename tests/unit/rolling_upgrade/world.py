@@ -1,8 +1,8 @@
 """A simulated world whose nodes can be restarted: each restart takes its time, and brings the version that it is told.
 
 It asserts, at each moment at which a node stops, what must never be broken: a majority of the voters, an active copy of
-every shard that had one (but of indices that a person let be away), one zone at a time, and no node that would start as
-an older version than it runs.
+every shard that had one (but of indices that a person let be away), one zone at a time, no more nodes than go together,
+and no node that would start as an older version than it runs. A node that has joined, but does not serve yet, is away.
 """
 
 from dataclasses import dataclass, field
@@ -25,6 +25,8 @@ from vagus.rolling_upgrade.room import ROLLING_UPGRADE
 from vagus.zone_balance.room import ZONE_BALANCE
 
 BOOT_SECONDS = 30.0
+CLOSED_SECONDS = 15.0
+"""How long after a node has joined its port stays closed."""
 VERSION = "/vagus/claims/node/version"
 ROOM = "rolling_upgrade"
 
@@ -53,6 +55,7 @@ class RollingWorld(World):
     def __post_init__(self) -> None:
         self.rooms = {"zone_balance": ZONE_BALANCE, ROOM: ROLLING_UPGRADE}
         self.booting: dict[str, float] = {}
+        self.opening: dict[str, float] = {}
         self.broken: set[str] = set()
         self.accepted: frozenset[str] = frozenset()
         self.restarts: list[str] = []
@@ -86,6 +89,8 @@ class RollingWorld(World):
             return False
         self.engine.machines[instance].started = int(self.clock.now * 1000)
         self.booting[instance] = self.clock.now + BOOT_SECONDS
+        self.opening[instance] = self.booting[instance] + CLOSED_SECONDS
+        self.commands.closed.add(instance)
         return True
 
     def stage(self, instance: str, version: str) -> bool:
@@ -108,9 +113,11 @@ class RollingWorld(World):
     def _judge(self, instance: str) -> None:
         self._none_goes_back(instance)
         before = self.engine.look()
-        zones = {one.zone for one in self.engine.machines.values() if not one.up or one.name == instance}
-        if len(zones) > 1:
+        away = [one for one in self.engine.machines.values() if not one.up or one.name in {instance, *self.opening}]
+        if len({one.zone for one in away}) > 1:
             raise Broken(f"{instance} was stopped while another zone had a node away")
+        if len(away) > self.spec.rolling_upgrade.batch:
+            raise Broken(f"{instance} was stopped, and so many are away: {sorted(one.name for one in away)}")
         held = {copy.id for copy in before.copies if copy.active and copy.index not in self.accepted}
         left = {copy.id for copy in before.copies if copy.active and copy.node != instance}
         if missing := held - left:
@@ -136,10 +143,15 @@ class RollingWorld(World):
                 machine.version = self.parameters.values[VERSION]
                 self.engine.start_node(name, machine.zone, version=machine.version)
                 self.stir()
+        for name, due in list(self.opening.items()):
+            if due <= self.clock.now:
+                del self.opening[name]
+                self.commands.closed.discard(name)
+                self.stir()
         super().sync()
 
     def wakes(self) -> list[float]:
-        return [at for at in self.booting.values() if at > self.clock.now]
+        return [at for at in (*self.booting.values(), *self.opening.values()) if at > self.clock.now]
 
     def ask(self, intent: Intent) -> None:
         """A person asks for a restart or an upgrade."""

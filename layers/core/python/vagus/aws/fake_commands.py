@@ -116,7 +116,8 @@ class _Disk:
 
 class FakeCommands:
     """Commands to the instances of one cluster, at first to none. `hold`: nothing is carried out before `deliver`.
-    `deaf`: instances whose agent is dead: what is sent to them fails without a word, a minute later."""
+    `deaf`: instances whose agent is dead: what is sent to them fails without a word, a minute later. `closed`: those
+    that don't serve yet, so that a restart of theirs, though carried out, still waits."""
 
     def __init__(
         self,
@@ -131,11 +132,16 @@ class FakeCommands:
         self._sent: list[tuple[Command, Mapping[str, str]]] = []
         self.hold = False
         self.deaf: set[str] = set()
+        self.closed: set[str] = set()
 
     def sent(self, instance: str, since: float) -> tuple[Command, ...]:
         """What was sent to an instance since then, oldest first."""
         self._expire()
-        return tuple(one for one, _ in self._sent if one.instance == instance and one.sent >= since)
+        return tuple(self._seen(one) for one, _ in self._sent if one.instance == instance and one.sent >= since)
+
+    def _seen(self, command: Command) -> Command:
+        waits = command.document == "restart-search" and command.outcome == "done" and command.instance in self.closed
+        return msgspec.structs.replace(command, outcome="pending", said="") if waits else command
 
     def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
         """Send it; carried out at once unless `hold`."""

@@ -3,15 +3,13 @@
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import rules
-from vagus.rolling_upgrade.looking import LINGERING_SECONDS, TOLD_ENOUGH, Look, overdue, waited
+from vagus.rolling_upgrade.looking import LINGERING_SECONDS, TOLD_ENOUGH, Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import step_id
 from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
 
-SOON_SECONDS = 2
 SILENT = "none, so that its SSM agent may be dead (on it: `systemctl restart amazon-ssm-agent`)"
 LISTED_SECONDS = 60
 """How long a command may take to be listed before it is sent once more: a node does each once."""
-MOST_SECONDS = 15
 
 
 def restart(look: Look) -> Plan | None:
@@ -64,8 +62,11 @@ def told(look: Look) -> RestartNodes:
 
 
 def back(look: Look) -> Plan | None:
-    """All that were in hand are back with what is wanted, or gone for good: allocation is given back."""
-    if not look.holding or look.away:
+    """All that were in hand have joined again with what is wanted, or are gone for good: allocation is given back.
+
+    Before they serve: shards recover while a node's security gets ready, and the next node waits for both.
+    """
+    if not look.holding or look.absent or look.to_restart:
         return None
     return give_back(look, f"{', '.join(look.wanted.taken)} is back")
 
@@ -80,13 +81,17 @@ def joining(look: Look) -> Plan | None:
     away = look.since(look.wanted.sent_at or look.wanted.taken_at)
     if away >= look.spec.rolling_upgrade.rejoin_seconds or _failure(look):
         return give_back(look, f"{', '.join(look.away)} did not come back: {_failure(look) or 'it takes too long'}")
+    return _coming(look)
+
+
+def _coming(look: Look) -> Plan:
     return _awaited(look, look.away, f"{', '.join(look.away)} restarts, and does not serve again yet")
 
 
 def _awaited(look: Look, names: tuple[str, ...] | list[str], message: str) -> Plan:
     progress = waited(look.observed.progress, f"{Reason.NODE_AWAY} {','.join(names)}", look.now)
-    seconds = min(MOST_SECONDS, SOON_SECONDS + int(progress.at - progress.changed_at) // 20)
-    return Wait(seconds=seconds, reason=Reason.NODE_AWAY, message=f"{message}; {_story(look)}", progress=progress)
+    message = f"{message}; {_story(look)}"
+    return Wait(seconds=soon(progress), reason=Reason.NODE_AWAY, message=message, progress=progress)
 
 
 def give_back(look: Look, why: str) -> Steps:
@@ -107,9 +112,12 @@ def _failure(look: Look) -> str:
 
 
 def not_back(look: Look) -> Plan | None:
-    """A node that was in hand is away, and allocation was given back: a person is called, the others serve."""
+    """A node that was in hand is away, and allocation was given back. It may only have to open its port; else a person
+    is called, and the others serve."""
     if not look.away:
         return None
+    if look.coming:
+        return _coming(look)
     said = _failure(look)
     return Blocked(
         reason=Reason.NODE_NOT_BACK,
@@ -142,7 +150,7 @@ def recovering(look: Look) -> Plan | None:
         return None
     progress = waited(look.observed.progress, f"{Reason.RECOVERING} {what}", look.now)
     return Wait(
-        seconds=min(MOST_SECONDS, SOON_SECONDS + int(progress.at - progress.changed_at) // 20),
+        seconds=soon(progress),
         page=overdue(progress, look.spec.rolling_upgrade.recovery_seconds),
         reason=Reason.RECOVERING,
         message=f"{what}; {_story(look)}",

@@ -27,6 +27,10 @@ SERVES_WITHIN_SECONDS = 960
 """A command whose node has restarted ends within this, for the document waits for 11 minutes at most."""
 TOLD_ENOUGH = 3
 """After so many restarts of one node in vain a person is called."""
+SOON_SECONDS = 30
+"""For so long what is waited for is looked at each second."""
+MOST_SECONDS = 15
+"""The longest time between two looks at it."""
 MINUTES_EACH = 3
 """What is said of the time that a batch takes, before it is known."""
 
@@ -51,11 +55,24 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return self.intent is not None and AllocationPrimaries() in self.intent.demands
 
     @property
-    def away(self) -> tuple[str, ...]:
-        """Nodes in hand that are not in the cluster, while their instances are still there; or that don't serve yet."""
+    def absent(self) -> tuple[str, ...]:
+        """Nodes in hand that are not in the cluster, while their instances are still there."""
         there = {one.id for group in self.observed.groups for one in group.instances if not one.let_go}
-        gone = {name for name in self.wanted.taken if self.cluster.node(name) is None and name in there}
-        return tuple(name for name in self.wanted.taken if name in gone or self._closed(name))
+        return tuple(name for name in self.wanted.taken if self.cluster.node(name) is None and name in there)
+
+    @property
+    def away(self) -> tuple[str, ...]:
+        """Those, and the ones that have joined again and don't serve yet."""
+        absent = self.absent
+        return tuple(name for name in self.wanted.taken if name in absent or self._closed(name))
+
+    @property
+    def coming(self) -> bool:
+        """Whether each that is away is still waited for by its command, and for no longer than it may take."""
+        since = self.since(self.wanted.sent_at or self.wanted.taken_at)
+        return since < self.spec.rolling_upgrade.rejoin_seconds and all(
+            any(one.outcome == "pending" for one in self.told([name])) for name in self.away
+        )
 
     def _closed(self, name: str) -> bool:
         """Whether a node has joined again, and its port is not known to be open: its command still waits for that, or
@@ -151,3 +168,9 @@ def waited(before: Progress | None, about: str, now: float) -> Progress:
 def overdue(progress: Progress, seconds: int) -> bool:
     """Whether it has been the same for so long."""
     return progress.at - progress.changed_at >= seconds
+
+
+def soon(progress: Progress) -> int:
+    """Seconds until the next look at what is waited for: every second at first, for a node is away for half a minute
+    only; then ever more seldom."""
+    return min(MOST_SECONDS, 1 + int(progress.at - progress.changed_at) // SOON_SECONDS)

@@ -5,7 +5,7 @@ from vagus.cluster import Unseen
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import versions
-from vagus.rolling_upgrade.looking import Look, overdue, waited
+from vagus.rolling_upgrade.looking import Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import Observed
 from vagus.steps import NoteVersion, PutSettingsRight
 
@@ -22,7 +22,7 @@ def unseen(observed: Observed, why: Unseen, now: float) -> Plan:
         return Blocked(reason=Reason.DENIED, message=why.message, open_deadline=True)
     progress = waited(observed.progress, Reason.UNREACHABLE, now)
     return Wait(
-        seconds=UNSEEN_SECONDS,
+        seconds=min(UNSEEN_SECONDS, soon(progress)),
         page=overdue(progress, FORGIVEN_SECONDS),
         reason=Reason.UNREACHABLE,
         message=why.message,

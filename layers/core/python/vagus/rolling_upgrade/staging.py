@@ -7,8 +7,8 @@ from vagus.cluster import Node
 from vagus.command import Command
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
-from vagus.rolling_upgrade.in_hand import LISTED_SECONDS, MOST_SECONDS, SILENT, SOON_SECONDS
-from vagus.rolling_upgrade.looking import Look, waited
+from vagus.rolling_upgrade.in_hand import LISTED_SECONDS, SILENT
+from vagus.rolling_upgrade.looking import Look, soon, waited
 from vagus.rolling_upgrade.observed import stage_id, staged
 from vagus.rolling_upgrade.taking import told_to_people, unbegun
 from vagus.steps import StageEngine
@@ -50,7 +50,7 @@ def _awaited(look: Look, said: Command | None) -> Plan:
         return _not_staged(look, said)
     progress = waited(look.observed.progress, f"{Reason.STAGING} {node}", look.now)
     return Wait(
-        seconds=min(MOST_SECONDS, SOON_SECONDS + int(progress.at - progress.changed_at) // 20),
+        seconds=soon(progress),
         reason=Reason.STAGING,
         message=f"{node} brings and checks {version}; it serves on, and no node is told to bring it before",
         progress=progress,
