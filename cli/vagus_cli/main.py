@@ -23,7 +23,7 @@ from vagus_cli.people_commands import approve, resume, stop
 from vagus_cli.plan_command import plan
 from vagus_cli.records_command import records_app
 from vagus_cli.replay_command import replay
-from vagus_cli.rolling_commands import abort, restart_nodes, upgrade_nodes
+from vagus_cli.rolling_commands import abort, replace_instances, restart_nodes, upgrade_nodes
 from vagus_cli.status_command import status
 from vagus_cli.takeover_command import takeover
 
@@ -56,6 +56,7 @@ app.command()(stop)
 app.command()(resume)
 app.command("restart")(restart_nodes)
 app.command("upgrade")(upgrade_nodes)
+app.command("replace")(replace_instances)
 app.command()(abort)
 app.command()(executions)
 app.command()(takeover)

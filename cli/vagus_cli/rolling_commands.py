@@ -1,4 +1,4 @@
-"""`vagus restart`, `vagus upgrade`, `vagus abort`: what a person wants of a cluster's nodes."""
+"""`vagus restart`, `vagus upgrade`, `vagus replace`, `vagus abort`: what a person wants of a cluster's nodes."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -10,11 +10,12 @@ from rich.text import Text
 from vagus.cluster import Cluster, Node
 from vagus.errors import Permanent
 from vagus.fleet import ClusterSpec
-from vagus.intent import Intent, Rolling, restart, upgrade
+from vagus.intent import Intent, Rolling, replace, restart, upgrade
 from vagus.procedure import head as heads
 from vagus.procedure import rows
 from vagus.procedure.records import iso
 from vagus.rolling_upgrade import rules, versions
+from vagus.rolling_upgrade.observed import undrained
 from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
 
@@ -116,6 +117,59 @@ def upgrade_nodes(
     output.answer(told, as_json, lambda one: Text(one.message))
 
 
+def replace_instances(
+    context: typer.Context,
+    cluster: options.ClusterName,
+    instances: Annotated[
+        list[str] | None,
+        typer.Option("--instance", help="This one, whatever it was launched from; may be repeated."),
+    ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Every instance that there is now, whatever it was launched from.")
+    ] = False,
+    as_json: options.Json = False,
+    target: options.Target = None,
+    fleet: options.FleetFolder = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+) -> None:
+    """Have the instances of CLUSTER that are behind their group's launch template replaced, one after another.
+
+    That is what a deploy leaves to be done of another instance type, volume or image. A person approves it, in mode act
+    too; `vagus plan` shows beforehand who is behind, in order.
+    """
+    world = options.opened(context, target, fleet, profile, region)
+    spec = world.cluster(cluster)
+    if why := undrained(spec, paused=rows.read(world.state(spec), cluster).head("zone_balance").paused):
+        raise UsageFault(f"{cluster}: an instance that is to be replaced would wait to leave for ever: {why}")
+    named = _named(world, spec, instances or (), everyone=everyone)
+    intent = replace(named, iso(world.now()), world.person())
+    what = ", ".join(named) if named else "the instances that are behind their group's launch template"
+    told = _open(world, spec, intent, f"replaces {what}")
+    output.answer(told, as_json, lambda one: Text(one.message))
+
+
+def _named(world: World, spec: ClusterSpec, instances: Sequence[str], *, everyone: bool) -> tuple[str, ...]:
+    """The instances that are named, or all; none: those that are behind. Raises `UsageFault` where nobody is meant."""
+    groups = world.reads.groups.describe([spec.name])
+    there = sorted(one.id for group in groups for one in group.instances if not one.let_go)
+    if instances and everyone:
+        raise UsageFault("say either --all or --instance")
+    if missing := sorted(set(instances) - set(there)):
+        known = ", ".join(there) or "none"
+        raise UsageFault(f"{', '.join(missing)} is in no group of {spec.name} (there are: {known})")
+    if instances or everyone:
+        return tuple(sorted(instances)) if instances else tuple(there)
+    if not any(group.behind(one) for group in groups for one in group.instances):
+        dark = ", ".join(sorted(group.name for group in groups if group.instances and not group.template))
+        of = f" (of {dark} that can't be seen: the version of its launch template is no number)" if dark else ""
+        raise UsageFault(
+            f"no instance of {spec.name} is known to be behind its group's launch template{of}: deploy the change "
+            "first, or say --all, or --instance"
+        )
+    return ()
+
+
 def abort(
     context: typer.Context,
     cluster: options.ClusterName,
@@ -125,16 +179,17 @@ def abort(
     profile: options.Profile = None,
     region: options.Region = None,
 ) -> None:
-    """End the restart or upgrade of CLUSTER: what is in hand is finished, no further node is taken.
+    """End the restart, upgrade or replacement of CLUSTER: what is in hand is finished, no further node is taken.
 
-    Nodes that have the new version keep it: going back is a reinstall and a restore.
+    Nodes that have the new version keep it: going back is a reinstall and a restore. An instance that leaves goes on
+    leaving: its hook can be outlived, not refused.
     """
     world = options.opened(context, target, fleet, profile, region)
     spec, table = world.cluster(cluster), world.state(world.cluster(cluster))
     seen = rows.read(table, cluster)
     found = next(iter(seen.intents_of(ROOM)), None)
     if found is None:
-        raise UsageFault(f"no restart and no upgrade of {cluster} is under way")
+        raise UsageFault(f"no restart, upgrade or replacement of {cluster} is under way")
     ended = msgspec.structs.replace(found.rolling or Rolling(), aborted=world.person())
     with by_person.noted(world, spec, ROOM, "Abort", f"{world.person()} aborts {found.id}"):
         row = seen.put(f"intent#{found.id}", msgspec.structs.replace(found, rolling=ended))
@@ -190,7 +245,7 @@ def _open(world: World, spec: ClusterSpec, intent: Intent, what: str) -> Wanted:
     """The row, with a record; then the run, at once. In mode observe nobody would do it: refused."""
     if spec.rolling_upgrade.mode == "observe":
         raise UsageFault(
-            f"{spec.name}: rolling_upgrade.mode is observe in its fleet file, and nothing would be restarted: set it "
+            f"{spec.name}: rolling_upgrade.mode is observe in its fleet file, and nothing would be done: set it "
             "to approve (or act) first"
         )
     table = world.state(spec)

@@ -86,6 +86,9 @@ WAYS_OUT: Mapping[Reason, str] = {
     "agent. It is tried again within half an hour; `vagus abort CLUSTER` and `vagus upgrade CLUSTER` try at once.",
     Reason.NODE_NOT_BACK: "Read the message, then the node's log. Start its service, or have its instance replaced: "
     "the rest goes on by itself. `vagus abort CLUSTER` leaves the rest as it is.",
+    Reason.NOT_REPLACEABLE: "Do what the message says (a hook, a protection, a standby, a suspended process, "
+    "zone_balance's mode), and it goes on; or `vagus abort CLUSTER`. Those that nothing stands against go before it.",
+    Reason.NODE_AWAY: "If a person is told: start the node that is named, or have its instance ended.",
     Reason.NOT_RESTARTED: "See whether the SSM agent of the instance answers (`vagus doctor`), and what the command "
     "said.",
     Reason.VERSION_PATH: "Set a version in the fleet file that can be reached, and deploy.",

@@ -55,6 +55,14 @@ class GroupsWorld(Protocol):
         """From now on EC2 can launch nothing in this group."""
         ...
 
+    def renew_template(self, group: str) -> None:
+        """A deploy: its launch template has a new version, from which the group launches from now on."""
+        ...
+
+    def protect(self, instance: str) -> None:
+        """A person protects it from scale-in."""
+        ...
+
     def stand_by(self, instance: str) -> None:
         """A person takes it out of service; it runs on."""
         ...
@@ -91,6 +99,13 @@ class FakeWorldGroups:
 
     def refuse_launches(self, group: str) -> None:
         self.fake.refuse_launches(group, "You have exceeded your quota.")
+
+    def renew_template(self, group: str) -> None:
+        name, version = self.fake.describe()[0].template.split(":")
+        self.fake.launches_from(group, f"{name}:{int(version) + 1}")
+
+    def protect(self, instance: str) -> None:
+        self.fake.protect(instance)
 
     def stand_by(self, instance: str) -> None:
         self.fake.stand_by(instance)
@@ -137,6 +152,25 @@ class AwsGroups:
     def refuse_launches(self, group: str) -> None:
         template = self._aws.shown(group)["LaunchTemplate"]["LaunchTemplateName"]
         self._aws.ec2.delete_launch_template(LaunchTemplateName=template)
+
+    def renew_template(self, group: str) -> None:
+        shown = self._aws.shown(group)["LaunchTemplate"]
+        made = self._aws.ec2.create_launch_template_version(
+            LaunchTemplateId=shown["LaunchTemplateId"],
+            SourceVersion=shown["Version"],
+            LaunchTemplateData={"InstanceType": "r7g.xlarge"},
+        )
+        version = str(made["LaunchTemplateVersion"]["VersionNumber"])
+        self._aws.autoscaling.update_auto_scaling_group(
+            AutoScalingGroupName=group,
+            LaunchTemplate={"LaunchTemplateId": shown["LaunchTemplateId"], "Version": version},
+        )
+
+    def protect(self, instance: str) -> None:
+        (group,) = self.port.groups_of([instance]).values()
+        self._aws.autoscaling.set_instance_protection(
+            AutoScalingGroupName=group, InstanceIds=[instance], ProtectedFromScaleIn=True
+        )
 
     def stand_by(self, instance: str) -> None:
         (group,) = self.port.groups_of([instance]).values()

@@ -233,6 +233,65 @@ def test_nothing_is_launched_while_launching_is_suspended(groups: GroupsWorld) -
     assert len(members(groups.port, GROUP)) == 1
 
 
+# -- replaced --------------------------------------------------------------------------------------------------------
+
+
+def test_what_an_instance_was_launched_from_stays_and_what_its_group_launches_from_changes(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=1)
+    (group,) = groups.port.describe(["one"])
+    assert group.template.endswith(":1")
+    assert [(one.template, group.behind(one), one.protected) for one in group.instances] == [
+        (group.template, False, False)
+    ]
+    groups.renew_template(GROUP)
+    (after,) = groups.port.describe(["one"])
+    assert after.template == group.template.removesuffix("1") + "2"
+    assert [(one.template, after.behind(one)) for one in after.instances] == [(group.template, True)]
+
+
+def test_one_that_is_replaced_waits_to_leave_and_another_comes_from_the_new_template(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=1)
+    groups.renew_template(GROUP)
+    (old,) = (one.id for one in members(groups.port, GROUP))
+    groups.port.replace(old)
+    groups.await_lifecycle(GROUP, old, "Terminating:Wait")
+    (group,) = groups.port.describe(["one"])
+    assert group.desired == 1
+    assert [group.behind(one) for one in group.instances if one.id != old] == [False]
+
+
+def test_asked_twice_it_is_replaced_once(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=2)
+    old = members(groups.port, GROUP)[0].id
+    groups.port.replace(old)
+    groups.port.replace(old)
+    groups.await_lifecycle(GROUP, old, "Terminating:Wait")
+    assert len(members(groups.port, GROUP)) == 3
+    assert groups.port.describe(["one"])[0].desired == 2
+
+
+def test_replacing_one_of_no_group_is_as_good_as_done(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=1)
+    groups.port.replace("i-0123456789abcdef0")
+    assert [one.lifecycle for one in members(groups.port, GROUP)] == ["InService"]
+
+
+def test_a_protected_instance_is_told(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=1)
+    (one,) = members(groups.port, GROUP)
+    groups.protect(one.id)
+    assert [one.protected for one in members(groups.port, GROUP)] == [True]
+
+
+def test_hooks_are_asked_for_anew(groups: GroupsWorld) -> None:
+    groups.create(GROUP, "one", desired=0)
+    assert groups.port.hooks(GROUP) == (TERMINATE_HOOK, None)
+    groups.hold_launches(GROUP)
+    assert groups.port.hooks(GROUP) == (TERMINATE_HOOK, LAUNCH_HOOK)
+    groups.create("one-core-c", "one", desired=0, hook="somebody-elses")
+    assert groups.port.hooks("one-core-c") == (None, None)
+
+
 # -- AWS alone -----------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +332,17 @@ def test_an_adopted_group_without_our_hook_is_unprotected(aws: Aws, clients: Cli
     aws.group("theirs", Tags=[{"Key": "vagus:cluster", "Value": "one"}])
     (group,) = AutoScalingGroups(clients).describe()
     assert (group.mode, group.hook, group.unprotected) == ("adopted", None, True)
+
+
+def test_of_a_template_whose_version_is_no_number_nobody_knows_who_is_behind(aws: Aws, clients: Clients) -> None:
+    world = AwsGroups(aws, clients)
+    world.create(GROUP, "one", desired=1)
+    shown = aws.shown(GROUP)["LaunchTemplate"]
+    latest = {"LaunchTemplateId": shown["LaunchTemplateId"], "Version": "$Latest"}
+    aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, LaunchTemplate=latest)
+    (group,) = world.port.describe()
+    assert (group.template, [group.behind(one) for one in group.instances]) == ("", [False])
+    assert [one.template for one in group.instances] == [f"{shown['LaunchTemplateId']}:1"]
 
 
 def test_suspended_processes_are_told(aws: Aws, clients: Clients) -> None:

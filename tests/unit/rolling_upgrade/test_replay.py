@@ -2,6 +2,7 @@
 once, and no node is stopped that was needed (the world asserts that at each stop)."""
 
 import pytest
+from tests.unit.rolling_upgrade.interruptions import points
 from tests.unit.rolling_upgrade.scenarios import (
     SCENARIOS,
     Scenario,
@@ -12,8 +13,8 @@ from tests.unit.rolling_upgrade.scenarios import (
     restarted,
     wants_restart,
 )
-from tests.unit.rolling_upgrade.world import ROOM, VERSION, RollingWorld
-from tests.unit.simulation.ports import Meter, When, reads
+from tests.unit.rolling_upgrade.world import ROOM, VERSION
+from tests.unit.simulation.ports import Meter
 from tests.unit.simulation.scenarios import later, spot_warning
 from tests.unit.simulation.world import World
 
@@ -21,19 +22,6 @@ from vagus.intent import restart
 
 CALM = 200.0
 """A sweep finds within a minute what was left undone while an intent is open."""
-CALM_CALLS = 10
-OFTEN = 1
-
-
-def _points(whole: RollingWorld) -> list[tuple[int, When]]:
-    """Where a function can die with an effect: at each kind of call the first times and the last. What is done for the
-    second node is what was done for the first."""
-    at: dict[tuple[str, When], list[int]] = {}
-    for number, when in whole.meter.points(every_read=False, until=whole.calls_at_stir + CALM_CALLS):
-        call = whole.meter.calls[number]
-        if call.startswith(("apply", "decide")) and not reads(call):
-            at.setdefault((call, when), []).append(number)
-    return sorted((number, when) for (_, when), found in at.items() for number in {*found[:OFTEN], found[-1]})
 
 
 @pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIOS.keys())
@@ -54,9 +42,9 @@ def test_undisturbed_every_node_is_restarted_once_and_nothing_of_ours_is_left(ma
 def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(make: Scenario) -> None:
     whole = make(calm=CALM).done()
     expected = whole.summary()
-    points = _points(whole)
-    assert len(points) > 15
-    for at, when in points:
+    found = points(whole)
+    assert len(found) > 15
+    for at, when in found:
         where = f"died {when} call {at}, {whole.meter.calls[at]}"
         world = make(meter=Meter(crashes={at: when}), calm=CALM)
         try:

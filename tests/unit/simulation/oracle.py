@@ -1,9 +1,12 @@
 """The judge: at the moment an instance is let go, was it safe? It reads the simulated engine's truth (which disk has
 which acknowledged writes), and shares no code with `vagus.zone_balance`."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from vagus.aws.fake import FakeGroups
+from vagus.aws.fake_members import seen
+from vagus.instances import Group, Instance
 from vagus.search.fake import FakeEngine
 
 
@@ -19,6 +22,7 @@ class Oracle:
         self._one_zone = one_zone
         self.let_go: list[str] = []
         self.late_admissions = False
+        self.replaced: list[str] = []
 
     def judge(self, instance: str) -> None:
         """Raises `Unsafe` with the reason. Notes the instance as gone from now on."""
@@ -46,6 +50,16 @@ class Oracle:
         """Raises `Unsafe` if it ever was a node of the cluster."""
         if instance in self._engine.machines:
             raise Unsafe(f"the launch of {instance} is abandoned, and its node had joined")
+
+    def judge_replacing(self, instance: str, group: Group, others: Iterable[Instance]) -> None:
+        """Raises `Unsafe` if it would go with its data, or if another is on its way or the cluster has to recover."""
+        if group.unprotected:
+            raise Unsafe(f"{instance} is asked to be replaced, and {group.name} would not hold it")
+        if moving := [one.id for one in others if one.lifecycle not in ("InService", "Standby")]:
+            raise Unsafe(f"{instance} is asked to be replaced, and {moving} is on its way")
+        if self._has_to_recover():
+            raise Unsafe(f"{instance} is asked to be replaced while the cluster is {self._engine.shards.status()}")
+        self.replaced.append(instance)
 
     def _has_to_recover(self) -> bool:
         """Something is missing, and might be had: not only copies that no node may take."""
@@ -104,6 +118,13 @@ class JudgedGroups(FakeGroups):
         elif found is not None and (result == "CONTINUE" or not found.retains):
             self.oracle.judge(instance)
         return super().complete(group, hook, instance, result)
+
+    def replace(self, instance: str) -> None:
+        self.settle()
+        every = [seen(group, self._clock(), 0.0) for group in self._groups.values()]
+        mine = next(group for group in every if any(one.id == instance for one in group.instances))
+        self.oracle.judge_replacing(instance, mine, [one for group in every for one in group.instances])
+        super().replace(instance)
 
     def terminate(self, instance: str) -> None:
         if instance in self.existing() and self._member(instance)[1].ends_at is None:

@@ -14,12 +14,15 @@ LAUNCH_HOOK = "vagus-launch"
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """A member of a group. `lifecycle` is Auto Scaling's own word, such as `Terminating:Wait`."""
+    """A member of a group. `lifecycle` is Auto Scaling's own word, such as `Terminating:Wait`. `template`: what it was
+    launched from, as `lt-0abc:3` ("": AWS does not say). `protected`: somebody protects it from scale-in."""
 
     id: str
     zone: Zone
     lifecycle: str
     healthy: bool = True
+    template: str = ""
+    protected: bool = False
 
     @property
     def waits_to_leave(self) -> bool:
@@ -103,7 +106,9 @@ class Launches(msgspec.Struct, frozen=True, kw_only=True):
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """An Auto Scaling group of a declared cluster. `retains`: whether an abandoned terminate hook retains. `least` and
-    `most`: its bounds. `replaces_early`: whether it launches a replacement when EC2 recommends a rebalance."""
+    `most`: its bounds. `replaces_early`: whether it launches a replacement when EC2 recommends a rebalance.
+    `template`: what it launches from, as an instance's; "" where that is no number (`$Latest`, `$Default`), or differs
+    from instance to instance."""
 
     name: str
     cluster: str
@@ -119,6 +124,12 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     least: int = 0
     most: int = 10_000
     replaces_early: bool = False
+    template: str = ""
+
+    def behind(self, instance: Instance) -> bool:
+        """Whether a member was launched from something else than the group launches from now; not where one of both
+        is unknown."""
+        return bool(self.template and instance.template) and instance.template != self.template
 
     def allows(self, size: int) -> bool:
         """Whether Auto Scaling takes that as its desired size."""

@@ -36,25 +36,27 @@ class AwareZones(msgspec.Struct, frozen=True, tag=True):
 Demand = ExcludeNode | AllocationPrimaries | BalanceThreshold | AwareZones
 
 
-Kind = Literal["leave", "spot", "rebalance", "retire", "gone", "balance", "zones", "restart", "upgrade"]
+Kind = Literal["leave", "spot", "rebalance", "retire", "gone", "balance", "zones", "restart", "upgrade", "replace"]
 """What is wanted, or why an instance is of interest. `leave`: a terminate hook waits, or it was retained. `spot`: EC2
 takes it back within two minutes. `rebalance`: EC2 may take it back. `retire`: EC2 ends it at the deadline. `gone`: it
-went without us. `balance`: bytes lead where shards stand. `zones`: a zone comes or goes. `restart`, `upgrade`: a person
-wants nodes restarted, or of another version."""
+went without us. `balance`: bytes lead where shards stand. `zones`: a zone comes or goes. `restart`, `upgrade`,
+`replace`: a person wants nodes restarted, of another version, or on other instances."""
 
 
 class Rolling(msgspec.Struct, frozen=True, kw_only=True):
-    """What a restart or an upgrade is about, and how far it is.
+    """What a restart, an upgrade or a replacement is about, and how far it is.
 
     `version` is what every node is to run; without one, `processes` says which process of which node (its ephemeral id)
-    is to be gone. `taken`: the nodes in hand, since `taken_at`; `sent_at`: when they were last told to restart.
-    `staging`: the node that was told to bring and check the version beforehand, at `staging_at`. `unavailable`: indices
-    that a person lets be away meanwhile; `without_snapshot`: a person waived it. `aborted`: who wants no further node
-    taken. Times are ISO 8601.
+    is to be gone. `instances`: those that are to be replaced, whatever they were launched from (none: all that are
+    behind their group's launch template). `taken`: the nodes in hand, since `taken_at`; `sent_at`: when they were last
+    told to restart, or asked to be replaced. `staging`: the node that was told to bring and check the version
+    beforehand, at `staging_at`. `unavailable`: indices that a person lets be away meanwhile; `without_snapshot`: a
+    person waived it. `aborted`: who wants no further node taken. Times are ISO 8601.
     """
 
     version: str = ""
     processes: Mapping[str, str] = {}
+    instances: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
     taken_at: str = ""
     sent_at: str = ""
@@ -156,7 +158,13 @@ def upgrade(
     return _rolling("upgrade", opened, wanted)
 
 
-def _rolling(kind: Literal["restart", "upgrade"], opened: str, wanted: Rolling) -> Intent:
+def replace(instances: tuple[str, ...], opened: str, person: str) -> Intent:
+    """The intent that these instances are to be gone, each for a new one of its group; none named: all that are behind
+    their group's launch template."""
+    return _rolling("replace", opened, Rolling(instances=instances, person=person))
+
+
+def _rolling(kind: Literal["restart", "upgrade", "replace"], opened: str, wanted: Rolling) -> Intent:
     """Its id is short: with a node and a process it names a command, of which AWS keeps a hundred characters."""
     stamp = "".join(character for character in opened if character.isalnum())[:15]
     return Intent(

@@ -82,6 +82,11 @@ class GroupsRead(Protocol):
         """The groups of these clusters, or of all."""
         ...
 
+    def hooks(self, group: str) -> tuple[str | None, str | None]:
+        """Our terminate hook and our launch hook, as far as the group has them, asked anew: what `describe` tells of a
+        declared group's hooks is taken from its template."""
+        ...
+
     def groups_of(self, instances: Sequence[str]) -> Mapping[str, str]:
         """The group of each of these instances that is in one, of ours or not."""
         ...

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     """Nodes are restarted one after another, each with the new version."""
     RESTARTING = "RESTARTING"
     """Nodes are restarted one after another."""
+    REPLACING = "REPLACING"
+    """Instances are replaced one after another, each by its group."""
     TRUST_MADE = "TRUST_MADE"
     """An authority is made, published, or given to Vagus's own functions."""
     RENEWING = "RENEWING"
@@ -88,7 +90,8 @@ class Reason(StrEnum):
     STAGING = "STAGING"
     """One node brings and checks the new version while it serves; until then no node is told to bring it."""
     NODE_AWAY = "NODE_AWAY"
-    """A node was told to restart, and has not joined again yet."""
+    """A node was told to restart, and has not joined again yet; or an instance serves whose node is not in the
+    cluster."""
     RECOVERING = "RECOVERING"
     """A node is back, and shards still recover: no further node is taken before that."""
     SNAPSHOT_RUNNING = "SNAPSHOT_RUNNING"
@@ -107,9 +110,12 @@ class Reason(StrEnum):
     """The mode is `observe`: shown, not done. A page tells of it once where something that Vagus had set stays set."""
 
     YIELDING = "YIELDING"
-    """An instance leaves, and its hook has a deadline: no further node is restarted before it has left."""
+    """An instance leaves, and its hook has a deadline, or one comes: no further node is restarted, and no further
+    instance replaced, before that is over."""
     UPGRADE_AVAILABLE = "UPGRADE_AVAILABLE"
     """The fleet file says another version than the nodes run: `vagus upgrade` asks for it."""
+    REPLACE_AVAILABLE = "REPLACE_AVAILABLE"
+    """Instances are behind their group's launch template: `vagus replace` asks for new ones."""
     UP_TO_DATE = "UP_TO_DATE"
     """Every node runs what is wanted, and no restart is asked for."""
 
@@ -157,6 +163,9 @@ class Reason(StrEnum):
     """A node could not bring and check the new version: nothing was stopped, and nothing changed."""
     NODE_NOT_BACK = "NODE_NOT_BACK"
     """A node was restarted and does not serve again; the rest of the cluster serves."""
+    NOT_REPLACEABLE = "NOT_REPLACEABLE"
+    """An instance is to be replaced, and its group, its fleet file or a person stands against it; the message says
+    how."""
     NOT_RESTARTED = "NOT_RESTARTED"
     """A node was told several times to restart, and runs as before."""
     VERSION_PATH = "VERSION_PATH"

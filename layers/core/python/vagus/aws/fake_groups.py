@@ -106,6 +106,23 @@ class FakeGroups:
         """From now on each launch meets this hook."""
         self._groups[group].launch_hook = hook
 
+    def launches_from(self, group: str, template: str) -> None:
+        """From now on instances are launched from this (`lt-1:2`; "": from `$Latest`); those that run stay as they
+        are."""
+        self._groups[group].template = template
+
+    def protect(self, instance: str, *, protected: bool = True) -> None:
+        """A person protects an instance from scale-in, or no more."""
+        self._member(instance)[1].protected = protected
+
+    def suspend(self, group: str, *processes: str) -> None:
+        """A person suspends these processes, and no other but `Launch`."""
+        self._groups[group].also_suspended = processes
+
+    def drop_hook(self, group: str) -> None:
+        """A person deletes the terminate hook."""
+        self._groups[group].hook = None
+
     def refuse_launches(self, group: str, why: str) -> None:
         """From now on EC2 can't launch in this group; "": it can again."""
         self._groups[group].refusal = why
@@ -125,7 +142,11 @@ class FakeGroups:
         self.settle()
         group, now = self._loose.pop(instance), self._clock()
         group.members[instance] = FakeMember(
-            instance, launched=now, lifecycle="Pending" if held else "InService", changes_at=now
+            instance,
+            launched=now,
+            lifecycle="Pending" if held else "InService",
+            changes_at=now,
+            template=group.template,
         )
         group.desired += 1
         self.settle()
@@ -174,6 +195,12 @@ class FakeGroups:
         """The groups of one cluster as `vagus.group_safety` judges them: safe, but for hook, time-out and retention."""
         self.settle()
         return tuple(facts(one) for _, one in sorted(self._groups.items()) if one.cluster == cluster)
+
+    def hooks(self, group: str) -> tuple[str | None, str | None]:
+        """Our terminate hook and our launch hook."""
+        found = self._groups[group]
+        terminate = found.hook if found.hook == TERMINATE_HOOK else None
+        return terminate, found.launch_hook if found.launch_hook == LAUNCH_HOOK else None
 
     def groups_of(self, instances: Sequence[str]) -> dict[str, str]:
         """The group of each of these instances that is in one."""
@@ -318,7 +345,8 @@ class FakeGroups:
         self._launched += 1
         name = self._name(self._launched)
         group.tries.append(Launch(instance=name, started=now))
-        group.members[name] = FakeMember(name, launched=now, changes_at=now + self._launch_seconds)
+        due = now + self._launch_seconds
+        group.members[name] = FakeMember(name, launched=now, changes_at=due, template=group.template)
 
     def _leave(self, group: FakeGroup, member: FakeMember, now: float) -> None:
         member.waiting_since = now

@@ -25,6 +25,8 @@ class FakeMember:
     expires: float = 0.0
     answered: bool = False
     ends_at: float | None = None
+    template: str = ""
+    protected: bool = False
     turns: list[tuple[float, str]] = field(default_factory=list)
 
     def turn(self, lifecycle: str, now: float) -> None:
@@ -68,6 +70,8 @@ class FakeGroup:
     refusal: str = ""
     retry_at: float | None = None
     suspended: bool = False
+    also_suspended: tuple[str, ...] = ()
+    template: str = "lt-1:1"
     tries: list[Launch] = field(default_factory=list)
     members: dict[str, FakeMember] = field(default_factory=dict)
     gone: list[tuple[float, FakeMember]] = field(default_factory=list)
@@ -99,7 +103,13 @@ def seen(group: FakeGroup, now: float, lag: float) -> Group:
     """The group as a description shows it, `lag` seconds late."""
     listed = [*group.members.values(), *(one for at, one in group.gone if at > now - lag)]
     instances = tuple(
-        Instance(id=one.id, zone=group.zone, lifecycle=one.shown(now - lag))
+        Instance(
+            id=one.id,
+            zone=group.zone,
+            lifecycle=one.shown(now - lag),
+            template=one.template,
+            protected=one.protected,
+        )
         for one in sorted(listed, key=lambda one: one.id)
     )
     return Group(
@@ -114,7 +124,8 @@ def seen(group: FakeGroup, now: float, lag: float) -> Group:
         most=group.most,
         replaces_early=group.replaces_early,
         launch_hook=group.launch_hook,
-        suspended=("Launch",) if group.suspended else (),
+        suspended=tuple(sorted({*group.also_suspended, *(("Launch",) if group.suspended else ())})),
+        template=group.template,
     )
 
 

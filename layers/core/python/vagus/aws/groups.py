@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         AutoScalingInstanceDetailsTypeDef,
         FilterTypeDef,
         InstanceTypeDef,
+        LaunchTemplateSpecificationTypeDef,
     )
 
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
@@ -143,25 +144,31 @@ class AutoScalingGroups:
             least=group["MinSize"],
             most=group["MaxSize"],
             replaces_early=group.get("CapacityRebalance", False),
+            template=_template(_launched_from(group)),
         )
+
+    def hooks(self, group: str) -> tuple[str | None, str | None]:
+        """Our terminate hook and our launch hook, asked anew."""
+        found = read(
+            "autoscaling", lambda: self._clients.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)
+        )
+        there = {(hook["LifecycleHookName"], hook["LifecycleTransition"]) for hook in found["LifecycleHooks"]}
+        terminate, launch = (name if (name, transition) in there else None for name, transition in OURS)
+        return terminate, launch
 
     def _hooks_of(self, group: str) -> tuple[str | None, str | None]:
         """Our terminate hook and our launch hook, as far as the group has them."""
         if monotonic() < self._hooks.get(group, 0.0):
             return TERMINATE_HOOK, LAUNCH_HOOK
         try:
-            found = read(
-                "autoscaling", lambda: self._clients.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)
-            )
+            found = self.hooks(group)
         except (
             VagusError
         ):  # one group that can't be asked must cost no other its heartbeat; a wrong name answers "none"
             return TERMINATE_HOOK, LAUNCH_HOOK
-        there = {(hook["LifecycleHookName"], hook["LifecycleTransition"]) for hook in found["LifecycleHooks"]}
-        if there.issuperset(OURS):
+        if None not in found:
             self._hooks[group] = monotonic() + HOOK_MEMORY_SECONDS
-        terminate, launch = (name if (name, transition) in there else None for name, transition in OURS)
-        return terminate, launch
+        return found
 
     # -- writes ----------------------------------------------------------------------------------------------------
 
@@ -234,7 +241,23 @@ def _instance(one: InstanceTypeDef) -> Instance:
         zone=one["AvailabilityZone"],
         lifecycle=one["LifecycleState"],
         healthy=one["HealthStatus"].lower() == "healthy",
+        template=_template(one.get("LaunchTemplate", {})),
+        protected=one.get("ProtectedFromScaleIn", False),
     )
+
+
+def _launched_from(group: AutoScalingGroupTypeDef) -> LaunchTemplateSpecificationTypeDef:
+    """The one launch template of a group; nothing where some of its instances get another."""
+    mixed = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
+    if any("LaunchTemplateSpecification" in one for one in mixed.get("Overrides", [])):
+        return {}
+    return group.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification", {})
+
+
+def _template(said: LaunchTemplateSpecificationTypeDef) -> str:
+    """As `lt-0abc:3`; "" where the version is no number. AWS tells ids wherever it tells names."""
+    version, known = said.get("Version", ""), said.get("LaunchTemplateId", "")
+    return f"{known}:{version}" if known and version.isdecimal() else ""
 
 
 def _launch(activity: ActivityTypeDef) -> Launch:

@@ -62,6 +62,9 @@ class DescribedOnce:
     def describe(self, clusters: Sequence[str] | None = None) -> tuple[Group, ...]:
         return tuple(group for group in self._all if clusters is None or group.cluster in clusters)
 
+    def hooks(self, group: str) -> tuple[str | None, str | None]:
+        return self._groups.hooks(group)
+
     def groups_of(self, instances: Sequence[str]) -> Mapping[str, str]:
         return self._groups.groups_of(instances)
 

@@ -12,6 +12,7 @@ from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.rolling_upgrade import rules
+from vagus.rolling_upgrade.checking import foreign
 from vagus.rolling_upgrade.looking import STOPS_WITHIN_SECONDS
 from vagus.rolling_upgrade.observe import CLOCKS_SECONDS
 from vagus.rolling_upgrade.observed import Observed, begun, rolling, staged
@@ -33,8 +34,8 @@ NODE_PARAMETER = "/vagus/{cluster}/node/version"
 
 def _may_note(writes: Writes, seen: Rows, step: NoteVersion, token: int) -> str | None:
     cluster = writes.search.look()
-    if foreign := _foreign(cluster, seen, token):
-        return foreign
+    if why := foreign(cluster, seen, token):
+        return why
     if any(rolling(intent).version for intent in _ours(seen)):
         return "an upgrade is under way"
     running = {node.version for node in cluster.nodes}
@@ -68,7 +69,7 @@ def _may_begin(writes: Writes, seen: Rows, cluster: Cluster, name: str, token: i
         return f"{name} is over"
     if rolling(intent).aborted:
         return f"{name} was aborted"
-    return _foreign(cluster, seen, token) or _says(rules.before(_question(writes, seen, cluster, intent, ())))
+    return foreign(cluster, seen, token) or _says(rules.before(_question(writes, seen, cluster, intent, ())))
 
 
 def _unproved(writes: Writes, seen: Rows, step: BringVersion) -> str | None:
@@ -103,7 +104,7 @@ def _may_keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> str
     if (intent := _intent(seen, step.intent)) is None:
         return f"{step.intent} is over"
     return (
-        _foreign(cluster, seen, token)
+        foreign(cluster, seen, token)
         or _stands_against(writes, seen, cluster, intent, step.nodes)
         or rules.recovering(cluster)
         or _moved_on(cluster, step.update, seen, intent, holding=True)
@@ -124,7 +125,7 @@ def _may_restart(writes: Writes, seen: Rows, step: RestartNodes, token: int) -> 
     if intent is None or AllocationPrimaries() not in intent.demands:
         return f"{step.intent} has no nodes in hand"
     return (
-        _foreign(cluster, seen, token)
+        foreign(cluster, seen, token)
         or next((why for one in step.processes if (why := _another_process(cluster, one.node, one.ephemeral_id))), None)
         or _stands_against(writes, seen, cluster, intent, rolling(intent).taken)
         or _moved_on(cluster, owned.SettingsUpdate(), seen, intent, holding=True)
@@ -155,7 +156,7 @@ def _may_allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) ->
     cluster = writes.search.look()
     if (intent := _intent(seen, step.intent)) is None:
         return f"{step.intent} is over"
-    return _foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, intent, holding=False)
+    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, intent, holding=False)
 
 
 def _allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) -> None:
@@ -173,7 +174,7 @@ def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: in
         return None
     cluster = writes.search.look()
     closing = next((intent for intent in _ours(seen) if intent.id in step.closes), None)
-    return _foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, closing, holding=False)
+    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, closing, holding=False)
 
 
 def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> None:
@@ -248,18 +249,6 @@ def _question(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent, name
         without_snapshot=wanted.without_snapshot,
         now=writes.now,
     )
-
-
-def _foreign(cluster: Cluster, seen: Rows, token: int) -> str | None:
-    """Another cluster, one we can't wholly see, or a younger writer."""
-    if cluster.uuid != seen.identity:
-        return f"cluster {cluster.uuid} answers instead of {seen.identity}"
-    if cluster.visible_indices < cluster.counted_indices:
-        return f"only {cluster.visible_indices} of {cluster.counted_indices} indices are visible"
-    noted = cluster.persistent.get(owned.TOKEN, "0")
-    if not noted.isdecimal() or int(noted) > token:
-        return f"a younger writer (lease {noted!r}) was here; ours is {token}"
-    return None
 
 
 def _moved_on(

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from vagus.cluster import Unseen
 from vagus.fleet import ClusterSpec
 from vagus.plan import Plan
-from vagus.rolling_upgrade import in_hand, sight, staging, taking
+from vagus.rolling_upgrade import in_hand, replacing, sight, staging, taking
 from vagus.rolling_upgrade.looking import Look, looked
 from vagus.rolling_upgrade.observed import Observed
 
@@ -26,6 +26,7 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     sight.blind,
     sight.version_unnoted,
     sight.nothing_wanted,
+    replacing.replaced,
     in_hand.restart,
     in_hand.back,
     in_hand.joining,

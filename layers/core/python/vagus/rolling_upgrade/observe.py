@@ -8,12 +8,14 @@ from vagus.cluster import Cluster, Unseen
 from vagus.command import Command
 from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable
 from vagus.fleet import ClusterSpec
+from vagus.instances import Group
 from vagus.intent import AllocationPrimaries, Intent
 from vagus.plan import Progress
-from vagus.ports import NodeCommandsRead, SearchRead
+from vagus.ports import GroupsRead, NodeCommandsRead, SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
-from vagus.rolling_upgrade.observed import Observed, begun, rolling
+from vagus.rolling_upgrade import replacing
+from vagus.rolling_upgrade.observed import Observed, begun, rolling, undrained
 from vagus.snapshots import Snapshots
 
 FORGOTTEN_SECONDS = 1800
@@ -27,9 +29,10 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
     intents = seen.intents_of("rolling_upgrade")
     told = [*_taken(intents), *_staging(intents, seen.node_version)]
     cluster, snapshots = see(reads.search(spec), intents, seen.node_version)
+    groups = reads.groups.describe([spec.name])
     return Observed(
         cluster=cluster,
-        groups=reads.groups.describe([spec.name]) if intents else (),
+        groups=groups,
         intents=intents,
         others=tuple(intent for intent in seen.intents if intent.capability != "rolling_upgrade"),
         identity=seen.identity,
@@ -37,8 +40,23 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         snapshots=snapshots,
         commands=tuple(_sent(reads.commands(spec), told, now)) if told else (),
         paused=seen.head("rolling_upgrade").paused,
+        unhooked=unhooked(reads.groups, groups, cluster, intents),
+        undrained=undrained(spec, paused=seen.head("zone_balance").paused),
         progress=progress,
     )
+
+
+def unhooked(
+    asked: GroupsRead, groups: tuple[Group, ...], cluster: Cluster | Unseen, intents: Iterable[Intent]
+) -> frozenset[str]:
+    """The groups that have no terminate hook of ours, of those whose instances are about to be replaced; asked only
+    while somebody may be."""
+    wanted = [rolling(one).instances for one in intents if one.kind == "replace"]
+    seen = Observed(cluster=cluster, groups=groups)
+    if not wanted or isinstance(cluster, Unseen) or replacing.under_way(seen, cluster):
+        return frozenset()
+    found = {one.group.name for named in wanted for one in replacing.candidates(seen, cluster, named)}
+    return frozenset(name for name in sorted(found) if asked.hooks(name)[0] is None)
 
 
 def see(
@@ -78,7 +96,8 @@ def _snapshots(
 
 def _taken(intents: Iterable[Intent]) -> list[tuple[str, str]]:
     """Nodes in hand, or that were last, and since when."""
-    return [(name, one.taken_at) for intent in intents for one in [rolling(intent)] for name in one.taken]
+    restarted = [rolling(intent) for intent in intents if intent.kind != "replace"]
+    return [(name, one.taken_at) for one in restarted for name in one.taken]
 
 
 def _staging(intents: Iterable[Intent], noted: str | None) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import msgspec
 
 from vagus.cluster import Cluster, Node, Unseen
 from vagus.command import Command
+from vagus.fleet import ClusterSpec
 from vagus.instances import Group
 from vagus.intent import AllocationPrimaries, Intent, Rolling
 from vagus.plan import Progress
@@ -17,7 +18,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     `version` is what booting nodes are told to bring, once it was noted. `others`: open intents of other capabilities.
     `commands`: what was sent to the nodes in hand, and to the one that stages. `paused`: a person stopped this
-    capability.
+    capability. `unhooked`: groups that were asked and have no terminate hook of ours; `undrained`: why nobody would
+    drain an instance that leaves.
     """
 
     cluster: Cluster | Unseen
@@ -29,6 +31,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: Snapshots | Unseen | None = None
     commands: tuple[Command, ...] = ()
     paused: bool = False
+    unhooked: frozenset[str] = frozenset()
+    undrained: str = ""
     progress: Progress | None = None
 
     @property
@@ -54,6 +58,13 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
             if node.name not in warned
             and (not listed or ((one := listed.get(node.name)) and not one.let_go and not one.waits_to_leave))
         )
+
+
+def undrained(spec: ClusterSpec, *, paused: bool) -> str:
+    """Why zone_balance would drain nobody; empty where it would. `paused`: a person stopped it."""
+    if spec.zone_balance.mode == "observe":
+        return "zone_balance.mode is observe in the fleet file: set it to approve or act"
+    return f"zone_balance is stopped: `vagus resume {spec.name} --capability zone_balance`" if paused else ""
 
 
 def rolling(intent: Intent) -> Rolling:

@@ -1,10 +1,12 @@
 """What rolling_upgrade gives to the frame."""
 
 from vagus.procedure.room import Room
-from vagus.rolling_upgrade.apply import HANDLERS
+from vagus.rolling_upgrade import apply, replacing_apply
 from vagus.rolling_upgrade.decide import decide
 from vagus.rolling_upgrade.observe import observe
 from vagus.steps import FRAME
+
+HANDLERS = {**apply.HANDLERS, **replacing_apply.HANDLERS}
 
 ROLLING_UPGRADE = Room(
     name="rolling_upgrade",

@@ -1,10 +1,12 @@
 """Stages about whom we look at, whether we see all of it, and which version nodes are to bring."""
 
+from collections.abc import Sized
+
 from vagus import owned
 from vagus.cluster import Unseen
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.reasons import Reason
-from vagus.rolling_upgrade import versions
+from vagus.rolling_upgrade import replacing, versions
 from vagus.rolling_upgrade.looking import Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import Observed
 from vagus.steps import NoteVersion, PutSettingsRight
@@ -78,10 +80,22 @@ def nothing_wanted(look: Look) -> Plan | None:
     if update and any(mark in look.cluster.persistent for mark in owned.MARKS):
         step = PutSettingsRight(closes=(), update=update)
         return Steps(steps=(step,), reason=Reason.TIDYING, message=step.sentence)
+    behind = replacing.candidates(look.observed, look.cluster)
+    shown = replacing.steps(behind)
+    said = f"{_count(behind)} behind their group's launch template: `vagus replace {look.spec.name}`" if behind else ""
     running, wanted = sorted({node.version for node in look.cluster.nodes}), look.spec.engine.version
+    if running == [wanted] and behind:
+        return Done(reason=Reason.REPLACE_AVAILABLE, message=said, foreseen=shown)
     if running == [wanted]:
         return Done(reason=Reason.UP_TO_DATE, message=f"every node runs {wanted}, and no restart is asked for")
     differs = f"nodes run {', '.join(running)}, and the fleet file says {wanted}"
+    besides = f". Besides, {said}" if said else ""
     if why := versions.no_path_from_all(look.spec.engine.name, running, wanted):
-        return Done(reason=Reason.VERSION_PATH, message=f"{differs}, which no upgrade can bring: {why}")
-    return Done(reason=Reason.UPGRADE_AVAILABLE, message=f"{differs}: `vagus upgrade {look.spec.name}`")
+        message = f"{differs}, which no upgrade can bring: {why}{besides}"
+        return Done(reason=Reason.VERSION_PATH, message=message, foreseen=shown)
+    message = f"{differs}: `vagus upgrade {look.spec.name}`{besides}"
+    return Done(reason=Reason.UPGRADE_AVAILABLE, message=message, foreseen=shown)
+
+
+def _count(behind: Sized) -> str:
+    return f"{len(behind)} instances are" if len(behind) != 1 else "1 instance is"

@@ -21,6 +21,7 @@ from vagus.steps.hooks import (
     LetReplaceableInstanceGo,
     NoteJoined,
 )
+from vagus.steps.replacing import ReplaceNext
 from vagus.steps.restarts import AllowAllocation, BringVersion, KeepReplicas, Process, RestartNodes, StageEngine
 from vagus.steps.settings import ExcludeNodes, ForceZones, PutSettingsRight, RaiseBalanceThreshold
 from vagus.steps.shards import MoveShards, NoteDeparture, SaveLastCopies, SetReplicas
@@ -72,6 +73,7 @@ __all__ = [
     "RaiseBalanceThreshold",
     "RenewLeaves",
     "ReplaceInstance",
+    "ReplaceNext",
     "Resource",
     "RestartNodes",
     "ResumeLaunching",
@@ -115,6 +117,7 @@ AnyStep = (
     | KeepReplicas
     | RestartNodes
     | AllowAllocation
+    | ReplaceNext
     | MakeAuthority
     | PublishTrust
     | IssueClientCertificate

@@ -1,0 +1,132 @@
+"""Each check before an instance is replaced, by a table of cases keyed by a sentence; who is behind, in which order."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.rolling_upgrade.replacing import GROUP, made
+
+from vagus.instances import Group, Instance
+from vagus.reasons import Reason
+from vagus.rolling_upgrade import replacing
+from vagus.rolling_upgrade.observed import Observed
+from vagus.rolling_upgrade.replacing import Question
+from vagus.snapshots import Snapshots
+
+Change = Callable[[Question], Question]
+
+
+def question() -> Question:
+    """Three green nodes of 3.4.0, of which the first is to be replaced."""
+    world = made()
+    world.clock.now += 60
+    cluster = world.engine.look()
+    observed = Observed(cluster=cluster, groups=world.groups.describe(), version="3.4.0", snapshots=Snapshots())
+    first = replacing.candidates(observed, cluster)[0]
+    return Question(observed=observed, cluster=cluster, spec=world.spec, one=first)
+
+
+def seen(**changed: Any) -> Change:
+    return lambda asked: msgspec.structs.replace(asked, observed=msgspec.structs.replace(asked.observed, **changed))
+
+
+def cluster(**changed: Any) -> Change:
+    return lambda asked: msgspec.structs.replace(asked, cluster=msgspec.structs.replace(asked.cluster, **changed))
+
+
+def group(**changed: Any) -> Change:
+    return lambda asked: _one(asked, group=msgspec.structs.replace(asked.one.group, **changed))
+
+
+def instance(**changed: Any) -> Change:
+    return lambda asked: _one(asked, instance=msgspec.structs.replace(asked.one.instance, **changed))
+
+
+def holds(gigabytes: int) -> Change:
+    """The declared volume has 100 GiB."""
+    return lambda asked: _one(asked, bytes=gigabytes * 10**9)
+
+
+def _one(asked: Question, **changed: Any) -> Question:
+    return msgspec.structs.replace(asked, one=msgspec.structs.replace(asked.one, **changed))
+
+
+def unhooked(asked: Question) -> Question:
+    return seen(unhooked=frozenset({asked.one.group.name}))(asked)
+
+
+def away(asked: Question) -> Question:
+    return _one(asked, node=None)
+
+
+def two_voters(asked: Question) -> Question:
+    others = [name for name in asked.cluster.voters if name != asked.one.id]
+    return cluster(voters=(asked.one.id, others[0]))(asked)
+
+
+def same(asked: Question) -> Question:
+    return asked
+
+
+NO = Reason.NOT_REPLACEABLE
+CASES: dict[str, tuple[Change, Reason | None, str]] = {
+    "nothing stands against it": (same, None, ""),
+    "nobody would drain it": (seen(undrained="zone_balance observes"), NO, "wait to leave for ever: zone_balance"),
+    "its group would not retain it": (group(retains=False), NO, "does not retain"),
+    "its group has no hook of ours": (group(hook=None), NO, "no terminate hook"),
+    "its group's hook was deleted since": (unhooked, NO, "no terminate hook"),
+    "it is protected": (instance(protected=True), NO, "--no-protected-from-scale-in"),
+    "it is on standby": (instance(lifecycle="Standby"), NO, "exit-standby"),
+    "launching is suspended": (group(suspended=("Launch",)), NO, "resume-processes"),
+    "terminating is suspended": (group(suspended=("Terminate",)), NO, "the process Terminate"),
+    "something else is suspended": (group(suspended=("AZRebalance",)), None, ""),
+    "its replacement would bring another version": (seen(version="3.5.0"), Reason.VERSION_PATH, "bring 3.5.0"),
+    "no version was noted": (seen(version=None), None, ""),
+    "what it holds fits": (holds(90), None, ""),
+    "what it holds would be above the low watermark": (holds(92), Reason.NO_ROOM, "a volume of 100 GiB"),
+    "one of two voters": (two_voters, Reason.QUORUM, "1 of 2 voters"),
+    "the cluster is red": (cluster(status="red"), Reason.CLUSTER_RED, "red"),
+    "a snapshot runs": (seen(snapshots=Snapshots(running=("nightly",))), Reason.SNAPSHOT_RUNNING, "nightly"),
+    "snapshots could not be listed": (seen(snapshots=None), Reason.SNAPSHOT_RUNNING, "could not be listed"),
+    "its node is away": (away, None, ""),
+}
+
+
+@pytest.mark.parametrize("sentence", CASES)
+def test_what_stands_against_it(sentence: str) -> None:
+    change, reason, words = CASES[sentence]
+    found = replacing.against(change(question()))
+    assert (found.reason if found else None) == reason
+    assert words in (found.message if found else "")
+
+
+def test_who_can_be_replaced_goes_before_whom_somebody_has_to_set_right() -> None:
+    world = made(2)
+    first, *others = replacing.candidates(_observed(world), world.engine.look())
+    world.groups.protect(first.id)
+    found = replacing.candidates(_observed(world), world.engine.look())
+    assert [one.id for one in found] == [*(one.id for one in others), first.id]
+
+
+def test_one_whose_node_is_away_goes_first() -> None:
+    world = made(2)
+    last = replacing.candidates(_observed(world), world.engine.look())[-2]
+    world.engine.crash(last.id)
+    assert replacing.candidates(_observed(world), world.engine.look())[0].id == last.id
+
+
+def _observed(world: Any) -> Observed:
+    return Observed(cluster=world.engine.look(), groups=world.groups.describe())
+
+
+TEMPLATES = st.sampled_from(["", "lt-1:1", "lt-1:2", "lt-2:2"])
+
+
+@given(now=TEMPLATES, was=TEMPLATES)
+def test_unknown_is_never_behind(now: str, was: str) -> None:
+    one = Instance(id="i-1", zone="a", lifecycle="InService", template=was)
+    found = Group(name=GROUP, cluster="c", zone="a", roles=(), desired=1, instances=(one,), retains=True, template=now)
+    assert found.behind(one) == (now != was and "" not in (now, was))
