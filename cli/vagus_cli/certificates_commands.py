@@ -10,14 +10,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from vagus.certificates import wishes
+from vagus.certificates import gateways, wishes
+from vagus.certificates.observe import endpoint
 from vagus.cluster_watch.certificates import faults
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
 from vagus.procedure import head as heads
 from vagus.procedure import rows
 from vagus.procedure.records import iso
-from vagus.trust import PAGE_BELOW, Trust, renewal_at, share_left
+from vagus.trust import PAGE_BELOW, GatewayIssued, Trust, renewal_at, share_left
 from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
 
@@ -77,7 +78,8 @@ def shown_certificates(world: World, spec: ClusterSpec, trust: Trust) -> list[Sh
     if not spec.engine.tls:
         return []
     now = world.now()
-    return [*_authorities(spec, trust, now), *_own(spec, trust, now), *_nodes(world, spec, trust, now)]
+    own = [*_authorities(spec, trust, now), *_own(spec, trust, now), *_gateways(world, spec, trust, now)]
+    return [*own, *_nodes(world, spec, trust, now)]
 
 
 def countdown(world: World, spec: ClusterSpec) -> str:
@@ -127,6 +129,34 @@ def _own(spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
         )
         for role, one in sorted(trust.clients.items())
     ]
+
+
+def _gateways(world: World, spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
+    """As they lie in ACM; where an endpoint is declared, what a handshake there shows instead."""
+    declared, handshakes = spec.certificates.gateways, world.reads.handshakes(spec)
+    shaken = {one.arn: endpoint(handshakes, one, trust.bundle) for one in declared if one.endpoint}
+    late = gateways.not_served(trust, spec.certificates, shaken)
+    subjects = {one.generation: one.subject for one in trust.authorities}
+    return [
+        ShownCertificate(
+            cluster=spec.name,
+            node="",
+            port=f"gateway {one.endpoint or one.names[0]}",
+            subject=f"CN={one.names[0]},O=vagus",
+            issuer=subjects.get(issued.signed_by, "not Vagus"),
+            ends=iso(issued.ends) if issued.ends else "",
+            days_left=_days(issued.ends, now) if issued.ends else 0.0,
+            renewal=iso(renewal_at(issued.serial, issued.begins, issued.ends)) if issued.signed_by else "",
+            wrong=_of_gateway(issued, late.get(one.arn, ""), now),
+        )
+        for one, issued in ((one, gateways.of(trust, one)) for one in declared)
+    ]
+
+
+def _of_gateway(issued: GatewayIssued, late: str, now: float) -> str:
+    imported = "" if issued.signed_by else "Vagus has not imported one"
+    short = _short(issued.begins, issued.ends, now) if issued.ends else ""
+    return "; ".join(one for one in (imported, issued.refused, late, short) if one)
 
 
 def _nodes(world: World, spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:

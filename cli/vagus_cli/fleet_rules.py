@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Network
 
 from vagus import owned_values
+from vagus.certificates import gateways
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.policy import Certificates
 from vagus_cli.fleet_shape import Fault
@@ -300,6 +301,22 @@ def private_cas_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
             yield (*path, number), f"lies in {region}, and the cluster does not: give one of its own Region"
 
 
+def gateways_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
+    """Certificates in ACM: of the cluster's own Region and names, each once; and Vagus has to be the issuer."""
+    declared = spec.certificates.gateways
+    if declared and spec.certificates.issuer == "own":
+        yield ("certificates", "gateways"), "is for issuers kms and private_ca, and the issuer is own: remove it"
+    for number, one in enumerate(declared):
+        path = ("certificates", "gateways", number)
+        region = one.arn.split(":")[3]
+        if not all(zone.startswith(region) for zone in spec.zones):
+            yield (*path, "arn"), f"lies in {region}, and the cluster does not: give one of its own Region"
+        if one.arn in [other.arn for other in declared[:number]]:
+            yield (*path, "arn"), "is given twice: give each certificate once, with all its names"
+        for sentence in gateways.wrong(spec.name, one):
+            yield (*path, "names"), sentence
+
+
 RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     engine_not_supported,
     plain_http,
@@ -324,6 +341,7 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     clients_not_usable,
     words_to_no_issuer,
     private_cas_not_usable,
+    gateways_not_usable,
 )
 
 

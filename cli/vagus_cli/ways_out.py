@@ -76,6 +76,11 @@ WAYS_OUT: Mapping[Reason, str] = {
     "are new get no certificate. Vagus issues for clusters that are new.",
     Reason.NODE_NOT_RENEWED: "Read what the node said, and its boot.log: it may not reach the artifact bucket, or its "
     "request was refused (`vagus records tail CLUSTER`). It serves on until its certificate ends.",
+    Reason.GATEWAY_NOT_RENEWED: "The message has ACM's words, or ours. Put the cause right; it is tried again every "
+    "ten minutes. An ARN whose key is not EC P-256 takes no such certificate: import one that is under a new ARN, "
+    "declare that, and have the gateway use it.",
+    Reason.GATEWAY_NOT_SERVED: "See that the gateway uses the ARN that is declared, and that Vagus's functions reach "
+    "its endpoint. It shows the certificate of before meanwhile, and the old authority stays trusted.",
     Reason.APPROVAL_NEEDED: "Read the steps, then `vagus approve CLUSTER`, or do nothing: the instance is kept.",
     Reason.RECOVERING: "See in `_cluster/allocation/explain` what keeps the shards named.",
     Reason.ONLY_COPY: "Give the index named a replica; or, if it may be away for a minute, abort and ask again with "

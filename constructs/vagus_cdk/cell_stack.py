@@ -80,6 +80,7 @@ class CellStack(Stack):
             clusters=tuple(settings.clusters),
             certified=settings.certified,
             private_cas=settings.private_cas,
+            gateways=settings.gateways,
             capabilities=tuple(ROOMS),
             topic=topic.topic_arn,
             state_table=tables.state.table_arn,

@@ -39,9 +39,17 @@ take turns instead of counting failures."""
 
 
 def definition(
-    name: str, kinds: Sequence[type[Step]], *, decide: str, apply: str, topic: str, partition: str = "aws"
+    name: str,
+    kinds: Sequence[type[Step]],
+    *,
+    decide: str,
+    apply: str,
+    topic: str,
+    outside: str = "",
+    partition: str = "aws",
 ) -> State:
-    """Amazon States Language (JSONata). `decide`, `apply` and `topic` are ARNs. Raises ValueError for equal titles."""
+    """Amazon States Language (JSONata). `decide`, `apply`, `outside` (for steps of which `Step.outside` holds; by
+    default `apply` does them too) and `topic` are ARNs. Raises ValueError for equal titles."""
     invoke = f"arn:{partition}:states:::lambda:invoke"
     steps = [one for one in kinds if one not in (EndRun, HandOver)]
     states = {
@@ -49,7 +57,10 @@ def definition(
         LOOK: _look(invoke, decide),
         CHOOSE: _choose(kinds),
         TELL: _tell(f"arn:{partition}:states:::sns:publish", topic),
-        **{one.title: _step(invoke, apply, "{% $answer.step %}", STILL_OURS) for one in steps},
+        **{
+            one.title: _step(invoke, (outside or apply) if one.outside else apply, "{% $answer.step %}", STILL_OURS)
+            for one in steps
+        },
         STILL_OURS: _branch("{% $outcome.result = 'refused' %}", ANOTHER, LOOK),
         "Wait": {"Type": "Wait", "Seconds": "{% $answer.seconds %}", "Next": LOOK},
         # what this definition has no state for, a newer one has: hand over to an execution of that

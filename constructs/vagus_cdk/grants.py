@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from vagus.aws.private_ca import TEMPLATES, template
+from vagus.aws.private_ca import template
 from vagus.steps import SIGNS, Grant, Resource, Step
 from vagus_cdk import names
 
@@ -34,7 +34,8 @@ LOOKS = (
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Where a role lives. `clusters` are the names of the cell's clusters, `certified` of those whose certificates
-    Vagus issues, `private_cas` the private CAs of those that have them, by cluster; ARNs may be CloudFormation tokens.
+    Vagus issues, `private_cas` the private CAs of those that have them, by cluster, `gateways` the certificates in ACM
+    that Vagus issues; ARNs may be CloudFormation tokens.
     """
 
     partition: str
@@ -44,6 +45,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     clusters: tuple[str, ...]
     certified: tuple[str, ...]
     private_cas: Mapping[str, tuple[str, ...]] = {}
+    gateways: tuple[str, ...] = ()
     capabilities: tuple[str, ...]
     topic: str
     state_table: str
@@ -105,7 +107,11 @@ def _of_resource(resource: Resource, actions: Sequence[str], scope: Scope, ours:
     if resource in OF_CERTIFIED and not scope.certified:
         return []
     if resource == "private_ca":
-        return _of_private_cas(actions, scope)
+        return _of_private_cas(actions, scope, "client", "node")
+    if resource == "private_server_ca":
+        return _of_private_cas(actions, scope, "gateway")
+    if resource == "gateway_certificate":
+        return [allow("Gateways", actions, scope.gateways)] if scope.gateways else []
     if resource == "authority_key" and not scope.by_kms:
         return []
     if resource == "client_secret":
@@ -150,13 +156,13 @@ def signs(scope: Scope) -> list[Statement]:
     ]
 
 
-def _of_private_cas(actions: Sequence[str], scope: Scope) -> list[Statement]:
-    """To have leaves signed, by the two templates of leaves alone: never a certificate of an authority."""
+def _of_private_cas(actions: Sequence[str], scope: Scope, *uses: str) -> list[Statement]:
+    """To have leaves signed, by the templates of these uses alone: never a certificate of an authority."""
     declared = [arn for arns in scope.private_cas.values() for arn in arns]
     if not declared:
         return []
     issues = [one for one in actions if one == "acm-pca:IssueCertificate"]
-    templates = [template(scope.partition, use) for use in sorted(TEMPLATES)]
+    templates = [template(scope.partition, use) for use in uses]
     leaves = allow("PrivateLeaves", issues, declared, {"StringEquals": {"acm-pca:TemplateArn": templates}})
     reads = allow("PrivateAuthorities", [one for one in actions if one not in issues], declared)
     return [one for one in (leaves, reads) if one["Action"]]

@@ -45,6 +45,16 @@ def apply_statements(kinds: Sequence[type[Step]], scope: grants.Scope) -> list[S
     ]
 
 
+def outside_statements(kinds: Sequence[type[Step]], scope: grants.Scope) -> list[Statement]:
+    """The same for steps that are done outside the VPC: no node, and no certificate of Vagus's own, is in reach."""
+    return [
+        *grants.of_steps(kinds, scope),
+        *grants.reads_rows(scope),
+        *grants.writes_rows(scope, "cluster#*"),
+        *grants.writes_records(scope),
+    ]
+
+
 class Procedure(Construct):
     """A capability, as it is seen in the console: `machine`, with the functions `decide` and `apply`."""
 
@@ -59,15 +69,20 @@ class Procedure(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._cell, self._capability = cell, capability
+        kinds = [one for one in kinds if not one.outside or cell.scope.gateways]
+        inside = [one for one in kinds if not one.outside]
         self.decide = self._function(
             "Decide", "decide", "looks and decides; cannot write", decide_statements(kinds, cell.scope)
         )
         self.apply = self._function(
-            "Apply", "apply", "does one step; cannot decide", apply_statements(kinds, cell.scope)
+            "Apply", "apply", "does one step; cannot decide", apply_statements(inside, cell.scope)
         )
+        self.outside = self._outside([one for one in kinds if one.outside])
         self.machine = self._machine(kinds)
         self.decide.function.grant_invoke(self.machine)
         self.apply.function.grant_invoke(self.machine)
+        if self.outside:
+            self.outside.function.grant_invoke(self.machine)
         cell.topic.grant_publish(self.machine)
         cell.keys.messages.grant(self.machine, "kms:Decrypt", "kms:GenerateDataKey*")
         acknowledge(self.machine, "IAMNoInlinePolicy")
@@ -75,16 +90,28 @@ class Procedure(Construct):
 
     def functions(self) -> tuple[tuple[str, Function], ...]:
         """By what they do."""
-        return (("decides", self.decide), ("applies", self.apply))
+        outside = (("applies outside", self.outside),) if self.outside else ()
+        return (("decides", self.decide), ("applies", self.apply), *outside)
 
-    def _function(self, construct_id: str, verb: str, description: str, statements: list[Statement]) -> Function:
+    def _outside(self, kinds: Sequence[type[Step]]) -> Function | None:
+        """What calls a service without an endpoint in the VPC (ADR 40)."""
+        if not kinds:
+            return None
+        statements = outside_statements(kinds, self._cell.scope)
+        said = "does one step outside the VPC; cannot decide"
+        return self._function("Outside", "outside", said, statements, inside=False)
+
+    def _function(
+        self, construct_id: str, verb: str, description: str, statements: list[Statement], *, inside: bool = True
+    ) -> Function:
         spec = Spec(
             name=f"{self._capability}-{verb}",
-            handler=f"{self._capability}.handler.{verb}_handler",
+            handler=f"{self._capability}.handler.{'decide' if verb == 'decide' else 'apply'}_handler",
             description=f"{self._capability}: {description}",
             seconds=FUNCTION_TIMEOUT,
             reserved=AT_ONCE,
             memory=1024,
+            inside=inside,
         )
         return Function(self, construct_id, self._cell, spec, statements)
 
@@ -95,6 +122,7 @@ class Procedure(Construct):
             kinds,
             decide=self.decide.function.function_arn,
             apply=self.apply.function.function_arn,
+            outside=self.outside.function.function_arn if self.outside else "",
             topic=self._cell.topic.topic_arn,
             partition=stack.partition,
         )

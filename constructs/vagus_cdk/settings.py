@@ -72,6 +72,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         of_clusters = ((name, spec.certificates.private_cas) for name, spec in self.clusters.items() if spec.certified)
         return {name: arns for name, arns in of_clusters if arns}
 
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """ARNs of the certificates in ACM that Vagus issues."""
+        certified = (spec for spec in self.clusters.values() if spec.certified)
+        return tuple(sorted({one.arn for spec in certified for one in spec.certificates.gateways}))
+
 
 def read(context: Mapping[str, str | None], root: Path = ROOT) -> Settings:
     """Settings from context. Raises `SettingsError`, or the fleet's own error with every finding."""

@@ -230,6 +230,7 @@ def test_every_function_that_reaches_nodes_lies_in_the_subnets_and_the_keeper_de
         "vagus-prod-certificates-decide": 3,
         "vagus-prod-certificates-apply": 3,
         "vagus-prod-certificates-issue": 0,
+        "vagus-prod-certificates-outside": 0,
         "vagus-prod-keeper": 0,
     }
 

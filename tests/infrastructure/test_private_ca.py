@@ -19,7 +19,7 @@ SIGNERS = {"certificates-apply", "certificates-issue"}
 def private(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     fleet, out = tmp_path_factory.mktemp("fleet"), tmp_path_factory.mktemp("assembly")
     said = yaml.safe_load((ROOT / CONTEXT["fleet"] / "claims.yaml").read_text())
-    said["certificates"] |= {"issuer": "private_ca", "private_cas": [ARN]}
+    said["certificates"] |= {"issuer": "private_ca", "private_cas": [ARN], "gateways": []}
     (fleet / "claims.yaml").write_text(yaml.safe_dump(said))
     build(cdk.App(context=CONTEXT | {"fleet": str(fleet)}, outdir=str(out))).synth()
     return Templates.read(Path(out))
@@ -44,6 +44,16 @@ def test_two_functions_have_leaves_signed_by_the_declared_ca_and_by_templates_of
             templates = listed(statement["Condition"]["StringEquals"]["acm-pca:TemplateArn"])
             assert len(templates) == 2
             assert all("template/EndEntity" in str(template) for template in templates)
+
+
+def test_without_gateways_nobody_has_a_right_on_acm_and_no_state_imports(private: Templates) -> None:
+    names = [str(one.properties["FunctionName"]) for one in private.resources("Lambda::Function")]
+    assert not [one for one in names if one.endswith("-outside")]
+    assert not [
+        a for one in names for s in private.statements_of(one) for a in listed(s["Action"]) if a.startswith("acm:")
+    ]
+    for one in private.resources("StepFunctions::StateMachine"):
+        assert "gateway" not in str(one.properties["DefinitionString"])
 
 
 def test_functions_reach_it_from_within_the_vpc(private: Templates) -> None:

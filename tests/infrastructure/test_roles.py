@@ -151,10 +151,10 @@ CERTIFICATES = [
 ]
 
 
-SIGNERS = ("certificates-apply", "certificates-issue")
+SIGNERS = ("certificates-apply", "certificates-issue", "certificates-outside")
 
 
-def test_two_functions_sign_and_only_with_an_authoritys_key(templates: Templates) -> None:
+def test_three_functions_sign_and_only_with_an_authoritys_key(templates: Templates) -> None:
     for one in templates.resources("Lambda::Function"):
         name = str(one.properties["FunctionName"]).removeprefix("vagus-prod-")
         signs = [s for s in templates.statements_of(f"vagus-prod-{name}") if "kms:Sign" in listed(s["Action"])]
@@ -174,6 +174,28 @@ def test_who_issues_to_nodes_writes_no_other_rows_and_reads_no_certificate(templ
     ]
     assert partitions == ["issued#*", "record#*"]
     assert not [a for one in statements for a in listed(one["Action"]) if a.startswith("secretsmanager:")]
+
+
+IMPORTS = "vagus-prod-certificates-outside"
+
+
+def test_one_function_imports_into_acm_and_under_the_declared_arns_alone(templates: Templates) -> None:
+    for one in templates.resources("Lambda::Function"):
+        name = str(one.properties["FunctionName"])
+        acm = [s for s in templates.statements_of(name) if any(a.startswith("acm:") for a in listed(s["Action"]))]
+        assert bool(acm) is (name == IMPORTS), name
+        for statement in acm:
+            assert listed(statement["Action"]) == ["acm:DescribeCertificate", "acm:ImportCertificate"]
+            (arn,) = listed(statement["Resource"])
+            assert str(arn).startswith("arn:aws:acm:eu-central-1:111122223333:certificate/")
+
+
+def test_who_imports_reaches_no_node_and_reads_no_secret(templates: Templates) -> None:
+    (one,) = (f for f in templates.resources("Lambda::Function") if f.properties["FunctionName"] == IMPORTS)
+    assert "VpcConfig" not in one.properties
+    assert one.properties["Handler"] == "certificates.handler.apply_handler"
+    actions = {action for s in templates.statements_of(IMPORTS) for action in listed(s["Action"])}
+    assert {action.partition(":")[0] for action in actions} == {"acm", "dynamodb", "kms", "logs"}
 
 
 def test_a_cluster_lets_who_issues_read_requests_and_put_answers(templates: Templates) -> None:

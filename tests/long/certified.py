@@ -25,6 +25,7 @@ from tests.unit.simulation.ports import Meter, wired
 
 from vagus.aws.fake import FakeExecutions, FakeGroups, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
+from vagus.aws.fake_gateways import FakeImported
 from vagus.certificates import profile, wishes
 from vagus.certificates.by_request import Kind, Wanted, issue
 from vagus.certificates.issuing import Issuer, NoAuthorityYet, Order, signed_leaf
@@ -240,6 +241,7 @@ class Certified:
             handshakes=self.handshakes,
             authority_keys=wired(self.keys, "apply.keys", self.meter),
             secrets=wired(self.secrets, "apply.secrets", self.meter),
+            imported=FakeImported(time.time),
             table=wired(self.table, "apply.table", self.meter),
             now=now,
             iso=records.iso(now),

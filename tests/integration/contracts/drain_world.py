@@ -9,6 +9,7 @@ from tests.unit.simulation.execution import Execution
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
+from vagus.aws.fake_gateways import FakeImported
 from vagus.cluster import Cluster, Copy, Placement, ShardMove
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.owned import SettingsUpdate
@@ -178,6 +179,7 @@ class Ward:
             handshakes=FakeHandshakes(),
             authority_keys=FakeAuthorityKeys(),
             secrets=FakeSecrets(),
+            imported=FakeImported(time.time),
             table=self.table,
             now=now,
             iso=records.iso(now),

@@ -47,15 +47,15 @@ def test_each_kind_is_for_its_own_use(kind: profile.Kind, tmp_path: Path) -> Non
     keys = FakeAuthorityKeys(CLUSTER)
     trust = trusted(keys)
     leaf = made(keys, trust.signer, NAME, ADDRESS, kind=kind)
-    assert verified(tmp_path, leaf, trust.bundle, "-purpose", "sslclient") == ""
+    calls = verified(tmp_path, leaf, trust.bundle, "-purpose", "sslclient") == ""
     serves = verified(tmp_path, leaf, trust.bundle, "-purpose", "sslserver") == ""
-    assert serves == (kind == "node")
+    assert (calls, serves) == (kind != "gateway", kind in ("node", "gateway"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_openssl_reads_of_each_kind_what_the_profile_says(kind: profile.Kind) -> None:
     keys = FakeAuthorityKeys(CLUSTER)
-    names = (NAME, ADDRESS) if kind == "node" else ()
+    names = {"node": (NAME, ADDRESS), "gateway": (f"search.{CLUSTER}.vagus.internal",)}.get(kind, ())
     leaf = made(keys, trusted(keys).signer, *names, kind=kind)
     command = ["openssl", "x509", "-text", "-noout"]
     said = subprocess.run(command, input=profile.pem(leaf), capture_output=True, text=True, check=True).stdout
@@ -67,7 +67,7 @@ def test_openssl_reads_of_each_kind_what_the_profile_says(kind: profile.Kind) ->
     assert "X509v3 Key Usage: critical Digital Signature X509v3" in text, "and no other usage"
     uses = text.partition("Extended Key Usage: ")[2].partition(" X509v3")[0]
     calls, serves = "TLS Web Client Authentication", "TLS Web Server Authentication"
-    assert uses == (f"{serves}, {calls}" if kind == "node" else calls)
+    assert uses == {"node": f"{serves}, {calls}", "gateway": serves}.get(kind, calls)
     assert ("Subject Alternative Name" in text) == bool(names)
     assert {"X509v3 Subject Key Identifier", "X509v3 Authority Key Identifier"} <= set(
         re.findall(r"X509v3 \w+ Key Identifier", text)

@@ -7,22 +7,28 @@ client against one another, and is asked after every call that changes something
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.unit.certificates.parts import CLUSTER, NOW, spec
 from tests.unit.simulation.ports import Crash, Meter, wired
 
 from vagus.aws.fake import FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.aws.fake_commands import FakeCommands, FakeServices
+from vagus.aws.fake_gateways import FakeImported
 from vagus.certificates import profile, wishes
 from vagus.certificates.issuing import signed_leaf
 from vagus.certificates.room import CERTIFICATES
+from vagus.errors import Refused
 from vagus.handshake import Handshake
 from vagus.plan import Ask
+from vagus.policy import Gateway
 from vagus.procedure import consent, loop, people, records, rows
 from vagus.procedure import head as heads
 from vagus.procedure.loop import Answer, Call, Outcome
@@ -63,6 +69,10 @@ class World:
             self.services.launch(instance)
         self.commands = FakeCommands(self.services, lambda: self.now, self)
         self.machines = FakeExecutions()
+        self.imported = FakeImported(lambda: self.now)
+        for one in self.spec.certificates.gateways:
+            self.imported.first(one.arn, *first_certificate(one.names, self.now))
+        self.behind: dict[str, x509.Certificate] = {}
         self.client: tuple[x509.Certificate | None, list[x509.Certificate]] = (None, [])
         self.ids = itertools.count()
         self.steps: list[str] = []
@@ -126,6 +136,18 @@ class World:
             for port in (9200, 9300)
             if instance in existing
         )
+
+    def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
+        """As `ports.Handshakes`: what lies in ACM under that name, or what is shown instead (`behind`)."""
+        seen = Handshake(instance=name, address=name, port=port)
+        for one in self.spec.certificates.gateways:
+            if one.endpoint == f"{name}:{port}":
+                leaf = self.behind.get(one.arn, self.imported.certificates[one.arn])
+                trusted = [each.subject for each in _certificates(bundle)]
+                return msgspec.structs.replace(
+                    seen, answered=True, failure=self._distrusted(leaf, trusted), serial=profile.serial(leaf)
+                )
+        return msgspec.structs.replace(seen, failure="no such host")
 
     def _shown(self, instance: str, node: PlayedNode, port: int, trusted: list[x509.Name]) -> Handshake:
         seen = Handshake(instance=instance, address="10.0.0.1", port=port)
@@ -243,6 +265,7 @@ class World:
             handshakes=self,
             authority_keys=wired(self.keys, "apply.keys", self.meter),
             secrets=wired(self.secrets, "apply.secrets", self.meter),
+            imported=wired(self.imported, "apply.imported", self.meter),
             table=wired(self.table, "apply.table", self.meter),
             now=self.now,
             iso=records.iso(self.now),
@@ -254,7 +277,7 @@ class World:
         )
         try:
             return loop.act(CERTIFICATES, writes, self.machines, book, answer.call, answer.step)
-        except Crash:
+        except (Crash, Refused):
             self.now += 1
             return None
 
@@ -274,6 +297,11 @@ class World:
         for instance in self.nodes:
             self.boot(instance)
         return self.run()
+
+    def declare(self, *gateways: Gateway) -> None:
+        """As a deploy of another fleet file."""
+        policy = msgspec.structs.replace(self.spec.certificates, gateways=gateways)
+        self.spec = msgspec.structs.replace(self.spec, certificates=policy)
 
     def rotate(self) -> "World":
         wishes.rotate_authority(self.table, CLUSTER)
@@ -307,11 +335,16 @@ class World:
             "generations": trust.generations,
             "signs": trust.signs,
             "published": trust.published,
+            "gateways": {arn: (one.signed_by, self._lies_in_acm(arn)) for arn, one in trust.gateways.items()},
             "clients": {role: (one.signed_by, one.bundle) for role, one in trust.clients.items()},
             "nodes": {name: self._authorities_of(node) for name, node in self.nodes.items()},
             "head": rows.read(self.table, CLUSTER).head("certificates").state,
             "lease": rows.read(self.table, CLUSTER).lease("trust").holder,
         }
+
+    def _lies_in_acm(self, arn: str) -> bool:
+        """Whether what the row says of it is what lies there."""
+        return profile.serial(self.imported.certificates[arn]) == self.trust.gateways[arn].serial
 
     def _authorities_of(self, node: PlayedNode) -> tuple[list[str], list[str]]:
         by_name = {one.name: one.generation for one in self.trust.authorities}
@@ -326,6 +359,26 @@ class World:
             renewal_at(profile.serial(one), one.not_valid_before_utc.timestamp(), one.not_valid_after_utc.timestamp())
             for one in leaves
         )
+
+
+def first_certificate(names: tuple[str, ...], now: float, curve: ec.EllipticCurve | None = None) -> tuple[str, str]:
+    """As docs/certificates.md has people make and import it: self-signed, for a month, with its key."""
+    key, at = ec.generate_private_key(curve or ec.SECP256R1()), datetime.fromtimestamp(int(now), UTC)
+    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(own)
+        .issuer_name(own)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(at)
+        .not_valid_after(at + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([profile.SERVER]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return profile.pem(made), key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
 
 
 def replace_failures(call: Call) -> Call:

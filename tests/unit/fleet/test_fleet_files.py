@@ -15,6 +15,8 @@ from vagus_cli.fleet_files import FleetFaulty
 ROOT = Path(__file__).parents[3]
 
 CA = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/12345678-1234-1234-1234-123456789012"
+ACM = "arn:aws:acm:eu-west-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+SERVED = "search.claims.vagus.internal"
 GOOD = """\
 name: claims
 cell: prod
@@ -165,6 +167,23 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
     "days of nobody's certificates": (
         "zone_balance: {mode: observe}", "certificates: {issuer: own, days: 30}", 15, "certificates.days",
         "is for issuers kms and private_ca"),
+    "gateways of nobody's authority": (
+        "zone_balance: {mode: observe}", f"certificates: {{gateways: [{{arn: '{ACM}', names: [{SERVED}]}}]}}", 15,
+        "certificates.gateways", "is for issuers kms and private_ca"),
+    "a gateway's certificate of another Region": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM.replace('west-1', 'north-1')}', "
+        f"names: [{SERVED}]}}]}}", 15,
+        "certificates.gateways[0].arn", "lies in eu-north-1"),
+    "a gateway's certificate twice": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM}', names: [{SERVED}]}}, "
+        f"{{arn: '{ACM}', names: [{SERVED}]}}]}}", 15,
+        "certificates.gateways[1].arn", "is given twice"),
+    "a gateway of another's name": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM}', names: [www.example.org]}}]}}", 15,
+        "certificates.gateways[0].names", "does not lie below"),
     "a private CA that is not said": (
         "zone_balance: {mode: observe}", "certificates: {issuer: private_ca, mode: act}", 15,
         "certificates.private_cas", "give the ARN of a root CA"),

@@ -11,6 +11,7 @@ from tests.unit.zone_balance.building import spec
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
+from vagus.aws.fake_gateways import FakeImported
 from vagus.errors import Conflict, Denied, Malformed, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
@@ -88,6 +89,7 @@ class Bench:
             handshakes=FakeHandshakes(),
             authority_keys=FakeAuthorityKeys(),
             secrets=FakeSecrets(),
+            imported=FakeImported(lambda: now),
             table=self.table,
             now=now,
             iso=ISO,

@@ -10,6 +10,7 @@ import pytest
 
 from vagus.aws.fake import FakeBus, FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.aws.fake_certificates import FakeAskers, FakeAuthorityKeys, FakeRequests, FakeSecrets
+from vagus.aws.fake_gateways import FakeImported
 from vagus.certificates.issuing import Issuer
 from vagus.fleet import ClusterSpec
 from vagus.ports import Bus, Executions, GroupFactsRead, GroupsWrite, Put, SearchRead, Table
@@ -101,6 +102,7 @@ class FakeParts:
             handshakes=FakeHandshakes(),
             authority_keys=FakeAuthorityKeys(),
             secrets=FakeSecrets(),
+            imported=FakeImported(lambda: now),
             table=self.rows,
             now=now,
             iso=iso(now),

@@ -20,6 +20,7 @@ from tests.unit.simulation.ports import Crash, Meter, wired
 from vagus import owned
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeParameters, FakeServices, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
+from vagus.aws.fake_gateways import FakeImported
 from vagus.errors import Conflict, Denied, Malformed
 from vagus.fleet import ClusterSpec
 from vagus.instances import LAUNCH_HOOK
@@ -351,6 +352,7 @@ class World:
             handshakes=FakeHandshakes(),
             authority_keys=FakeAuthorityKeys(),
             secrets=FakeSecrets(),
+            imported=FakeImported(self.clock),
             table=table,
             now=self.clock.now,
             iso=self.iso(),

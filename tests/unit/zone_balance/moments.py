@@ -6,6 +6,7 @@ from tests.unit.simulation.scenarios import DRAIN, FIRST
 from tests.unit.simulation.world import World
 
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
+from vagus.aws.fake_gateways import FakeImported
 from vagus.procedure import rows
 from vagus.procedure.room import Writes
 from vagus.search.fake_handshakes import FakeHandshakes
@@ -120,6 +121,7 @@ def writes(world: World) -> Writes:
         handshakes=FakeHandshakes(),
         authority_keys=FakeAuthorityKeys(),
         secrets=FakeSecrets(),
+        imported=FakeImported(lambda: world.clock.now),
         table=world.table,
         now=world.clock.now,
         iso=world.iso(),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -27,11 +27,20 @@ WARM_POOL = "WarmPool"
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
-    """Look at this cluster now; `intent` where an instance is known to leave."""
+    """Look at this cluster now; `intent` where an instance is known to leave, `ending` where a certificate ends."""
 
     cluster: str
     capability: str
     intent: Intent | None = None
+    ending: "Ending | None" = None
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate in ACM ends in so many days. `at`: when that was told (epoch seconds)."""
+
+    arn: str
+    days: int
+    at: float
 
 
 class Ignored(msgspec.Struct, frozen=True):
@@ -71,6 +80,11 @@ class _Envelope(msgspec.Struct, frozen=True, rename={"detail_type": "detail-type
     detail_type: str
     time: str
     detail: Mapping[str, Any]
+    resources: tuple[str, ...] = ()
+
+
+class _Ending(msgspec.Struct, frozen=True):
+    DaysToExpiry: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 
 class _Lifecycle(msgspec.Struct, frozen=True):
@@ -327,6 +341,18 @@ def _watched(envelope: _Envelope, fleet: Fleet) -> Parsed:
     return Hint(cluster=cluster, capability="zone_balance")
 
 
+def _certificate(envelope: _Envelope, fleet: Fleet) -> Parsed:
+    """A certificate in ACM ends. Source: ACM User Guide, "ACM Certificate Approaching Expiration event"."""
+    if len(envelope.resources) != 1:
+        raise Malformed(f"event: resources {list(envelope.resources)} is not the ARN of one certificate")
+    days, arn = msgspec.convert(envelope.detail, _Ending).DaysToExpiry, envelope.resources[0]
+    ending = Ending(arn=arn, days=days, at=_moment(envelope.time, "time").timestamp())
+    for spec in fleet.values():
+        if spec.certified and any(one.arn == arn for one in spec.certificates.gateways):
+            return Hint(cluster=spec.name, capability="certificates", ending=ending)
+    return Ignored(f"{arn} is the certificate of no declared gateway")
+
+
 def _cluster_of(group: str, fleet: Fleet) -> str | None:
     """The cluster that declares this group. Groups of our own begin with the cluster's name: an event must not cost the
     group names of 500 clusters."""
@@ -348,6 +374,7 @@ _PARSERS: Mapping[tuple[str, str], Callable[[_Envelope, Fleet], Parsed]] = {
     ("aws.ec2", "EC2 Instance Rebalance Recommendation"): _rebalance,
     ("aws.health", "AWS Health Event"): _health,
     ("aws.states", "AWS API Call via CloudTrail"): _called,
+    ("aws.acm", "ACM Certificate Approaching Expiration"): _certificate,
     **{(SOURCE, kind): _watched for kind in WAKING},
 }
 

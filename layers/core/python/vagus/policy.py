@@ -63,6 +63,25 @@ PrivateCa = Annotated[
 """The ARN of a private CA."""
 
 
+GatewayName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$(?!\n)", max_length=253)]
+"""A DNS name in lower case."""
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A load balancer's or gateway's certificate, which people imported into ACM once: Vagus issues it anew and imports
+    it under the same ARN (docs/certificates.md).
+
+    `names`: DNS names below the cluster's domain, of which clients call one. `endpoint`: a name of these, and a port,
+    by which Vagus's functions reach it: then it counts only when a handshake there shows it.
+    """
+
+    arn: Annotated[
+        str, msgspec.Meta(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$(?!\n)")
+    ]
+    names: Annotated[tuple[GatewayName, ...], msgspec.Meta(min_length=1, max_length=10)]
+    endpoint: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9.-]+:[1-9][0-9]{0,4})?$(?!\n)")] = ""
+
+
 class Certificates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Policy of certificates.
 
@@ -71,7 +90,8 @@ class Certificates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     people made for this cluster alone signs every certificate. `private_cas`: its ARN, and that of the one that is to
     replace it. `days`: the life of a certificate; it is renewed
     at about half of it. `clients`: who holds a client certificate of this authority, beside Vagus; an old authority is
-    dropped only when each of them is acknowledged. `failures_in_a_row`: after so many a person is called.
+    dropped only when each of them is acknowledged. `gateways`: certificates in ACM that this authority issues too.
+    `failures_in_a_row`: after so many a person is called.
     """
 
     mode: Mode = "observe"
@@ -79,6 +99,7 @@ class Certificates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     private_cas: Annotated[tuple[PrivateCa, ...], msgspec.Meta(max_length=2)] = ()
     days: Annotated[int, msgspec.Meta(ge=2, le=397)] = 90
     clients: tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,62}$(?!\n)")], ...] = ()
+    gateways: Annotated[tuple[Gateway, ...], msgspec.Meta(max_length=5)] = ()
     failures_in_a_row: Annotated[int, msgspec.Meta(ge=2, le=20)] = 5
 
 

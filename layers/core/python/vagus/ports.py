@@ -19,7 +19,7 @@ from vagus.history import Stay
 from vagus.instances import Asker, Group, Launch
 from vagus.owned import SettingsUpdate
 from vagus.snapshots import Snapshots
-from vagus.trust import Slot
+from vagus.trust import Imported, Slot
 
 
 class SearchRead(Protocol):
@@ -179,8 +179,8 @@ class AuthorityKeys(Protocol):
         ...
 
 
-Use = Literal["node", "client"]
-"""Whether a leaf serves and calls, or only calls."""
+Use = Literal["node", "client", "gateway"]
+"""Whether a leaf serves and calls, only calls, or only serves."""
 
 
 @runtime_checkable
@@ -221,6 +221,10 @@ class Handshakes(Protocol):
         node does wrong is in its handshake. `closely`: also what it speaks besides TLS 1.2 and later."""
         ...
 
+    def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
+        """One with whoever serves under a DNS name, verified against a bundle. It raises nothing."""
+        ...
+
 
 class Askers(Protocol):
     """Instances, as EC2 knows them."""
@@ -234,6 +238,19 @@ class Secrets(Protocol):
     """Client certificates of Vagus's functions (`vagus/<cluster>/read` and `write`): they can be put, never read."""
 
     def put(self, cluster: str, role: str, value: str) -> None: ...
+
+
+class ImportedCertificates(Protocol):
+    """Certificates that people imported into ACM, for gateways and load balancers: each keeps its ARN."""
+
+    def of(self, arn: str) -> Imported:
+        """What ACM tells of it. Raises `Refused` for an ARN that it does not know."""
+        ...
+
+    def replace(self, arn: str, certificate: str, key: str, chain: str, serial: str) -> Imported:
+        """Import another under the ARN, all in PEM; what ACM then tells of it, by its serial (hex). Raises `Refused`
+        for what ACM does not take, `Unreachable` where it still tells of the one before."""
+        ...
 
 
 class Executions(Protocol):

@@ -52,6 +52,8 @@ class Reason(StrEnum):
     """Certificates of nodes are renewed."""
     ROTATING = "ROTATING"
     """An authority is replaced: bundle of both, leaves from the new one, the old one dropped."""
+    GATEWAYS_RENEWED = "GATEWAYS_RENEWED"
+    """Certificates of gateways are issued anew, and imported into ACM."""
     AUTHORITY_ENDED = "AUTHORITY_ENDED"
     """An authority has ended: nothing that it signed is trusted any more, and it is replaced, or dropped, at once."""
 
@@ -79,6 +81,8 @@ class Reason(StrEnum):
 
     NODES_TAKE_UP = "NODES_TAKE_UP"
     """Nodes were told to take up a bundle or a certificate, and no handshake shows it yet."""
+    GATEWAY_NOT_SERVED = "GATEWAY_NOT_SERVED"
+    """A gateway's endpoint does not show the certificate that lies in ACM."""
     NODES_SILENT = "NODES_SILENT"
     """A node does not answer: nobody knows its certificate, nor what it trusts while an authority is replaced."""
 
@@ -188,6 +192,8 @@ class Reason(StrEnum):
     """The cluster formed with certificates of its owners, and its fleet file says that Vagus issues them."""
     NODE_NOT_RENEWED = "NODE_NOT_RENEWED"
     """A node keeps showing an old bundle or certificate; the message has what it said."""
+    GATEWAY_NOT_RENEWED = "GATEWAY_NOT_RENEWED"
+    """A gateway's certificate could not be imported into ACM; the message has why."""
     PAUSED = "PAUSED"
     """A person stopped this capability."""
     HANDED_OVER = "HANDED_OVER"

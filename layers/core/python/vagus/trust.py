@@ -54,6 +54,30 @@ class ClientIssued(msgspec.Struct, frozen=True, kw_only=True):
     ends: float
 
 
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """What ACM tells of a certificate. `serial` in hex, times in epoch seconds; `key` as ACM names it; `by_people`:
+    whether it was imported, not issued by AWS."""
+
+    serial: str
+    begins: float
+    ends: float
+    key: str
+    by_people: bool
+
+
+class GatewayIssued(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway's certificate, seen in ACM after its import: signed by whom, for which names, and until when (epoch
+    seconds). `refused`, `tried`: why the last import failed, and when it was tried; "" where it did not."""
+
+    signed_by: int = 0
+    names: tuple[str, ...] = ()
+    serial: str = ""
+    begins: float = 0.0
+    ends: float = 0.0
+    refused: str = ""
+    tried: float = 0.0
+
+
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
     """What a declared client is known to have: the newest authority that it trusts, and the one that signed it."""
 
@@ -75,7 +99,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """The row `trust`. `signs`: the generation whose authority signs leaves. `published`: generations in the bundle
     that booting nodes are given. `wanted`: the generation that a person asked for. `renew_before` (epoch seconds):
     leaves that began before are renewed. `told`: whom a command was sent to, and may still be at it, by `told_as` (a
-    row of an older version has nodes there: they are told again)."""
+    row of an older version has nodes there: they are told again). `gateways`: what was imported into ACM, by ARN."""
 
     authorities: tuple[Authority, ...] = ()
     signs: int = 0
@@ -85,6 +109,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     wanted: int = 1
     renew_before: float = 0.0
     told: Mapping[str, Told] = {}
+    gateways: Mapping[str, GatewayIssued] = {}
 
     @property
     def generations(self) -> tuple[int, ...]:
@@ -126,6 +151,11 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     def free_slot(self) -> Slot:
         """The key that no trusted authority signs with."""
         return "b" if any(one.slot == "a" for one in self.authorities) else "a"
+
+
+def domain(cluster: str) -> str:
+    """Below which a cluster's names lie. Vagus looks none of them up: nodes are called by address."""
+    return f"{cluster}.vagus.internal"
 
 
 def told_as(what: str, node: str) -> str:

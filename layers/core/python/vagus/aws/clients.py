@@ -59,6 +59,10 @@ class Clients:
         )
 
     @cached_property
+    def acm(self) -> Any:
+        return self._made(lambda: self._session.client("acm", config=self._config))
+
+    @cached_property
     def autoscaling(self) -> AutoScalingClient:
         return self._made(lambda: self._session.client("autoscaling", config=self._config))
 

@@ -17,6 +17,7 @@ from vagus.trust import Slot
 USES: dict[Use, list[x509.ObjectIdentifier]] = {
     "node": [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
     "client": [ExtendedKeyUsageOID.CLIENT_AUTH],
+    "gateway": [ExtendedKeyUsageOID.SERVER_AUTH],
 }
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 ALGORITHMS = {"SHA256WITHECDSA": ec.EllipticCurvePrivateKey, "SHA256WITHRSA": rsa.RSAPrivateKey}

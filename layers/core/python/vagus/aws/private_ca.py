@@ -14,8 +14,9 @@ from vagus.trust import Slot
 TEMPLATES: Mapping[str, str] = {
     "node": "EndEntityCertificate/V1",
     "client": "EndEntityClientAuthCertificate/V1",
+    "gateway": "EndEntityServerAuthCertificate/V1",
 }
-"""Both take subject and alternative names from the request, and nothing else. Source: AWS Private CA User Guide, "AWS
+"""All take subject and alternative names from the request, and nothing else. Source: AWS Private CA User Guide, "AWS
 Private CA template definitions"."""
 TRIES, PAUSE = 20, 0.5
 """It signs within seconds; what takes longer comes again, and gets the same certificate."""

@@ -21,6 +21,7 @@ from vagus.aws.clients import Clients
 from vagus.aws.commands import RunCommand
 from vagus.aws.event_bus import EventBridge
 from vagus.aws.executions import Machine
+from vagus.aws.gateways import AcmCertificates
 from vagus.aws.group_facts import GroupFactsReader
 from vagus.aws.groups import AutoScalingGroups
 from vagus.aws.nodes import addresses, by_instance
@@ -118,6 +119,7 @@ class Wiring:
             handshakes=self.handshakes(spec),
             authority_keys=signers(self._clients, spec),
             secrets=ClientSecrets(self._clients),
+            imported=AcmCertificates(self._clients),
             table=self.table(),
             now=now,
             iso=iso(now),

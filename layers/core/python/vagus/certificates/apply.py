@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from vagus.certificates import gateways
+from vagus.certificates.observe import endpoint
 from vagus.certificates.observed import concerned, members
 from vagus.certificates.telling import FORGOTTEN_SECONDS
 from vagus.errors import Refused
@@ -17,6 +19,7 @@ from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.steps import (
     DropAuthority,
+    ImportCertificate,
     InstallTrust,
     IssueClientCertificate,
     MakeAuthority,
@@ -25,7 +28,7 @@ from vagus.steps import (
     SignWith,
     Step,
 )
-from vagus.trust import Acknowledged, ClientIssued, Told, Trust, told_as
+from vagus.trust import Acknowledged, ClientIssued, GatewayIssued, Told, Trust, told_as
 
 REFUSED_MOST = 300
 """Characters that are kept of why a node could not be told."""
@@ -88,7 +91,17 @@ def _may_drop(writes: Writes, seen: Rows, step: DropAuthority, _token: int) -> s
         return f"authority {trust.signs} signs, and {trust.generations} are trusted"
     if any(one.generation == step.generation and one.over(writes.now) for one in trust.authorities):
         return None
-    return _not_where_it_should_be(writes, trust)
+    return _not_where_it_should_be(writes, trust) or _gateways_elsewhere(writes, trust)
+
+
+def _gateways_elsewhere(writes: Writes, trust: Trust) -> str | None:
+    """Gateways that may show a certificate of the authority that goes: by the row, and by their endpoints afresh."""
+    policy = writes.spec.certificates
+    if others := gateways.of_another(trust, policy):
+        return f"{', '.join(others)} has a certificate of another authority"
+    shown = {one.arn: endpoint(writes.handshakes, one, trust.bundle) for one in policy.gateways if one.endpoint}
+    late = gateways.not_served(trust, policy, shown)
+    return "; ".join(f"{arn}: {instead}" for arn, instead in late.items()) or None
 
 
 def _drop(writes: Writes, seen: Rows, step: DropAuthority, _token: int) -> None:
@@ -186,11 +199,81 @@ def _noted(trust: Trust, nodes: tuple[str, ...], what: str, now: float) -> Trust
     return msgspec.structs.replace(trust, told={**standing, **fresh})
 
 
+# -- gateways ----------------------------------------------------------------------------------------------------------
+
+
+def _may_import(writes: Writes, seen: Rows, step: ImportCertificate, _token: int) -> str | None:
+    declared = {one.arn: one.names for one in writes.spec.certificates.gateways}
+    if declared.get(step.arn) != step.names:
+        return f"{step.arn} is not declared with these names by now"
+    if step.signed_by != seen.trust.signs:
+        return f"authority {seen.trust.signs} signs by now"
+    serial = seen.trust.gateways.get(step.arn, GatewayIssued()).serial
+    return None if serial == step.replaces else f"another certificate was imported by now, with serial {serial}"
+
+
+def _import(writes: Writes, seen: Rows, step: ImportCertificate, _token: int) -> None:
+    """Noted when ACM tells of it: whoever dies before has another imported. What is refused is noted too, so that it
+    holds up no node."""
+    before = seen.trust.gateways.get(step.arn, GatewayIssued())
+    try:
+        issued = _imported(writes, seen.trust, step)
+    except Refused as error:
+        _note_gateway(
+            writes,
+            seen,
+            step.arn,
+            msgspec.structs.replace(before, refused=str(error)[:REFUSED_MOST], tried=writes.now),
+        )
+        raise
+    _note_gateway(writes, seen, step.arn, issued)
+
+
+def _imported(writes: Writes, trust: Trust, step: ImportCertificate) -> GatewayIssued:
+    from vagus.certificates.clients import new_client
+
+    there, spec = writes.imported.of(step.arn), writes.spec
+    for one in spec.certificates.gateways:
+        if one.arn == step.arn and (why := "; ".join(gateways.wrong(spec.name, one))):
+            raise Refused(why)
+    if not there.by_people:
+        raise Refused(f"{step.arn} is of a certificate that AWS issued: import one, under an ARN of its own")
+    if there.key != gateways.KEY:
+        raise Refused(
+            f"{step.arn} is of a certificate whose key is {there.key}, and keeps its kind of key: import one with "
+            f"{gateways.KEY}, under an ARN of its own"
+        )
+    pair = new_client(
+        writes.authority_keys,
+        spec.name,
+        trust,
+        step.names[0],
+        now=writes.now,
+        days=spec.certificates.days,
+        kind="gateway",
+        names=step.names,
+    )
+    signer = trust.signer
+    told = writes.imported.replace(
+        step.arn, pair.certificate, pair.key, signer.certificate if signer else "", pair.serial
+    )
+    if abs(told.ends - pair.ends) >= 1:
+        raise Refused(f"ACM tells another end of {step.arn} than its certificate has")
+    return GatewayIssued(
+        signed_by=step.signed_by, names=step.names, serial=told.serial, begins=told.begins, ends=told.ends
+    )
+
+
+def _note_gateway(writes: Writes, seen: Rows, arn: str, issued: GatewayIssued) -> None:
+    _put(writes, seen, msgspec.structs.replace(seen.trust, gateways={**seen.trust.gateways, arn: issued}))
+
+
 HANDLERS: Mapping[type[Step], Handler] = {
     MakeAuthority: Handler(_may_make, _make),
     PublishTrust: Handler(_may_publish, _publish),
     IssueClientCertificate: Handler(_may_issue, _issue),
     InstallTrust: Handler(_may_install, _command("install-trust", lambda trust: trust.bundle_wanted)),
+    ImportCertificate: Handler(_may_import, _import),
     RenewLeaves: Handler(_may_renew, _command("renew-certificate", lambda trust: trust.leaf_wanted)),
     SignWith: Handler(_may_sign, _sign),
     DropAuthority: Handler(_may_drop, _drop),

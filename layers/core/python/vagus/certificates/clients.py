@@ -1,10 +1,8 @@
-"""Client certificates whose keys are born here: of Vagus's functions, and of people, who hand theirs to a client."""
+"""Certificates whose keys are born here: of Vagus's functions, and of gateways."""
 
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from vagus.certificates import private_ca, profile
 from vagus.certificates.issuing import signed_leaf
@@ -35,17 +33,17 @@ def new_client(
     now: float,
     days: float,
     kind: profile.Kind = "client",
+    names: tuple[str, ...] = (),
 ) -> Pair:
     """A new key, certified by the authority that signs. Raises `Refused` where there is none."""
     if trust.signer is None:
         raise Refused(f"{cluster} has no authority yet")
     key = ec.generate_private_key(ec.SECP256R1())
     if isinstance(keys, PrivateAuthorities):
-        request = x509.CertificateSigningRequestBuilder().subject_name(profile.subject(common)).sign(key, SHA256())
-        pem = request.public_bytes(serialization.Encoding.PEM)
-        leaf = private_ca.leaf(keys, cluster, trust.signer, kind, pem, (), now=now, days=days)
+        pem = profile.request(common, names, key)
+        leaf = private_ca.leaf(keys, cluster, trust.signer, kind, pem, names, now=now, days=days)
     else:
-        leaf = signed_leaf(keys, cluster, trust.signer, kind, common, key.public_key(), now=now, days=days)
+        leaf = signed_leaf(keys, cluster, trust.signer, kind, common, key.public_key(), names, now=now, days=days)
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     return Pair(
         certificate=profile.pem(leaf),

@@ -9,15 +9,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from vagus.certificates import telling
+from vagus.certificates import gateways, telling
 from vagus.certificates.observed import Observed
 from vagus.certificates.telling import PATIENCE_SECONDS
 from vagus.fleet import ClusterSpec
 from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
+from vagus.policy import Gateway
 from vagus.reasons import Reason
 from vagus.steps import (
     AnyStep,
     DropAuthority,
+    ImportCertificate,
     InstallTrust,
     IssueClientCertificate,
     MakeAuthority,
@@ -49,10 +51,12 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         _unseen,
         _bundles,
         _leaves,
+        _gateways,
         _next_authority,
         _deaf,
         _rotation,
         _away,
+        _gateways_wrong,
     )
     plan = next((plan for stage in stages if (plan := stage(observed, spec, now))), None)
     return _pressing(plan or _well(observed, spec, now), observed, spec, now)
@@ -216,6 +220,37 @@ def _deaf_words(observed: Observed, now: float) -> str:
     return "; ".join([*sentences, *said[:SAID_AT_MOST]])
 
 
+# -- gateways ----------------------------------------------------------------------------------------------------------
+
+
+def _gateways(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
+    """After the nodes: they come first."""
+    trust = observed.trust
+    steps = _imports(trust, gateways.due(trust, spec.certificates, now), trust.signs)
+    reason = Reason.ROTATING if len(trust.authorities) > 1 else Reason.GATEWAYS_RENEWED
+    return _steps(reason, *steps) if steps else None
+
+
+def _imports(trust: Trust, which: Iterable[Gateway], signed_by: int) -> list[ImportCertificate]:
+    return [
+        ImportCertificate(arn=one.arn, names=one.names, signed_by=signed_by, replaces=gateways.of(trust, one).serial)
+        for one in which
+    ]
+
+
+def _gateways_wrong(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
+    """What ACM refused, and endpoints that don't show what lies in ACM."""
+    trust, policy = observed.trust, spec.certificates
+    if refused := gateways.refused(trust, policy):
+        message = "; ".join(f"{arn}: {why}" for arn, why in refused.items())
+        return Blocked(reason=Reason.GATEWAY_NOT_RENEWED, message=message, about=tuple(refused), open_deadline=True)
+    if late := gateways.not_served(trust, policy, observed.endpoints):
+        message = "; ".join(f"{arn}: {why}" for arn, why in late.items())
+        about = f"{Reason.GATEWAY_NOT_SERVED} {', '.join(late)}"
+        return _patient(observed, Reason.GATEWAY_NOT_SERVED, about, message, now, tuple(late))
+    return None
+
+
 # -- rotation ----------------------------------------------------------------------------------------------------------
 
 
@@ -231,16 +266,19 @@ def _rotation(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
             return _ask_clients(
                 Reason.CLIENTS_TO_TRUST, waiting, f"trust authority {trust.newest} (the bundle is published)"
             )
-        return _steps(Reason.ROTATING, SignWith(generation=trust.newest), *_after_signing(observed))
+        return _steps(Reason.ROTATING, SignWith(generation=trust.newest), *_after_signing(observed, spec))
+    if wrong := _gateways_wrong(observed, spec, now):
+        return wrong
     if waiting := _not_known(observed, spec, "holds"):
         return _ask_clients(Reason.CLIENTS_TO_RENEW, waiting, f"have a certificate of authority {trust.newest}")
     return _steps(Reason.ROTATING, *(DropAuthority(generation=one) for one in trust.generations if one != trust.signs))
 
 
-def _after_signing(observed: Observed) -> tuple[AnyStep, ...]:
+def _after_signing(observed: Observed, spec: ClusterSpec) -> tuple[AnyStep, ...]:
     trust = observed.trust
     return (
         RenewLeaves(nodes=observed.answering, signed_by=trust.newest),
+        *_imports(trust, spec.certificates.gateways, trust.newest),
         *(DropAuthority(generation=one) for one in trust.generations if one != trust.newest),
     )
 
@@ -251,15 +289,18 @@ def _silent(observed: Observed, now: float, then: str) -> Plan:
     return _patient(observed, Reason.NODES_SILENT, f"{Reason.NODES_SILENT} {names}", message, now)
 
 
-def _patient(observed: Observed, reason: Reason, about: str, message: str, now: float) -> Plan:
-    """A wait that calls a person when it has been for the same for too long."""
+def _patient(
+    observed: Observed, reason: Reason, waits_for: str, message: str, now: float, about: tuple[str, ...] = ()
+) -> Plan:
+    """A wait that calls a person when it has been for the same for too long; once for each of `about`."""
     before = observed.progress
-    since = before.changed_at if before is not None and before.about == about else now
+    since = before.changed_at if before is not None and before.about == waits_for else now
     return Wait(
         seconds=SOON if now - since < 60 else 30,
         reason=reason,
         message=message,
-        progress=Progress(bytes_left=0, about=about, at=now, changed_at=since),
+        progress=Progress(bytes_left=0, about=waits_for, at=now, changed_at=since),
+        about=about,
         page=now - since >= PATIENCE_SECONDS,
     )
 

@@ -8,8 +8,10 @@ from vagus.certificates.observed import Observed, members
 from vagus.command import Command
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec
+from vagus.handshake import Handshake
 from vagus.plan import Progress
-from vagus.ports import NodeCommandsRead
+from vagus.policy import Gateway
+from vagus.ports import Handshakes, NodeCommandsRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
 
@@ -29,8 +31,26 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         shaken = reads.handshakes(spec).all(seen.trust.bundle)
     except VagusError as error:
         return Observed(trust=seen.trust, formed=formed, members=members(groups), progress=progress, unseen=str(error))
-    found = Observed(trust=seen.trust, formed=formed, members=members(groups), handshakes=shaken, progress=progress)
+    endpoints = {
+        one.arn: endpoint(reads.handshakes(spec), one, seen.trust.bundle)
+        for one in spec.certificates.gateways
+        if one.endpoint
+    }
+    found = Observed(
+        trust=seen.trust,
+        formed=formed,
+        members=members(groups),
+        handshakes=shaken,
+        endpoints=endpoints,
+        progress=progress,
+    )
     return msgspec.structs.replace(found, said=_said(reads.commands(spec), found, now))
+
+
+def endpoint(handshakes: Handshakes, one: Gateway, bundle: str) -> Handshake:
+    """What a gateway's endpoint shows."""
+    name, _, port = one.endpoint.partition(":")
+    return handshakes.endpoint(name, int(port), bundle)
 
 
 def _said(commands: NodeCommandsRead, found: Observed, now: float) -> dict[str, str]:

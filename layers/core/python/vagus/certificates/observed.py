@@ -13,13 +13,15 @@ from vagus.trust import ASK_BELOW, PAGE_BELOW, Told, Trust, renewal_at, share_le
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` may know. `formed`: whether the cluster has ever been one. `members`: instances of its
-    groups that are to stay. `said`: the last words of nodes that take long. `unseen`: why there are no handshakes."""
+    groups that are to stay. `said`: the last words of nodes that take long. `endpoints`: what gateways show, by ARN.
+    `unseen`: why there are no handshakes."""
 
     trust: Trust
     formed: bool = False
     members: tuple[str, ...] = ()
     handshakes: tuple[Handshake, ...] = ()
     said: Mapping[str, str] = {}
+    endpoints: Mapping[str, Handshake] = {}
     progress: Progress | None = None
     unseen: str = ""
 

@@ -57,7 +57,7 @@ def leaf(
     the private CA that is declared is not the authority that signs, or answers with another leaf."""
     issuer = x509.load_pem_x509_certificate(signer.certificate.encode())
     ends = min(datetime.fromtimestamp(now, UTC) + timedelta(days=days), issuer.not_valid_after_utc)
-    use: Use = "node" if kind == "node" else "client"
+    use: Use = kind if kind in ("node", "gateway") else "client"
     answer = authorities.issue(cluster, signer.slot, request, use, _algorithm(issuer), ends.timestamp())
     made = x509.load_pem_x509_certificate(answer)
     if wrong := _wrong(made, x509.load_pem_x509_csr(request), issuer, kind, names, ends):

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from vagus.trust import EARLIER_SECONDS
+from vagus.trust import EARLIER_SECONDS, domain
 
-Kind = Literal["node", "admin", "dashboards", "agent", "client"]
+Kind = Literal["node", "admin", "dashboards", "agent", "client", "gateway"]
 
 ORGANIZATION = "vagus"
 AUTHORITY_DAYS = 1825
@@ -30,6 +30,7 @@ USES: dict[Kind, tuple[x509.ObjectIdentifier, ...]] = {
     "dashboards": (CLIENT,),
     "agent": (CLIENT,),
     "client": (CLIENT,),
+    "gateway": (SERVER,),
 }
 PRIVATE: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("10.0.0.0/8"),
@@ -39,11 +40,6 @@ PRIVATE: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("127.0.0.0/8"),
     IPv6Network("fc00::/7"),
 )
-
-
-def domain(cluster: str) -> str:
-    """Below which a cluster's names lie. It is looked up nowhere: nodes are called by address."""
-    return f"{cluster}.vagus.internal"
 
 
 def node_name(instance: str, cluster: str) -> str:
@@ -115,6 +111,14 @@ def leaf(
     if names:
         made = made.add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
     return made.sign(key, hashes.SHA256())
+
+
+def request(common: str, names: Sequence[str], key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A request for a certificate in PEM, for who signs by requests alone."""
+    made = x509.CertificateSigningRequestBuilder().subject_name(subject(common))
+    if names:
+        made = made.add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def pem(certificate: x509.Certificate) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from vagus.certificates import gateways
 from vagus.certificates.observed import Observed
 from vagus.ending import Ending, lines, of_nodes
 from vagus.fleet import ClusterSpec
@@ -15,7 +16,7 @@ def shown(observed: Observed, spec: ClusterSpec, now: float) -> tuple[Shown, ...
     seen, its own may end first: that is said. `now`: epoch seconds."""
     if not spec.certified:
         return ()
-    found = lines(_all(observed), now)
+    found = lines(_all(observed, spec), now)
     blind = observed.unseen or ", ".join(observed.silent)
     return tuple(_of_those_seen(line, blind) for line in found) if blind else found
 
@@ -24,8 +25,11 @@ def _of_those_seen(line: Shown, blind: str) -> Shown:
     return msgspec.structs.replace(line, says=f"{line.says}, of those seen; not seen: {blind}")
 
 
-def _all(observed: Observed) -> Iterator[Ending]:
+def _all(observed: Observed, spec: ClusterSpec) -> Iterator[Ending]:
     yield from of_nodes(observed.handshakes)
+    for one in spec.certificates.gateways:
+        if (issued := gateways.of(observed.trust, one)).ends:
+            yield Ending(issued.ends, issued.begins, f"that of the gateway {one.names[0]}")
     for name, client in observed.trust.clients.items():
         yield Ending(client.ends, client.begins, f"that of Vagus's own client {name}")
     for authority in observed.trust.authorities:

@@ -6,7 +6,7 @@ from typing import Any
 from vagus.events import Hint, Ignored, Notice, Stopped, of_clusters, parse
 from vagus.fleet import Fleet
 from vagus.ports import Executions, Table
-from vagus.procedure import head, people
+from vagus.procedure import gateway_told, head, people
 
 GroupsOf = Callable[[Sequence[str]], Mapping[str, str]]
 """Tells the Auto Scaling group of each of these instances that is in one."""
@@ -42,5 +42,7 @@ def take(
     for hint in hints:
         if hint.intent is not None:
             head.open_intent(table, hint.cluster, hint.intent)
+        if (ending := hint.ending) is not None:
+            gateway_told.note(table, hint.cluster, ending.arn, at=ending.at, days=ending.days)
         head.ensure_running(table, executions[hint.capability], hint.cluster, hint.capability, now, iso)
     return hints

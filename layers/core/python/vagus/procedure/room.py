@@ -12,6 +12,7 @@ from vagus.ports import (
     GroupsRead,
     GroupsWrite,
     Handshakes,
+    ImportedCertificates,
     NodeCommands,
     NodeCommandsRead,
     Parameters,
@@ -49,6 +50,7 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
     handshakes: Handshakes
     authority_keys: Signers
     secrets: Secrets
+    imported: ImportedCertificates
     table: Table
     now: float
     iso: str

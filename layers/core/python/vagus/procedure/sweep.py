@@ -120,6 +120,9 @@ class ShakenOnce:
             self._shaken[bundle] = self._handshakes.all(bundle)
         return self._shaken[bundle]
 
+    def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
+        return self._handshakes.endpoint(name, port, bundle)
+
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """All that a sweep has. `at_once` clusters are looked at at the same time, all of them within `seconds`, each for

@@ -12,4 +12,10 @@ class FakeHandshakes:
     def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
         """All of them."""
         del bundle, closely
-        return tuple(self.seen[key] for key in sorted(self.seen))
+        return tuple(self.seen[key] for key in sorted(self.seen) if "." not in key[0])
+
+    def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
+        """The one of that name and port."""
+        del bundle
+        nobody = Handshake(instance=name, address=name, port=port, failure="no TLS handshake")
+        return self.seen.get((name, port), nobody)

@@ -57,6 +57,10 @@ class Handshakes:
                 return tuple(seen)
             return tuple(pool.map(lambda one: look_closely(one, last + self._all_seconds), list(seen)))
 
+    def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
+        """One with whoever serves under a DNS name."""
+        return handshake(name, name, port, bundle)
+
 
 def look_closely(seen: Handshake, last: float) -> Handshake:
     """One that there is no time for after `last` (monotonic) was not seen at all: half a look calls nothing well."""

@@ -28,6 +28,7 @@ from vagus.steps.shards import MoveShards, NoteDeparture, SaveLastCopies, SetRep
 from vagus.steps.trust import (
     SIGNS,
     DropAuthority,
+    ImportCertificate,
     InstallTrust,
     IssueClientCertificate,
     MakeAuthority,
@@ -55,6 +56,7 @@ __all__ = [
     "HandOver",
     "Heartbeat",
     "HoldInstance",
+    "ImportCertificate",
     "InstallTrust",
     "IssueClientCertificate",
     "KeepReplicas",
@@ -123,6 +125,7 @@ AnyStep = (
     | IssueClientCertificate
     | InstallTrust
     | RenewLeaves
+    | ImportCertificate
     | SignWith
     | DropAuthority
     | NoteIdentity

@@ -8,6 +8,7 @@ import msgspec
 Resource = Literal[
     "authority_key",
     "client_secret",
+    "gateway_certificate",
     "group",
     "instance",
     "node_command",
@@ -15,6 +16,7 @@ Resource = Literal[
     "node_trust",
     "node_version",
     "private_ca",
+    "private_server_ca",
     "state_machine",
     "topic",
 ]
@@ -36,6 +38,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True
     protective: ClassVar[bool] = False
     in_every_mode: ClassVar[bool] = False
     of_the_frame: ClassVar[bool] = False
+    outside: ClassVar[bool] = False
+    """Done by a function outside the VPC: what it calls has no endpoint in there."""
 
     @property
     def sentence(self) -> str:

@@ -13,6 +13,13 @@ SIGNS = (
 )
 """Of a key in KMS, and of a private CA: a role has those of the issuers that its cell's clusters have."""
 
+SIGNS_FOR_GATEWAYS = (
+    *(one for one in SIGNS if one.resource == "authority_key"),
+    Grant("acm-pca:IssueCertificate", "private_server_ca"),
+    Grant("acm-pca:GetCertificate", "private_server_ca"),
+)
+"""The same, of a private CA by the template of servers alone."""
+
 
 class MakeAuthority(Step, frozen=True, kw_only=True):
     """An authority of the next generation, by the key that is not in use. Trusted from now on, and signing only if it
@@ -102,6 +109,31 @@ class RenewLeaves(Step, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         return ",".join(self.nodes)
+
+
+class ImportCertificate(Step, frozen=True, kw_only=True):
+    """A new key and certificate for a gateway, into ACM under the ARN that it has; the key is kept nowhere else.
+    `replaces`: the serial (hex) of the one that Vagus imported before, "" for the first."""
+
+    title = "Import a gateway's certificate"
+    aws = (
+        *SIGNS_FOR_GATEWAYS,
+        Grant("acm:DescribeCertificate", "gateway_certificate"),
+        Grant("acm:ImportCertificate", "gateway_certificate"),
+    )
+    outside = True
+    arn: str
+    names: tuple[str, ...]
+    signed_by: int
+    replaces: str
+
+    @property
+    def sentence(self) -> str:
+        return f"issue {', '.join(self.names)} a certificate by authority {self.signed_by}, into ACM as {self.arn}"
+
+    @property
+    def subject(self) -> str:
+        return self.arn
 
 
 class SignWith(Step, frozen=True, kw_only=True):

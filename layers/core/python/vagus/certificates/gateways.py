@@ -1,0 +1,96 @@
+"""Certificates of gateways and load balancers, which lie in ACM: which are due, and what is wrong with them. Pure.
+
+They serve clients, and call nobody: their key is born in the function that imports it, and kept in ACM alone.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from vagus.handshake import Handshake
+from vagus.policy import Certificates, Gateway
+from vagus.trust import ASK_BELOW, GatewayIssued, Trust, domain, renewal_at
+
+AGAIN_SECONDS = 600.0
+"""After so long an import that was refused is tried again: a person may have mended what it was refused for."""
+KEY = "EC_prime256v1"
+"""As ACM names EC P-256. A certificate keeps its kind of key as long as it keeps its ARN."""
+PORTS = ("443", "9200")
+"""Where the functions' security group lets them out (`vagus_cdk.network`)."""
+LONGEST = 64
+"""Of the first name, which is the certificate's common name. Source: RFC 5280, ub-common-name."""
+OF_OTHERS = re.compile(r"(node|vagus|admin)(-.*)?|i-[0-9a-f]+")
+"""How names begin by which nodes and functions are known."""
+
+
+def wrong(cluster: str, one: Gateway) -> Iterator[str]:
+    """Why its names may not be had: each is a sentence for a person."""
+    below = f".{domain(cluster)}"
+    for name in one.names:
+        if not name.endswith(below):
+            yield f"{name} does not lie below {domain(cluster)}: the authority certifies no other names"
+        elif OF_OTHERS.fullmatch(name.partition(".")[0]):
+            yield f"{name} begins like a name of the cluster's own nodes or functions: choose another"
+    if len(one.names[0]) > LONGEST:
+        yield f"{one.names[0]} has {len(one.names[0])} characters, and the first name may have {LONGEST}"
+    name, _, port = one.endpoint.partition(":")
+    if one.endpoint and name not in one.names:
+        yield f"the endpoint {one.endpoint} is none of its names ({', '.join(one.names)})"
+    if one.endpoint and port not in PORTS:
+        yield f"the endpoint {one.endpoint} is out of reach: Vagus's functions get to port {' and '.join(PORTS)} alone"
+
+
+def of(trust: Trust, one: Gateway) -> GatewayIssued:
+    """What was imported for it; an empty one if nothing was."""
+    return trust.gateways.get(one.arn, GatewayIssued())
+
+
+def due(trust: Trust, policy: Certificates, now: float) -> tuple[Gateway, ...]:
+    """Those that are to be imported anew now. In mode `approve` a person is asked as late as for nodes."""
+    found = tuple(one for one in policy.gateways if not _fresh(trust, one, now))
+    if policy.mode == "approve" and all(_holds(trust, one) and now < _asked_at(of(trust, one)) for one in found):
+        return ()
+    return tuple(one for one in found if not of(trust, one).refused or now - of(trust, one).tried >= AGAIN_SECONDS)
+
+
+def refused(trust: Trust, policy: Certificates) -> dict[str, str]:
+    """Why the last import failed, by ARN."""
+    return {one.arn: of(trust, one).refused for one in policy.gateways if of(trust, one).refused}
+
+
+def not_served(trust: Trust, policy: Certificates, endpoints: Mapping[str, Handshake]) -> dict[str, str]:
+    """What endpoints show in place of the certificate that was imported, by ARN."""
+    found = {
+        one.arn: _instead(endpoints.get(one.arn), of(trust, one))
+        for one in policy.gateways
+        if one.endpoint and of(trust, one).serial
+    }
+    return {arn: instead for arn, instead in found.items() if instead}
+
+
+def of_another(trust: Trust, policy: Certificates) -> tuple[str, ...]:
+    """ARNs whose certificate the authority that signs did not issue."""
+    return tuple(one.arn for one in policy.gateways if of(trust, one).signed_by != trust.signs)
+
+
+def _instead(shown: Handshake | None, issued: GatewayIssued) -> str:
+    if shown is None or not shown.answered:
+        return f"no TLS handshake: {shown.failure if shown else 'not tried'}"
+    if shown.serial != issued.serial:
+        return f"it shows the certificate with serial {shown.serial}, not {issued.serial}"
+    return shown.failure
+
+
+def _fresh(trust: Trust, one: Gateway, now: float) -> bool:
+    issued = of(trust, one)
+    return _holds(trust, one) and now < renewal_at(issued.serial, issued.begins, issued.ends)
+
+
+def _holds(trust: Trust, one: Gateway) -> bool:
+    """Whether nothing but its age is against it."""
+    issued = of(trust, one)
+    fits = (issued.signed_by, issued.names) == (trust.signs, one.names)
+    return fits and issued.begins >= trust.renew_before
+
+
+def _asked_at(issued: GatewayIssued) -> float:
+    return issued.ends - ASK_BELOW * (issued.ends - issued.begins)
