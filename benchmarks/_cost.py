@@ -192,10 +192,12 @@ alarms and figures, which are what wakes you. A VPC of your own that has the end
 away.
 
 Not in it: the clusters' own instances, volumes and traffic; with `certificates.issuer: kms` two keys more for each such
-cluster (1.00 a month each) and its issuing function's calls; data through endpoints (0.01 a GB), requests of keys,
-storage of logs, tables and buckets, messages to people; VPC flow logs and Step Functions' logs of executions, which
-grow with your traffic (0.50 a GB); events that the cluster watch puts (1.00 a million); retained instances, billed
-while they wait; free tiers.
+cluster (1.00 a month each) and its issuing function's calls; with `private_ca`, of prices from memory of
+2026-11-26, 400 a month for each private CA (50 of the mode for short-lived certificates), 0.75 (0.058) for each
+certificate, about eight a node and year, and an endpoint in each zone; with gateways, the calls of one function more;
+data through endpoints (0.01 a GB), requests of keys, storage of logs, tables and buckets, messages to people; VPC flow
+logs and Step Functions' logs of executions, which grow with your traffic (0.50 a GB); events that the cluster watch
+puts (1.00 a million); retained instances, billed while they wait; free tiers.
 
 ## What was counted
 

@@ -17,9 +17,11 @@ from typing import Any
 
 from vagus.aws.clients import Clients
 from vagus.aws.errors import read, translated
+from vagus.aws.gateways import AcmCertificates
 from vagus.aws.groups import AutoScalingGroups
 from vagus.aws.nodes import addresses
 from vagus.aws.secrets import client_certificate
+from vagus.certificates import gateways
 from vagus.errors import Denied, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.search.tls import Tls, context
@@ -78,6 +80,8 @@ def every(patient: Patient) -> Iterator[Check]:
     for cluster in patient.clusters:
         yield from _tried(f"SSM ping: {cluster}", partial(ping, patient, cluster))
         yield from _tried(f"TLS: {cluster}", partial(handshakes, patient, cluster))
+        yield from _tried(f"private CA: {cluster}", partial(private_cas, patient, cluster))
+        yield from _tried(f"gateways: {cluster}", partial(gateways_of, patient, cluster))
     yield from _tried("quota: groups", partial(quota_of_groups, patient), needed=False)
     yield from _tried("quota: functions", partial(quota_of_functions, patient), needed=False)
 
@@ -227,6 +231,23 @@ def handshake(address: str, port: int, tls: Tls) -> str | None:
             return None
     except (OSError, ssl.SSLError) as error:
         return f"{address}: {error}"
+
+
+def private_cas(patient: Patient, cluster: str) -> Iterator[Check]:
+    """Whether each can sign for the cluster. That it is this cluster's alone, nobody can see."""
+    policy = patient.clusters[cluster].certificates
+    for arn in policy.private_cas:
+        call = partial(patient.clients.private_ca.describe_certificate_authority, CertificateAuthorityArn=arn)
+        about = read("acm-pca", call)["CertificateAuthority"]
+        yield judged.private_ca(f"private CA: {cluster} {arn[-8:]}", about, policy.days, patient.now())
+
+
+def gateways_of(patient: Patient, cluster: str) -> Iterator[Check]:
+    """Whether ACM takes what Vagus imports."""
+    imported = AcmCertificates(patient.clients)
+    for one in patient.clusters[cluster].certificates.gateways:
+        told = imported.of(one.arn)
+        yield judged.gateway(f"gateway: {one.names[0]}", told, gateways.KEY, patient.now())
 
 
 # -- quotas ----------------------------------------------------------------------------------------------------------

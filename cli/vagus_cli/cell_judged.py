@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from vagus.trust import Imported
+
 State = Literal["well", "ill", "untried", "skipped"]
 
 
@@ -109,3 +111,40 @@ def _names(principal: Any, wanted: str) -> bool:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+SHORT_LIVED_DAYS = 7
+"""The longest that a private CA of mode SHORT_LIVED_CERTIFICATE signs for."""
+SIGNING_KEYS = ("RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1")
+"""Keys of private CAs that Vagus knows how to have sign."""
+SOON = 180 * 86_400
+"""Seconds: making another root, and a replacement, take people a while."""
+
+
+def private_ca(name: str, about: Mapping[str, Any], days: int, now: float) -> Check:
+    """Whether a private CA (as DescribeCertificateAuthority tells of it) can sign for a cluster whose certificates last
+    so many days. `now`: epoch seconds."""
+    config, ends = about.get("CertificateAuthorityConfiguration", {}), about.get("NotAfter")
+    key, mode = str(config.get("KeyAlgorithm", "")), about.get("UsageMode", "GENERAL_PURPOSE")
+    if (status := about.get("Status")) != "ACTIVE":
+        return ill(name, f"it is {status}, and signs nothing", "have its owners activate it, or declare another")
+    if (kind := about.get("Type")) != "ROOT":
+        return ill(name, f"it is {kind}, and nodes trust a root alone", "declare a root CA")
+    if key not in SIGNING_KEYS:
+        return ill(name, f"its key is {key}", f"declare one with a key of {', '.join(SIGNING_KEYS)}")
+    if mode == "SHORT_LIVED_CERTIFICATE" and days > SHORT_LIVED_DAYS:
+        found = f"it is short-lived and signs for {SHORT_LIVED_DAYS} days at most; certificates.days is {days}"
+        return ill(name, found, f"set certificates.days to {SHORT_LIVED_DAYS} or less")
+    if ends is None or ends.timestamp() - now < SOON:
+        found = f"it ends {ends:%Y-%m-%d}" if ends else "it has no certificate"
+        return ill(name, found, "add the next one to certificates.private_cas, deploy, and `vagus rotate --ca`")
+    return well(name, f"active, a root, {key}, until {ends:%Y-%m-%d}")
+
+
+def gateway(name: str, told: Imported, kind: str, now: float) -> Check:
+    """Whether a certificate in ACM can be imported anew with a key of that kind. `now`: epoch seconds."""
+    if not told.by_people:
+        return ill(name, "AWS issued it", "import one, under an ARN of its own, and declare that")
+    if told.key != kind:
+        return ill(name, f"its key is {told.key}, and stays so", f"import one with {kind}, and declare its ARN")
+    return well(name, f"imported, {told.key}, ends in {(told.ends - now) / 86_400:.0f} days")

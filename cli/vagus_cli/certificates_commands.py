@@ -13,12 +13,13 @@ from rich.text import Text
 from vagus.certificates import gateways, wishes
 from vagus.certificates.observe import endpoint
 from vagus.cluster_watch.certificates import faults
+from vagus.ending import soon
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
 from vagus.procedure import head as heads
 from vagus.procedure import rows
 from vagus.procedure.records import iso
-from vagus.trust import PAGE_BELOW, GatewayIssued, Trust, renewal_at, share_left
+from vagus.trust import GatewayIssued, Trust, renewal_at, share_left
 from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
 
@@ -79,7 +80,7 @@ def shown_certificates(world: World, spec: ClusterSpec, trust: Trust) -> list[Sh
         return []
     now = world.now()
     own = [*_authorities(spec, trust, now), *_own(spec, trust, now), *_gateways(world, spec, trust, now)]
-    return [*own, *_nodes(world, spec, trust, now)]
+    return [*own, *_clients(world, spec, trust, now), *_nodes(world, spec, trust, now)]
 
 
 def countdown(world: World, spec: ClusterSpec) -> str:
@@ -159,6 +160,34 @@ def _of_gateway(issued: GatewayIssued, late: str, now: float) -> str:
     return "; ".join(one for one in (imported, issued.refused, late, short) if one)
 
 
+def _clients(world: World, spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
+    """The last that each declared client was issued, by the rows of `vagus certify`: their owners renew them."""
+    if not spec.certificates.clients:
+        return []
+    from vagus.certificates.issuing import Issued, partition  # cryptography, which the others don't need
+
+    found: dict[str, Issued] = {}
+    for row in world.state(spec).read(partition(spec.name)).values():
+        one = msgspec.convert(row.data, Issued)
+        if not one.instance and one.common in spec.certificates.clients:
+            found[one.common] = max(found.get(one.common, one), one, key=lambda each: each.ends)
+    subjects = {one.generation: one.subject for one in trust.authorities}
+    return [
+        ShownCertificate(
+            cluster=spec.name,
+            node="",
+            port=f"client {name}",
+            subject=f"CN={name},O=vagus",
+            issuer=subjects.get(one.signed_by, f"authority {one.signed_by}"),
+            ends=iso(one.ends),
+            days_left=_days(one.ends, now),
+            renewal="",
+            wrong=_short(one.begins, one.ends, now),
+        )
+        for name, one in sorted(found.items())
+    ]
+
+
 def _nodes(world: World, spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
     return [
         ShownCertificate(
@@ -189,7 +218,7 @@ def _days(ends: float, now: float) -> float:
 def _short(begins: float, ends: float, now: float) -> str:
     if now >= ends:
         return "it has ended"
-    return f"less than {PAGE_BELOW:.0%} of its life is left" if share_left(begins, ends, now) < PAGE_BELOW else ""
+    return f"{share_left(begins, ends, now):.0%} of its life is left" if soon(begins, ends, now) else ""
 
 
 def _table(shown: list[ShownCertificate]) -> Table:

@@ -19,6 +19,8 @@ from vagus_cdk.definition import definition
 from vagus_cdk.function import Function, Spec
 from vagus_cdk.grants import Statement
 
+OUTSIDE_AT_ONCE = 2
+"""Calls of the function outside the VPC: what it does waits for nobody."""
 AT_ONCE = 10
 """Calls of each function that are kept for it: an outage of a zone wants many clusters at once."""
 
@@ -109,7 +111,7 @@ class Procedure(Construct):
             handler=f"{self._capability}.handler.{'decide' if verb == 'decide' else 'apply'}_handler",
             description=f"{self._capability}: {description}",
             seconds=FUNCTION_TIMEOUT,
-            reserved=AT_ONCE,
+            reserved=AT_ONCE if inside else OUTSIDE_AT_ONCE,
             memory=1024,
             inside=inside,
         )

@@ -36,11 +36,12 @@ def keeper_statements(scope: grants.Scope) -> list[Statement]:
 
 
 def cluster_watch_statements(scope: grants.Scope) -> list[Statement]:
-    """It looks with the read certificate, remembers what it told, and tells."""
+    """It looks with the read certificate, remembers what it told, notes for the status when certificates end, and
+    tells."""
     return [
         grants.finds_nodes(),
         *grants.reads_rows(scope),
-        *grants.writes_rows(scope, "watch#*"),
+        *grants.writes_rows(scope, "watch#*", "status#*"),
         *grants.client_certificate(scope, "read"),
         grants.puts_events(scope, SOURCE),
     ]

@@ -26,7 +26,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 def test_every_handler_exists_and_takes_an_event_and_a_context(templates: Templates) -> None:
     handlers = [one.properties["Handler"] for one in templates.resources("Lambda::Function")]
-    assert len(handlers) == 11
+    assert len(handlers) == 12
     for handler in handlers:
         module, _, name = handler.rpartition(".")
         assert len(inspect.signature(getattr(importlib.import_module(module), name)).parameters) == 2

@@ -26,9 +26,10 @@ def writes(statements: list[dict[str, Any]]) -> set[str]:
 
 
 def steps_grant(capability: str) -> set[str]:
-    """What its steps change: an authority's public key is only read, and no cluster here has a private CA."""
-    every = [grant for kind in ROOMS[capability].kinds for grant in kind.aws]
-    grants = {grant.action for grant in every if grant.resource != "private_ca"}
+    """What its steps change, that are done in the VPC: an authority's public key is only read, and no cluster here has
+    a private CA."""
+    every = [grant for kind in ROOMS[capability].kinds if not kind.outside for grant in kind.aws]
+    grants = {grant.action for grant in every if grant.resource not in ("private_ca", "private_server_ca")}
     return {one for one in grants if not one.split(":")[1].startswith(READING)}
 
 
@@ -76,7 +77,7 @@ def test_the_cluster_watch_remembers_and_tells_and_can_start_nothing(templates: 
     statements = templates.statements_of("vagus-prod-cluster-watch")
     assert writes(statements) == {"dynamodb:PutItem", "kms:GenerateDataKey*", "events:PutEvents"}
     (puts,) = (one for one in statements if "dynamodb:PutItem" in listed(one["Action"]))
-    assert puts["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["watch#*"]}}
+    assert puts["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["watch#*", "status#*"]}}
     (tells,) = (one for one in statements if "events:PutEvents" in listed(one["Action"]))
     assert tells["Condition"] == {"StringEquals": {"events:source": "vagus.cluster"}}
     assert text(tells["Resource"]).endswith(":event-bus/default")

@@ -235,18 +235,88 @@ def test_a_node_that_takes_nothing_up_calls_a_person_and_the_others_go_on_withou
     assert world.run().trust.generations == (2,)
 
 
-def test_where_two_in_a_row_are_deaf_and_nobody_takes_it_up_no_further_one_is_told() -> None:
+def test_two_deaf_nodes_in_a_row_hold_up_no_third() -> None:
     world = World().known()
-    *deaf, spared = sorted(world.nodes)
+    *deaf, third = sorted(world.nodes)
     begun = _deaf_for(world, *deaf, seconds=2 * PATIENCE_SECONDS + 900)
     told = _told(world, begun)
-    assert told[spared] == 0
+    assert told[third] == 1
+    assert len(world.nodes[third].trusts) == 2
+    assert world.trust.signs == 1, "the next phase waits"
     assert min(told[one] for one in deaf) >= 7
     assert world.pages == [Reason.NODE_NOT_RENEWED] * 2, "one for each of them"
     (first, one), (_, both) = world.told
     assert first - begun < PATIENCE_SECONDS + 60, "at once, though the second is at it"
     assert (deaf[0] in one, deaf[1] in one.split(" did not ")[0]) == (True, False)
     assert all(node in both.split(" did not ")[0] for node in deaf)
+
+
+def test_where_all_are_deaf_a_person_is_called_twice_and_not_for_each() -> None:
+    world = World(per_zone=2).known()
+    nodes = sorted(world.nodes)
+    begun = _deaf_for(world, *nodes, seconds=6 * PATIENCE_SECONDS)
+    assert min(_told(world, begun).values()) >= 1, "each was tried, one after the other"
+    assert world.pages == [Reason.NODE_NOT_RENEWED] * 2
+    for one in nodes:
+        world.nodes[one].deaf = False
+    assert world.run().trust.generations == (2,)
+
+
+def test_a_node_that_is_told_and_answers_no_more_holds_up_all_others() -> None:
+    """What it was told may be what silenced it."""
+    world = World(per_zone=2).known()
+    begun, kills = world.now, world.renew_certificate
+    fallen: list[str] = []
+
+    def falls(instance: str) -> bool:
+        world.nodes[instance].up = False
+        fallen.append(instance)
+        return True
+
+    world.renew_certificate = falls  # type: ignore[method-assign]
+    world.now += 60
+    wishes.renew_leaves(world.table, "claims", world.now)
+    world.run(until=lambda: world.now > begun + PATIENCE_SECONDS + 300)
+    assert len(fallen) == 1
+    assert world.pages == [Reason.NODES_SILENT]
+    assert fallen[0] in world.told[0][1]
+    world.renew_certificate = kills  # type: ignore[method-assign]
+    world.nodes[fallen[0]].up = True
+    world.run()
+    assert isinstance(plan(world), Done)
+
+
+def test_a_node_that_was_silent_before_holds_up_no_renewal() -> None:
+    world = World(per_zone=2).known()
+    away, *others = sorted(world.nodes)
+    world.nodes[away].up = False
+    leaves = {one: world.nodes[one].leaf for one in others}
+    world.now += 60
+    wishes.renew_leaves(world.table, "claims", world.now)
+    begun = world.now
+    world.run(until=lambda: world.now > begun + 300)
+    assert all(world.nodes[one].leaf is not leaves[one] for one in others)
+
+
+def test_a_second_silent_node_and_a_second_client_are_told() -> None:
+    world = World(clients=["app", "web"], per_zone=2).known()
+    first, second, *_ = sorted(world.nodes)
+    world.nodes[first].up = False
+    begun = world.rotate().now
+
+    def falls() -> bool:
+        world.nodes[second].up = world.now < begun + PATIENCE_SECONDS + 300
+        return world.now > begun + 3 * PATIENCE_SECONDS
+
+    world.run(until=falls)
+    assert world.pages == [Reason.NODES_SILENT] * 2
+    assert second in world.told[1][1]
+    for one in (first, second):
+        world.boot(one)
+    world.pages.clear()
+    world.run(until=lambda: bool(world.pages))
+    assert world.pages == [Reason.CLIENTS_TO_TRUST]
+    assert "app, web" in world.told[-1][1]
 
 
 def test_a_node_whose_agent_is_dead_holds_up_no_other() -> None:

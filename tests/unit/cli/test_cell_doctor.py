@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from vagus.errors import Denied
 from vagus.events import Ignored, parse
+from vagus.trust import Imported
 from vagus_cli import cell_checks, cell_judged, fleet_files
 from vagus_cli.cell_doctor import Consultation
 from vagus_cli.cell_judged import NEEDED, Check, headroom, pinged
@@ -27,6 +29,21 @@ NODES, MESSAGES, _, LOGS = NEEDED
 
 def policy(needed: cell_judged.Needed, *statements: dict[str, Any]) -> Check:
     return cell_judged.policy(needed, {"Statement": [ROOT, *statements]})
+
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def _private_ca(key: str = "EC_prime256v1", days: int = 90, **said: object) -> Check:
+    about = {"Status": "ACTIVE", "Type": "ROOT", "NotAfter": datetime(2031, 3, 2, tzinfo=UTC), **said}
+    config = {"CertificateAuthorityConfiguration": {"KeyAlgorithm": key}}
+    return cell_judged.private_ca("private CA", about | config, days, NOW.timestamp())
+
+
+def _gateway(key: str = "EC_prime256v1", *, by_people: bool = True) -> Check:
+    begins = NOW.timestamp()
+    told = Imported(serial="ab", begins=begins, ends=begins + 30 * 86_400, key=key, by_people=by_people)
+    return cell_judged.gateway("gateway", told, "EC_prime256v1", begins)
 
 
 # sentence: (check, state, words of what was found or of the remedy)
@@ -63,6 +80,25 @@ JUDGED: dict[str, tuple[Callable[[], Check], str, str]] = {
     "somebody is called": (lambda: cell_judged.called(["arn:aws:sns:x", "PendingConfirmation"]), "well", "1 confirmed"),
     "nobody has confirmed": (lambda: cell_judged.called(["PendingConfirmation"]), "ill", "1 not confirmed"),
     "nobody is called": (lambda: cell_judged.called([]), "ill", "no subscription"),
+    "a private CA that is as it should be": (lambda: _private_ca(), "well", "a root, EC_prime256v1, until 2031-03-02"),
+    "a private CA that is disabled": (lambda: _private_ca(Status="DISABLED"), "ill", "it is DISABLED"),
+    "a subordinate one": (lambda: _private_ca(Type="SUBORDINATE"), "ill", "nodes trust a root alone"),
+    "one whose key nobody here can use": (lambda: _private_ca(key="SM2"), "ill", "its key is SM2"),
+    "one of days for weeks": (
+        lambda: _private_ca(UsageMode="SHORT_LIVED_CERTIFICATE"),
+        "ill",
+        "certificates.days is 90",
+    ),
+    "one of days for days": (lambda: _private_ca(days=7, UsageMode="SHORT_LIVED_CERTIFICATE"), "well", "active"),
+    "one that ends this summer": (
+        lambda: _private_ca(NotAfter=datetime(2026, 6, 1, tzinfo=UTC)),
+        "ill",
+        "it ends 2026-06-01",
+    ),
+    "one that has no certificate yet": (lambda: _private_ca(NotAfter=None), "ill", "it has no certificate"),
+    "a gateway's certificate": (lambda: _gateway(), "well", "ends in 30 days"),
+    "one that AWS issued": (lambda: _gateway(by_people=False), "ill", "AWS issued it"),
+    "one with another kind of key": (lambda: _gateway(key="RSA_2048"), "ill", "its key is RSA_2048"),
     "just room enough": (lambda: headroom("quota", 7, 10, 3, "ask"), "well", "7 of 10 used"),
     "one too few": (lambda: headroom("quota", 8, 10, 3, "ask AWS"), "ill", "3 more are needed"),
 }

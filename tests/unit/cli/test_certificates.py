@@ -1,6 +1,7 @@
 """`vagus certificates`, `certify`, `rotate` and `acknowledge` on fakes: a table, a bundle, wishes that are recorded."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from cryptography import x509
@@ -10,9 +11,9 @@ from tests.unit.cli.conftest import NOON, Scene
 from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.certificates.issuing import new_authority
 from vagus.handshake import Handshake
-from vagus.policy import Certificates
+from vagus.policy import Certificates, Gateway
 from vagus.procedure import rows
-from vagus.trust import Acknowledged, Trust
+from vagus.trust import Acknowledged, GatewayIssued, Trust
 
 DAY = 86_400
 
@@ -40,10 +41,10 @@ def test_the_authority_is_shown_with_when_it_is_replaced(scene: Scene) -> None:
 
 def test_what_is_short_of_life_is_wrong_and_the_command_says_so(scene: Scene) -> None:
     certified(scene)
-    scene.now = NOON + 1500 * DAY
+    scene.now = NOON + 1800 * DAY
     said = scene.run("certificates", "demo", "--json")
     assert said.exit_code == 1
-    assert msgspec.json.decode(said.stdout)[0]["wrong"] == "less than 25% of its life is left"
+    assert msgspec.json.decode(said.stdout)[0]["wrong"] == "1% of its life is left"
 
 
 def test_what_is_wrong_with_a_node_is_said_whoever_issues(scene: Scene) -> None:
@@ -188,3 +189,49 @@ def test_while_an_authority_is_replaced_the_command_says_that_its_certificate_en
     said = scene.run("certify", "demo", "billing", "--request", str(tmp_path / "billing.csr"))
     assert said.exit_code == 0
     assert "authority 1 is being replaced by 2" in said.stderr
+
+
+def test_the_last_certificate_of_each_declared_client_is_shown_with_its_end(scene: Scene, tmp_path: Path) -> None:
+    _able_to_sign(scene, "app", "web")
+    for number, client in enumerate(("app", "app", "web")):
+        asked = tmp_path / f"{number}.csr"
+        asked.write_bytes(request(subject(client), []))
+        scene.now = NOON + number * 40 * DAY
+        assert scene.run("certify", "demo", client, "--request", str(asked)).exit_code == 0
+    scene.now = NOON + 110 * DAY
+    shown = {one["port"]: (round(one["days_left"]), one["wrong"]) for one in _shown(scene, "client")}
+    assert shown == {"client app": (20, "22% of its life is left"), "client web": (60, "")}
+    assert scene.run("certificates", "demo").exit_code == 1
+
+
+def _shown(scene: Scene, what: str) -> list[dict[str, Any]]:
+    """Lines of one kind."""
+    said = msgspec.json.decode(scene.run("certificates", "demo", "--json").stdout)
+    return [one for one in said if one["port"].startswith(what)]
+
+
+ACM = "arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+
+
+def test_a_gateways_certificate_is_shown_with_what_its_endpoint_shows_instead(scene: Scene) -> None:
+    certified(scene)
+    name = "search.demo.vagus.internal"
+    one = Gateway(arn=ACM, names=(name,), endpoint=f"{name}:443")
+    policy = msgspec.structs.replace(scene.fleet["demo"].certificates, gateways=(one,))
+    scene.fleet["demo"] = msgspec.structs.replace(scene.fleet["demo"], certificates=policy)
+    (shown,) = [
+        one
+        for one in msgspec.json.decode(scene.run("certificates", "demo", "--json").stdout)
+        if one["port"].startswith("gateway")
+    ]
+    assert shown["wrong"] == "Vagus has not imported one"
+    issued = GatewayIssued(signed_by=1, names=(name,), serial="ab", begins=NOON, ends=NOON + 90 * DAY)
+    scene.write("trust", msgspec.structs.replace(trust_of(scene), gateways={ACM: issued}))
+    scene.shaken = [Handshake(instance=name, address=name, port=443, answered=True, serial="cd")]
+    (shown,) = [
+        one
+        for one in msgspec.json.decode(scene.run("certificates", "demo", "--json").stdout)
+        if one["port"].startswith("gateway")
+    ]
+    assert shown["wrong"] == "it shows the certificate with serial cd, not ab"
+    assert round(shown["days_left"]) == 90

@@ -12,9 +12,12 @@ from vagus.cluster_watch.every import every
 from vagus.cluster_watch.model import Memory, Sight
 from vagus.cluster_watch.watch import Watched, tell
 from vagus.errors import Unreachable
+from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
-from vagus.procedure import hourly
+from vagus.policy import Certificates
+from vagus.procedure import hourly, noted_status
 from vagus.search.fake_handshakes import FakeHandshakes
+from vagus.status import CERTIFICATE, LIFE, Shown
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
 DAY = 86_400
@@ -45,6 +48,8 @@ FOUND: dict[str, tuple[Handshake, dict[str, str]]] = {
     "nothing is wrong": (WELL, {}),
     "more than a quarter of its life is left": (but(begins=NOW - 74 * DAY, ends=NOW + 26 * DAY), {}),
     "less than a quarter is": (but(begins=NOW - 76 * DAY, ends=NOW + 24 * DAY), {"expiry": "ENDING"}),
+    "less than a quarter, of years: there is time": (but(begins=NOW - 1000 * DAY, ends=NOW + 31 * DAY), {}),
+    "and a month later there is none": (but(begins=NOW - 1000 * DAY, ends=NOW + 29 * DAY), {"expiry": "ENDING"}),
     "it has ended": (but(ends=NOW - 1), {"expiry": "ENDED"}),
     "it is for another address": (but(names=("10.42.1.8",)), {"name": "WRONG_NAME"}),
     "it is for no address": (but(names=()), {"name": "WRONG_NAME"}),
@@ -168,3 +173,42 @@ def test_where_nodes_can_not_be_named_the_watch_has_failed_that_once() -> None:
         for now in (NOW + 60 * minute for minute in range(hourly.MINUTES))
     ]
     assert sum(not isinstance(one, Watched) for one in seen) == 1
+
+
+OLD = but(begins=NOW - 80 * DAY, ends=NOW + 20 * DAY)
+
+
+def _an_hour(world: World, shaken: tuple[Handshake, ...], spec: ClusterSpec = SPEC) -> list[Shown]:
+    """What is noted of certificates for the status, when every minute of an hour was watched."""
+    nodes = FakeHandshakes(*shaken)
+    for minute in range(hourly.MINUTES):
+        now = NOW + 60 * minute
+        every([spec], lambda _: world.engine, world.table, world.bus, lambda _: nodes, now=now, seconds=60)
+    return [line for line in noted_status.noted(world.table, spec.name).lines if line.title in (CERTIFICATE, LIFE)]
+
+
+@pytest.mark.parametrize(
+    ("shaken", "says"),
+    [((OLD,), "20%, that of i-1"), ((SILENT,), None), ((), None)],
+    ids=["a fifth of its life is left", "no node answers", "there are no nodes"],
+)
+def test_the_look_of_the_hour_notes_the_ends_of_certificates_that_others_issue(
+    shaken: tuple[Handshake, ...], says: str | None
+) -> None:
+    found = _an_hour(World(), shaken)
+    assert [(line.says, line.wrong) for line in found[-1:]] == ([(says, True)] if says else [])
+
+
+def test_ends_of_an_hour_ago_still_hold_when_no_node_answers_and_are_over_with_the_last_node() -> None:
+    world = World()
+    before = _an_hour(world, (OLD,))
+    assert before
+    assert _an_hour(world, (SILENT,)) == before
+    assert _an_hour(world, ()) == []
+
+
+def test_ends_of_what_vagus_issues_are_its_own_capabilitys_to_show() -> None:
+    certified = msgspec.structs.replace(SPEC, certificates=Certificates(issuer="kms", mode="act"))
+    world = World()
+    assert _an_hour(world, (OLD,))
+    assert _an_hour(world, (OLD,), certified) == [], "what was noted before is over"

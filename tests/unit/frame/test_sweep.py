@@ -30,7 +30,7 @@ from vagus.rooms import ROOMS
 from vagus.search.fake import FakeEngine
 from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.snapshots import Snapshots
-from vagus.status import CERTIFICATE, LIFE, SNAPSHOT, Status
+from vagus.status import SNAPSHOT, Status
 from vagus.steps import NoteIdentity
 
 ALONE = {"zone_balance": ROOMS["zone_balance"]}
@@ -423,16 +423,6 @@ def test_the_last_snapshot_that_was_known_grows_older_while_they_cannot_be_liste
     assert (line.number, line.wrong) == (NOW - 7200, True)
 
 
-def test_certificates_of_an_hour_ago_still_hold_when_no_node_answers() -> None:
-    world, told = World().known(), list[Status]()
-    sweep = msgspec.structs.replace(_sweep(world), tell=told.append)
-    for at, shaken in ((0, SHOWN), (3600, SILENT)):
-        reads = msgspec.structs.replace(sweep.reads, handshakes=lambda _, one=shaken: FakeHandshakes(one))
-        for minute in range(60):
-            msgspec.structs.replace(sweep, reads=reads).run(NOW + at + 60 * minute, world.iso())
-    assert [line.number and round(line.number) for line in told[-1].lines if line.title == LIFE] == [20]
-
-
 def test_a_snapshot_that_could_not_be_noted_is_a_failure_of_its_own() -> None:
     world, told = World().known(), list[Status]()
 
@@ -457,41 +447,3 @@ def test_nodes_are_shaken_once_for_the_decision_and_the_status() -> None:
     assert once.all("a") == once.all("a")
     once.all("b")
     assert shaken == ["a", "b"]
-
-
-DAY = 86_400
-SHOWN = Handshake(
-    instance=FIRST, address="10.0.0.1", port=9200, answered=True, begins=NOW - 80 * DAY, ends=NOW + 20 * DAY
-)
-SILENT = msgspec.structs.replace(SHOWN, answered=False, ends=0.0)
-
-
-@pytest.mark.parametrize(
-    ("shaken", "says", "number"),
-    [
-        ((SHOWN,), f"20%, that of {FIRST}", 20.0),
-        ((SILENT,), None, None),
-        ((), None, None),
-    ],
-    ids=["a fifth of its life is left", "no node answers", "there are no nodes"],
-)
-def test_certificates_that_others_issue_are_looked_up_once_an_hour(
-    shaken: tuple[Handshake, ...], says: str | None, number: float | None
-) -> None:
-    world, told = World().known(), list[Status]()
-    asked = list[str]()
-
-    class Counted(FakeHandshakes):
-        def all(self, bundle: str) -> tuple[Handshake, ...]:
-            asked.append(bundle)
-            return super().all(bundle)
-
-    sweep = msgspec.structs.replace(_sweep(world), tell=told.append)
-    reads = msgspec.structs.replace(sweep.reads, handshakes=lambda _: Counted(*shaken))
-    sweep = msgspec.structs.replace(sweep, reads=reads)
-    for minute in range(60):
-        assert not [one for one in sweep.run(NOW + 60 * minute, world.iso()) if one.result == "failed"]
-    assert asked == [""]
-    last = [line for line in told[-1].lines if line.title in (CERTIFICATE, LIFE)][-1:]
-    assert [(line.says, line.wrong) for line in last] == ([(says, True)] if says else [])
-    assert [line.number and round(line.number) for line in last] == ([number] if says else [])

@@ -14,6 +14,11 @@ NEAR = 30 * DAY
 """A quarter of an authority's ten years is nothing to be woken for."""
 
 
+def soon(begins: float, ends: float, now: float) -> bool:
+    """Whether a certificate is a person's matter (epoch seconds): little of its life is left, and few days."""
+    return ends - now < NEAR and share_left(begins, ends, now) < PAGE_BELOW
+
+
 class Ending(msgspec.Struct, frozen=True, order=True):
     """A certificate's end and beginning (epoch seconds), and whose it is."""
 
@@ -50,7 +55,7 @@ def lines(endings: Iterable[Ending], now: float) -> tuple[Shown, ...]:
         Shown(
             title=LIFE,
             says=f"{left:.0%}, {last.whose}",
-            wrong=last.near(now) and left < PAGE_BELOW,
+            wrong=soon(last.begins, last.ends, now),
             number=round(100 * left, 1),
         ),
     )

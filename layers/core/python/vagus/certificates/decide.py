@@ -146,7 +146,9 @@ def _away(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
     """One authority, and a member of a cluster that has formed shows nothing: its certificate may run out unseen."""
     if not observed.silent or not observed.formed:
         return None
-    return _silent(observed, now, "nobody sees whether it has a certificate that holds: start it, or let it go")
+    return _silent(
+        observed, observed.silent, now, "nobody sees whether it has a certificate that holds: start it, or let it go"
+    )
 
 
 def _bundles(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
@@ -178,7 +180,9 @@ def _taken_up(
     now: float,
 ) -> Plan | None:
     """The step for those that are to be told now, and foreseen for the others; or a wait while it takes effect. Deaf
-    nodes hold up no other."""
+    nodes hold up no other; one that was told and answers no more holds up all."""
+    if pending and (gone := observed.gone(now)):
+        return _silent(observed, gone, now, f"it was told to take up {what}, and no other node is until it is back")
     told, elsewhere = observed.trust.told, _deaf_nodes(observed, now)
     reason = Reason.ROTATING if len(observed.trust.authorities) > 1 else Reason.RENEWING
     if nodes := telling.to_tell(pending, observed.answering, told, what, now, elsewhere=elsewhere):
@@ -195,18 +199,18 @@ def _taken_up(
 
 
 def _deaf(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
-    """All others are where they should be, or are told nothing because nobody takes it up."""
-    if not (nodes := _deaf_nodes(observed, now)):
+    """All others are where they should be."""
+    if not _deaf_nodes(observed, now):
         return None
     message = _deaf_words(observed, now)
-    return Blocked(reason=Reason.NODE_NOT_RENEWED, message=message, about=nodes, open_deadline=True)
+    return Blocked(reason=Reason.NODE_NOT_RENEWED, message=message, about=observed.called_for(now), open_deadline=True)
 
 
 def _wait_for_deaf(observed: Observed, seconds: int, now: float, *meanwhile: str) -> Wait:
     """Others are at it: a person hears of who is deaf no later for that."""
     message = "; ".join([_deaf_words(observed, now), *meanwhile])
-    nodes = _deaf_nodes(observed, now)
-    return Wait(seconds=seconds, reason=Reason.NODE_NOT_RENEWED, message=message, about=nodes, page=True)
+    about = observed.called_for(now)
+    return Wait(seconds=seconds, reason=Reason.NODE_NOT_RENEWED, message=message, about=about, page=True)
 
 
 def _deaf_nodes(observed: Observed, now: float) -> tuple[str, ...]:
@@ -260,7 +264,9 @@ def _rotation(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
     if len(trust.authorities) < 2:
         return None
     if observed.silent:
-        return _silent(observed, now, "it must take up the new bundle, or leave its group, before the next phase")
+        return _silent(
+            observed, observed.silent, now, "it must take up the new bundle, or leave its group, before the next phase"
+        )
     if trust.signs != trust.newest:
         if waiting := _not_known(observed, spec, "trusts"):
             return _ask_clients(
@@ -283,10 +289,10 @@ def _after_signing(observed: Observed, spec: ClusterSpec) -> tuple[AnyStep, ...]
     )
 
 
-def _silent(observed: Observed, now: float, then: str) -> Plan:
-    names = ", ".join(observed.silent)
+def _silent(observed: Observed, nodes: tuple[str, ...], now: float, then: str) -> Plan:
+    names = ", ".join(nodes)
     message = f"{names} does not answer: {then}"
-    return _patient(observed, Reason.NODES_SILENT, f"{Reason.NODES_SILENT} {names}", message, now)
+    return _patient(observed, Reason.NODES_SILENT, f"{Reason.NODES_SILENT} {names}", message, now, nodes)
 
 
 def _patient(
@@ -312,10 +318,11 @@ def _not_known(observed: Observed, spec: ClusterSpec, what: str) -> tuple[str, .
 
 
 def _ask_clients(reason: Reason, waiting: tuple[str, ...], what: str) -> Plan:
-    """Each of the two is a reason of its own, so that a person is told of each."""
+    """Each of the two is a reason of its own, so that a person is told of each; and of each client that is declared
+    meanwhile."""
     names = ", ".join(waiting)
     message = f"{names}: not known to {what}"
-    return Wait(seconds=ASK_SECONDS, reason=reason, message=message, page=True)
+    return Wait(seconds=ASK_SECONDS, reason=reason, message=message, about=waiting, page=True)
 
 
 def _next_authority(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from vagus.certificates import telling
+from vagus.ending import soon
 from vagus.handshake import Handshake
 from vagus.instances import Group
 from vagus.plan import Progress
-from vagus.trust import ASK_BELOW, PAGE_BELOW, Told, Trust, renewal_at, share_left
+from vagus.trust import ASK_BELOW, Told, Trust, renewal_at, told_as
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,22 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         }
         return {what: nodes for what, nodes in found.items() if nodes}
 
+    def gone(self, now: float) -> tuple[str, ...]:
+        """Silent nodes that were told something on this occasion: it may be that which silenced them."""
+        trust = self.trust
+        wanted = (trust.bundle_wanted, trust.leaf_wanted)
+        told = {one for what in wanted for one in telling.known(self.silent, trust.told, what, now)}
+        return tuple(one for one in self.silent if one in told)
+
+    def called_for(self, now: float) -> tuple[str, ...]:
+        """Deaf nodes for each of which a person is called: of those that nobody followed, the first that were told."""
+        found: dict[str, None] = {}
+        for what, nodes in self.deaf(now).items():
+            pending = self.lagging() if what == self.trust.bundle_wanted else self.stale(now)
+            first = sorted(nodes, key=lambda one: self.trust.told[told_as(what, one)].first)
+            found |= dict.fromkeys(first[: telling.NAMED] if len(pending) == len(self.answering) else first)
+        return tuple(found)
+
     def lagging(self) -> tuple[str, ...]:
         """Nodes that trust another set of authorities than they should, on either port."""
         return self._where(lambda one: frozenset(one.trusts) != self.trust.names)
@@ -70,8 +87,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         return self._where(lambda one: not self._fresh(one, now))
 
     def short(self, now: float) -> tuple[str, ...]:
-        """Nodes of whose certificate less than `PAGE_BELOW` is left, or nothing."""
-        return self._where(lambda one: share_left(one.begins, one.ends, now) < PAGE_BELOW)
+        """Nodes whose certificate is a person's matter by now."""
+        return self._where(lambda one: soon(one.begins, one.ends, now))
 
     def worth_asking(self, now: float) -> bool:
         """Whether a person is to be asked for renewals now: for another reason than that half a life is over, or little

@@ -1,8 +1,8 @@
 """Whom to tell now, of the nodes that have not taken something up yet. Pure.
 
-The first goes alone: what it can't take up, no other is told to. A node that does not take it up within
-`PATIENCE_SECONDS` is deaf: a person is called, it is told again now and then, and the others go on without it, unless
-two in a row are deaf and nobody has taken it up: then the fault is hardly theirs.
+Until somebody has taken it up, one goes alone, and then the next. A node that does not take it up within
+`PATIENCE_SECONDS` is deaf: a person is called, it is told again now and then, and the others go on without it, for it
+serves on as before. A node that was told and answers no more is another matter: no other is told until it is back.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,8 +19,8 @@ DEAF_AGAIN_SECONDS = 600.0
 """How often a deaf node is told again: it may have been mended."""
 FORGOTTEN_SECONDS = 3600.0
 """What was last told so long ago was told on another occasion: a renewal months before, or before a stop."""
-DEAF_AT_MOST = 2
-"""After so many deaf nodes in a row, and none that took it up, no further one is told."""
+NAMED = 2
+"""Where nobody has taken it up, the fault is hardly the nodes': a person is called for so many of them."""
 
 
 def known(pending: Collection[str], told: Mapping[str, Told], what: str, now: float) -> dict[str, Told]:
@@ -52,7 +52,7 @@ def to_tell(
     fresh = sorted((one for one in pending if one not in heard), key=lambda one: one in elsewhere)
     at_it = len(heard) - len(lost)
     if len(pending) == len(answering):
-        return () if at_it or len(lost) >= DEAF_AT_MOST else tuple(fresh[:1])
+        return () if at_it else tuple(fresh[:1])
     return tuple(fresh[: AT_ONCE - at_it]) if at_it <= AT_ONCE // 2 else ()
 
 

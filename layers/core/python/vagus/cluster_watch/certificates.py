@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from vagus.cluster_watch.model import Item, Sight, Standings
+from vagus.ending import soon
 from vagus.handshake import Handshake
-from vagus.trust import PAGE_BELOW, share_left
+from vagus.trust import share_left
 
 STRONG_CURVES = re.compile(r"secp(256|384|521)r1|brainpoolP(256|384|512)r1")
 RSA_BITS = 3000
@@ -41,8 +42,8 @@ def faults(one: Handshake, now: float) -> Iterator[tuple[str, str, str]]:
         return
     if one.old:
         yield "tls", "OLD_TLS", f"takes {one.old}: 1.2 is the least"
-    left = share_left(one.begins, one.ends, now)
-    if left < PAGE_BELOW:
+    if soon(one.begins, one.ends, now):
+        left = share_left(one.begins, one.ends, now)
         says = f"ends {_iso(one.ends)}: {left:.0%} of its life is left" if left else f"has ended {_iso(one.ends)}"
         yield "expiry", "ENDING" if left else "ENDED", f"shows a certificate that {says}"
     if one.address not in one.names:

@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import msgspec
 
 from vagus.cluster_watch.watch import Watched, watch
+from vagus.ending import lines, of_nodes
 from vagus.fleet import ClusterSpec
+from vagus.handshake import Handshake
 from vagus.ports import Bus, Handshakes, SearchRead, Table
-from vagus.procedure import hourly
+from vagus.procedure import hourly, noted_status
 
 AT_ONCE = 8
 """Clusters at the same time. A node that does not answer costs seconds, and a cluster has many."""
@@ -59,9 +61,20 @@ def _guarded(
 ) -> Watched | Failed:
     try:
         shaken = handshakes(spec).all("", closely=True) if spec.engine.tls and hourly.due(spec, now) else None
+        if shaken is not None:
+            _note_ends(table, spec, shaken, now)
         return watch(search(spec), table, bus, spec, shaken, now)
     except Exception as error:  # noqa: BLE001  (whatever one cluster raises, the others must be watched)
         return Failed(cluster=spec.name, message=f"{type(error).__name__}: {error}")
+
+
+def _note_ends(table: Table, spec: ClusterSpec, shaken: tuple[Handshake, ...], now: float) -> None:
+    """For a cluster's status, when certificates end that its owners issue: nobody of Vagus renews these, and one that
+    ends unseen is an outage. Those that Vagus issued are shown by their own capability. Where no node showed one, what
+    was seen an hour ago still holds, and is no good news to lose."""
+    found = () if spec.certified else lines(of_nodes(shaken), now)
+    if found or spec.certified or not shaken:
+        noted_status.note_lines(table, spec.name, "certificates", found)
 
 
 def failed(watched: Iterable[Watched | Failed]) -> list[str]:

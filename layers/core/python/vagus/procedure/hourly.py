@@ -1,11 +1,10 @@
-"""What is looked up once an hour for a cluster's status, because it costs more than a look."""
+"""What is looked up once an hour, because it costs more than a look."""
 
-from collections.abc import Callable, Mapping
 from zlib import crc32
 
 from vagus.fleet import ClusterSpec
 from vagus.ports import Table
-from vagus.procedure import last_snapshot, own_certificates
+from vagus.procedure import last_snapshot
 from vagus.procedure.room import Reads
 
 MINUTES = 60
@@ -16,16 +15,11 @@ def due(spec: ClusterSpec, now: float) -> bool:
     return (int(now // 60) + crc32(spec.name.encode())) % MINUTES == 0
 
 
-def note(reads: Reads, table: Table, spec: ClusterSpec, seconds: float, now: float) -> dict[str, str]:
-    """Look, and put the lines; a look may take `seconds`. What failed of it, and why: nothing else fails for that."""
-    looks: Mapping[str, Callable[[], None]] = {
-        "snapshots": lambda: last_snapshot.note(reads, table, spec, seconds),
-        "certificates": lambda: own_certificates.note(reads, table, spec, now),
-    }
-    failed: dict[str, str] = {}
-    for name, look in looks.items():
-        try:
-            look()
-        except Exception as error:  # noqa: BLE001  (whatever one raises, the others, and the status, must be told)
-            failed[name] = f"{type(error).__name__}: {error}"
-    return failed
+def note(reads: Reads, table: Table, spec: ClusterSpec, seconds: float) -> dict[str, str]:
+    """Look for a cluster's status, and put the lines; the look may take `seconds`. What failed of it, and why: nothing
+    else fails for that. When certificates end the cluster watch notes, which looks at them in the same minute."""
+    try:
+        last_snapshot.note(reads, table, spec, seconds)
+    except Exception as error:  # noqa: BLE001  (whatever it raises, the status must be told)
+        return {last_snapshot.WHO: f"{type(error).__name__}: {error}"}
+    return {}

@@ -168,16 +168,14 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
         shared = msgspec.structs.replace(reads, search=once, handshakes=shaken_once)
         swept = [self._guarded(shared, spec, room, now, iso) for room in self.rooms.values()]
         if self.tell is not None and any(one.result != "quiet" for one in swept):
-            swept += self._hourly(shared, spec, now)
+            swept += self._hourly(shared, spec) if hourly.due(spec, now) else []
             shows = Shows(reads=shared, table=self.table, rooms=self.rooms, executions=self.executions)
             self.tell(standing.of(shows, spec, now))
         return swept
 
-    def _hourly(self, reads: Reads, spec: ClusterSpec, now: float) -> list[Swept]:
+    def _hourly(self, reads: Reads, spec: ClusterSpec) -> list[Swept]:
         """What failed of what is looked up once an hour."""
-        if not hourly.due(spec, now):
-            return []
-        failed = hourly.note(reads, self.table, spec, self.look_seconds, now)
+        failed = hourly.note(reads, self.table, spec, self.look_seconds)
         return [Swept(cluster=spec.name, capability=name, result="failed", message=why) for name, why in failed.items()]
 
     def _late(self, spec: ClusterSpec) -> list[Swept]:
