@@ -19,6 +19,7 @@ from vagus.certificates.telling import PATIENCE_SECONDS
 from vagus.plan import Blocked, Done
 from vagus.policy import Gateway
 from vagus.procedure import gateway_told, rows
+from vagus.procedure.loop import Answer, Outcome
 from vagus.reasons import Reason
 
 ARN = "arn:aws:acm:eu-west-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
@@ -108,6 +109,28 @@ def test_the_old_authority_stays_while_the_endpoint_shows_the_certificate_of_bef
     assert world.pages == [Reason.GATEWAY_NOT_SERVED]
     world.behind.clear()
     assert world.run().trust.generations == (2,)
+
+
+def test_who_drops_the_old_authority_looks_at_endpoints_afresh() -> None:
+    world = _world().known()
+    before, apply = _lies(world), world._apply
+    outcomes: list[Outcome | None] = []
+
+    def changed_in_between(answer: Answer) -> Outcome | None:
+        if answer.next == "DropAuthority" and not outcomes:
+            world.behind[ARN] = before
+            outcomes.append(apply(answer))
+            world.behind.clear()
+            return outcomes[0]
+        return apply(answer)
+
+    world._apply = changed_in_between  # type: ignore[method-assign]
+    world.rotate().run()
+    (first,) = outcomes
+    assert first is not None
+    assert first.result == "superseded"
+    assert ARN in first.message
+    assert world.trust.generations == (2,)
 
 
 def test_what_acm_does_not_take_holds_up_no_node_pages_once_and_is_tried_again() -> None:
@@ -239,21 +262,19 @@ def test_what_acm_tells_of_ours_changes_nothing(sentence: str, after: float, day
 
 
 def _points(world: World) -> list[tuple[int, str, str]]:
-    begins = len(world.meter.calls)
+    """Before and after each call of an import, and of the three that follow it: the row, and the record."""
+    begins, calls = len(world.meter.calls), world.meter.calls
     world.rotate().run()
-    return [(at, when, world.meter.calls[at]) for at, when in world.meter.points(every_read=False, until=10_000)
-            if at >= begins and (when, world.meter.calls[at]) is not None]  # fmt: skip
+    of_import = {at + more for at, name in enumerate(calls) if "imported" in name for more in range(4)}
+    points = world.meter.points(every_read=False, until=10_000)
+    return [(at, when, calls[at]) for at, when in points if at >= begins and at in of_import]
 
 
 def test_interrupted_at_any_call_it_ends_as_if_it_had_not_been() -> None:
     expected = _world().known().rotate().run().summary()
     assert set(expected["gateways"].values()) == {(2, True)}  # type: ignore[attr-defined]
-    points = [one for one in _points(_world().known()) if _of_import(one)]
-    assert len(points) >= 4
+    points = _points(_world().known())
+    assert {"apply.imported.of", "apply.imported.replace", "apply.table.write"} <= {name for _, _, name in points}
     for at, when, name in points:
         world = _world(meter=Meter(crashes={at: when}))  # type: ignore[dict-item]
         assert world.known().rotate().run().summary() == expected, f"died {when} call {at}, {name}"
-
-
-def _of_import(point: tuple[int, str, str]) -> bool:
-    return "imported" in point[2]

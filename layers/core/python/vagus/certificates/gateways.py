@@ -47,7 +47,7 @@ def of(trust: Trust, one: Gateway) -> GatewayIssued:
 def due(trust: Trust, policy: Certificates, now: float) -> tuple[Gateway, ...]:
     """Those that are to be imported anew now. In mode `approve` a person is asked as late as for nodes."""
     found = tuple(one for one in policy.gateways if not _fresh(trust, one, now))
-    if policy.mode == "approve" and all(_holds(trust, one) and now < _asked_at(of(trust, one)) for one in found):
+    if policy.mode == "approve" and all(_may_wait(trust, one, now) for one in found):
         return ()
     return tuple(one for one in found if not of(trust, one).refused or now - of(trust, one).tried >= AGAIN_SECONDS)
 
@@ -92,5 +92,8 @@ def _holds(trust: Trust, one: Gateway) -> bool:
     return fits and issued.begins >= trust.renew_before
 
 
-def _asked_at(issued: GatewayIssued) -> float:
-    return issued.ends - ASK_BELOW * (issued.ends - issued.begins)
+def _may_wait(trust: Trust, one: Gateway, now: float) -> bool:
+    """Whether it is no matter for a question yet."""
+    issued = of(trust, one)
+    asked_at = issued.ends - ASK_BELOW * (issued.ends - issued.begins)
+    return _holds(trust, one) and not issued.refused and now < asked_at
