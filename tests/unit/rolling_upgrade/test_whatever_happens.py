@@ -1,4 +1,5 @@
-"""A restart or an upgrade of a random cluster, while anything happens in any order: a state machine by Hypothesis.
+"""A restart, an upgrade or a replacement of a random cluster, while anything happens in any order: a state machine by
+Hypothesis.
 
 What must hold is asserted where it could break (`judged.JudgedWorld` at each stop of a node, the simulation's oracle at
 each instance that is let go) and at the end: first, with nothing mended, every run comes to rest or tells a person;
@@ -24,7 +25,7 @@ from tests.unit.rolling_upgrade.world import ROOM, declared
 from tests.unit.simulation.ports import Meter
 from tests.unit.simulation.scenarios import reclaimed, spot_warning
 
-from vagus.intent import Rolling, restart, upgrade
+from vagus.intent import Rolling, replace, restart, upgrade
 from vagus.plan import Ask
 from vagus.procedure import rows
 from vagus.reasons import Reason
@@ -63,7 +64,7 @@ class Whatever(RuleBasedStateMachine):
         batch=st.integers(1, 3),
         indices=INDICES,
         spread=st.booleans(),
-        wanted=st.sampled_from(["restart", "restart", "upgrade"]),
+        wanted=st.sampled_from(["restart", "restart", "upgrade", "replace"]),
         mode=st.sampled_from(["act", "act", "approve"]),
         crash_as=st.sampled_from(["function", "execution"]),
         rounds=st.sampled_from([25, 1500]),
@@ -75,7 +76,7 @@ class Whatever(RuleBasedStateMachine):
         batch: int,
         indices: list[tuple[int, int, int]],
         spread: bool,
-        wanted: Literal["restart", "upgrade"],
+        wanted: Literal["restart", "upgrade", "replace"],
         mode: Literal["act", "approve"],
         crash_as: Literal["function", "execution"],
         rounds: int,
@@ -90,6 +91,10 @@ class Whatever(RuleBasedStateMachine):
             round_limit=rounds,
         )
         self.world.oracle.late_admissions = True
+        self.wanted = wanted
+        if wanted == "replace":
+            for group in self.world.groups.describe():
+                self.world.groups.launches_from(group.name, "lt-1:2")
         for number, (shards, replicas, seconds) in enumerate(indices):
             fits = min(replicas, 3 * per_zone - 1)
             self.world.engine.create_index(f"index-{number}", shards=shards, replicas=fits, size=1000 * seconds)
@@ -107,7 +112,9 @@ class Whatever(RuleBasedStateMachine):
         alone -= {copy.index for copy in self.world.engine.look().copies if not copy.primary}
         self.world.accepted = frozenset(alone)
         iso, let = self.world.iso(), tuple(sorted(alone))
-        if self.world.runs != self.world.spec.engine.version:
+        if self.wanted == "replace":
+            self.world.ask(replace((), iso, "ada"))
+        elif self.world.runs != self.world.spec.engine.version:
             self.world.ask(upgrade(self.world.spec.engine.version, iso, "ada", let, without_snapshot=True))
         else:
             self.world.ask(restart(self.before, iso, "ada", let))
@@ -277,7 +284,10 @@ class Whatever(RuleBasedStateMachine):
         self.world.run(hours=12)
         self._nothing_is_left()
         running = self.world.processes()
-        if not self.aborted:
+        if self.wanted == "replace":
+            behind = [one.id for group in self.world.groups.describe() for one in group.instances if group.behind(one)]
+            assert self.aborted or not behind, f"{behind} are behind still"
+        elif not self.aborted:
             old = [name for name, process in running.items() if self.before.get(name) == process]
             versions = {node.version for node in self.world.engine.look().nodes}
             assert self.world.runs != self.world.spec.engine.version or not old, f"{old} run as before"
