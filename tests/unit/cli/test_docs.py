@@ -37,6 +37,9 @@ def _fields(
         elif "$ref" in item:
             yield below, inner, required
             yield from _fields(schema, item, f"{below}.<name>.")
+        elif "$ref" in (each := inner.get("items", {})):
+            yield below, inner, required
+            yield from _fields(schema, each, f"{below}.")
         else:
             yield below, inner, required
 
@@ -60,7 +63,7 @@ def test_the_page_has_every_field_of_a_fleet_file_and_no_other() -> None:
 def test_defaults_and_bounds_are_as_the_page_says(path: str) -> None:
     own, required = _typed()[path]
     kind, default = _documented()[path]
-    wanted = "" if required else f"`{_as_yaml(own['default'])}`" if own["default"] not in ((), {}) else "none"
+    wanted = "" if required else f"`{_as_yaml(own['default'])}`" if own["default"] not in ((), {}, "") else "none"
     assert default == wanted
     for bound in ("minimum", "maximum", "minItems", "maxItems"):
         assert bound not in own or f"{own[bound]:.15g}" in re.findall(r"\d+(?:\.\d+)?", kind), bound
