@@ -5,6 +5,7 @@ stop), and once the permission is there all ends as if it had never been missing
 from collections.abc import Callable
 
 import pytest
+from tests.unit.rolling_upgrade.replacing import one_that_is_named
 from tests.unit.rolling_upgrade.scenarios import Scenario, all_are_upgraded, all_restart, restarted
 from tests.unit.rolling_upgrade.world import ROOM, RollingWorld
 from tests.unit.simulation.ports import Meter
@@ -29,7 +30,10 @@ def _midway(make: Scenario, call: str) -> RollingWorld:
     return world
 
 
-CASES = [(make, begin) for make in (all_restart, all_are_upgraded) for begin in (_at_once, _midway)]
+CASES: list[tuple[Callable[..., RollingWorld], Callable[[Scenario, str], RollingWorld]]] = [
+    *((make, begin) for make in (all_restart, all_are_upgraded) for begin in (_at_once, _midway)),
+    (one_that_is_named, _at_once),
+]
 
 
 @pytest.mark.parametrize(("make", "begin"), CASES, ids=[f"{one.__name__}{begin.__name__}" for one, begin in CASES])

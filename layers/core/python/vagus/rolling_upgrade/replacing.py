@@ -13,6 +13,7 @@ Convergence: what an instance was launched from says whether it is done. Nothing
 groups: an abort in mid-way leaves one that leaves as any other.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -78,15 +79,22 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 def candidates(observed: Observed, cluster: Cluster, named: Sequence[str] = ()) -> tuple[Candidate, ...]:
     """Every instance that is to be replaced, in order: those whose node is away, then as nodes are restarted; last
     those that somebody has to set right first. `named`: these alone, whatever they were launched from."""
-    found = {
-        one.id: Candidate(instance=one, group=group, node=cluster.node(one.id), bytes=_bytes(cluster, one.id))
+    wanted = {
+        one.id: (one, group)
         for group in observed.groups
         for one in group.instances
         if (one.id in named if named else group.behind(one))
     }
+    if not wanted:
+        return ()
+    nodes, held = {node.name: node for node in cluster.nodes}, _bytes(cluster)
+    found = {
+        name: Candidate(instance=one, group=group, node=nodes.get(name), bytes=held[name])
+        for name, (one, group) in wanted.items()
+    }
     away = [name for name in sorted(found) if found[name].node is None]
-    nodes = [node.name for node in in_order(cluster, [one.node for one in found.values() if one.node])]
-    ordered = [found[name] for name in (*away, *nodes)]
+    present = in_order(cluster, [one.node for one in found.values() if one.node])
+    ordered = [found[name] for name in (*away, *(node.name for node in present))]
     return tuple(sorted(ordered, key=lambda one: _set_aside(observed, one) is not None))
 
 
@@ -95,8 +103,13 @@ def unknown(observed: Observed) -> tuple[str, ...]:
     return tuple(sorted(group.name for group in observed.groups if group.instances and not group.template))
 
 
-def _bytes(cluster: Cluster, name: str) -> int:
-    return sum(copy.bytes for copy in cluster.copies if copy.node == name)
+def _bytes(cluster: Cluster) -> Counter[str]:
+    """What each node holds: one pass, for there may be 100,000 copies."""
+    held: Counter[str] = Counter()
+    for copy in cluster.copies:
+        if copy.node:
+            held[copy.node] += copy.bytes
+    return held
 
 
 # -- checks ----------------------------------------------------------------------------------------------------------
