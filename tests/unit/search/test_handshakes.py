@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -212,3 +213,33 @@ def test_every_node_and_port_in_order(tmp_path: Path) -> None:
         seen = Handshakes(lambda: nodes, (port,)).all(FIRST.certificate)
     assert [(one.instance, one.port, one.failure) for one in seen] == [("i-a", port, ""), ("i-b", port, "")]
     assert Handshakes(dict).all("") == ()
+
+
+SEARCH = f"search.{CLUSTER}.vagus.internal"
+
+
+@pytest.mark.parametrize(("names", "why"), [((SEARCH,), ""), ((f"other.{SEARCH}",), "Hostname mismatch")])
+def test_an_endpoint_is_called_by_its_name_and_verified_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], why: str
+) -> None:
+    found = socket.getaddrinfo
+
+    def private_zone(name: str, *more: Any, **known: Any) -> Any:
+        return found(ADDRESS if name == SEARCH else name, *more, **known)
+
+    monkeypatch.setattr(socket, "getaddrinfo", private_zone)
+    with served(tmp_path, names=names) as port:
+        seen = Handshakes(dict).endpoint(SEARCH, port, FIRST.certificate)
+    assert seen.answered
+    assert why in seen.failure
+    assert bool(seen.failure) == bool(why)
+
+
+def test_an_endpoint_that_nobody_knows_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    seen = Handshakes(dict).endpoint(SEARCH, 443, FIRST.certificate)
+    assert not seen.answered
+    assert "not known" in seen.failure
