@@ -12,6 +12,7 @@ from vagus.steps import (
     Grant,
     HandOver,
     Heartbeat,
+    ImportCertificate,
     NoteIdentity,
     SetGroupSize,
     Step,
@@ -182,3 +183,22 @@ def test_what_cloudformation_fills_in_is_counted_as_long_as_it_may_be() -> None:
     bare = grants.characters([{"Resource": ""}])
     assert grants.characters([{"Resource": "${Token[AWS.AccountId.4]}"}]) == bare + 12
     assert grants.characters([{"Resource": "${Token[TOKEN.57]}"}]) == bare + 100
+
+
+GATEWAY = f"arn:aws:acm:{HERE}:certificate/12345678-1234-1234-1234-123456789012"
+PRIVATE = f"arn:aws:acm-pca:{HERE}:certificate-authority/12345678-1234-1234-1234-123456789012"
+
+
+def test_who_imports_has_a_private_ca_sign_for_servers_alone() -> None:
+    scope = msgspec.structs.replace(SCOPE, gateways=(GATEWAY,), private_cas={"claims": (PRIVATE,)})
+    made = {one["Sid"]: one for one in grants.of_steps([ImportCertificate], scope)}
+    assert made["Gateways"]["Action"] == ["acm:DescribeCertificate", "acm:ImportCertificate"]
+    assert made["Gateways"]["Resource"] == [GATEWAY]
+    assert made["PrivateLeaves"]["Resource"] == [PRIVATE]
+    (template,) = made["PrivateLeaves"]["Condition"]["StringEquals"]["acm-pca:TemplateArn"]
+    assert template.endswith("template/EndEntityServerAuthCertificate/V1")
+    assert "AuthorityKeys" not in made
+
+
+def test_without_gateways_nobody_may_import() -> None:
+    assert "Gateways" not in {one["Sid"] for one in grants.of_steps([ImportCertificate], SCOPE)}

@@ -90,6 +90,17 @@ def test_functions_get_certificates_that_only_call() -> None:
     assert key.public_key() == made.public_key()
 
 
+def test_a_gateway_gets_a_certificate_that_only_serves_under_its_names() -> None:
+    authorities, name = FakePrivateAuthorities(CLUSTER, root()), f"search.{CLUSTER}.vagus.internal"
+    trust = trusted(authorities)
+    pair = new_client(authorities, CLUSTER, trust, name, now=NOW, days=90, kind="gateway", names=(name,))
+    made = x509.load_pem_x509_certificate(pair.certificate.encode())
+    uses = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(uses) == [x509.ExtendedKeyUsageOID.SERVER_AUTH]
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [name]
+
+
 def test_a_leaf_never_outlives_its_authority() -> None:
     authorities = FakePrivateAuthorities(CLUSTER, root())
     late = NOW + 3640 * 86_400
