@@ -124,6 +124,8 @@ def test_an_upgrade_from_2_to_3_under_load_whose_writer_is_killed_on_the_way(eld
     assert after.keys() == before.keys()
     assert not set(after.values()) & set(before.values())
     assert restarted(elder, asked) == sorted(before)
+    begun = [record.step for record in elder.records_since(asked)]
+    assert begun.index("StageEngine") < begun.index("BringVersion") < begun.index("RestartNodes")
     assert kills
     assert nothing_left(elder)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.unit.rolling_upgrade.interruptions import points
-from tests.unit.rolling_upgrade.scenarios import ROOM, aborts, always, approves, asked
-from tests.unit.rolling_upgrade.world import RollingWorld, declared
+from tests.unit.rolling_upgrade.scenarios import aborts, always, approves, asked
+from tests.unit.rolling_upgrade.world import ROOM, RollingWorld, declared
 from tests.unit.simulation.ports import Meter
 from tests.unit.simulation.world import World
 

@@ -278,6 +278,28 @@ def test_a_node_of_a_batch_that_joined_does_not_give_allocation_back_before_the_
     assert plan.reason is Reason.NODE_AWAY
 
 
+def test_what_a_function_that_died_left_restricted_is_given_back_before_shards_are_waited_for() -> None:
+    """It had written the row, and not the setting: while that stands no replica can be assigned."""
+    asked = question()
+    node = asked.cluster.nodes[0]
+    observed = told_to_restart(node.name, "another-process-than-now", (100, "done"))
+    held = looked(observed, asked.cluster, asked.spec, NOW).converged(holding=True).update.persistent
+    copies = tuple(
+        msgspec.structs.replace(one, state="UNASSIGNED", node=None)
+        if one.node == node.name and not one.primary
+        else one
+        for one in asked.cluster.copies
+    )
+    settings = {key: value for key, value in held.items() if value is not None}
+    restricted = msgspec.structs.replace(asked.cluster, persistent=settings, copies=copies, status="yellow")
+    given_back = tuple(msgspec.structs.replace(intent, demands=()) for intent in observed.intents)
+    plan = decide(msgspec.structs.replace(observed, intents=given_back, cluster=restricted), asked.spec, NOW)
+    assert isinstance(plan, Steps), plan
+    (step,) = plan.steps
+    assert isinstance(step, AllowAllocation)
+    assert step.update.persistent["cluster.routing.allocation.enable"] is None
+
+
 def test_whoever_is_called_for_a_silent_agent_reads_the_way_on() -> None:
     asked = question()
     node = asked.cluster.nodes[0]

@@ -183,6 +183,14 @@ class Whatever(RuleBasedStateMachine):
         if not for_good:
             self.world.broken.discard(name)
 
+    @rule(for_good=RARELY, seconds=st.integers(1, 200))
+    def the_archive_is_spoilt(self, for_good: bool, seconds: int) -> None:
+        """No node can bring and check the version that is wanted."""
+        self.world.spoilt.add(self.world.spec.engine.version)
+        self._pass(seconds)
+        if not for_good:
+            self.world.spoilt.clear()
+
     @rule()
     def what_failed_is_mended(self) -> None:
         self._mend()
@@ -299,6 +307,7 @@ class Whatever(RuleBasedStateMachine):
 
     def _mend(self) -> None:
         self.world.broken.clear()
+        self.world.spoilt.clear()
         self.world.engine.unreachable = False
         self.world.engine.running_snapshots = {}
         if "greedy" in self.world.engine.created:

@@ -30,6 +30,7 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     in_hand.restart,
     in_hand.back,
     in_hand.joining,
+    in_hand.unreturned,
     taking.aborted,
     in_hand.not_back,
     in_hand.not_restarted,

@@ -1,5 +1,7 @@
 """Stages about the nodes in hand: told to restart, awaited, and given their allocation back."""
 
+from vagus.intent import AllocationPrimaries
+from vagus.owned_values import VALUES
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import rules
@@ -7,6 +9,8 @@ from vagus.rolling_upgrade.looking import LINGERING_SECONDS, TOLD_ENOUGH, Look, 
 from vagus.rolling_upgrade.observed import step_id
 from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
 
+OURS = next(value.mark for value in VALUES if value.demand is AllocationPrimaries)
+"""The mark that allocation is restricted by us; one that an update takes away (`None`) is given back."""
 SILENT = "none, so that its SSM agent may be dead (on it: `systemctl restart amazon-ssm-agent`)"
 LISTED_SECONDS = 60
 """How long a command may take to be listed before it is sent once more: a node does each once."""
@@ -100,6 +104,15 @@ def give_back(look: Look, why: str) -> Steps:
     update = look.converged(holding=False).update
     step = AllowAllocation(intent=intent, nodes=look.wanted.taken, update=update)
     return Steps(steps=(step,), reason=_reason(look), message=f"{why}: allocation is given back")
+
+
+def unreturned(look: Look) -> Plan | None:
+    """Nobody demands any more that replicas stay, and the setting says so still: a function died between the two. It is
+    given back before shards are waited for, of which replicas could not be assigned for it."""
+    update = look.converged(holding=False).update.persistent
+    if look.holding or look.intent is None or update.get(OURS, "") is not None:
+        return None
+    return give_back(look, "replicas are still kept from being allocated")
 
 
 def _failure(look: Look) -> str:
