@@ -4,23 +4,35 @@ The emulated AWS of the other tests has an ACM too, which reads no certificate: 
 reads them, and does not keep ACM's rules of importing anew (the kind of key stays, uses are not added); the fake does.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 
 import boto3
+import msgspec
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from moto import mock_aws
 from tests.unit.certificates.world import first_certificate
 
+from vagus import fleet, runtime
+from vagus.aws.certificates import KmsAuthorityKeys
 from vagus.aws.clients import Clients
 from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.aws.fake_gateways import FakeImported
 from vagus.aws.gateways import PAUSE, TRIES, AcmCertificates
+from vagus.aws.tables import DynamoTable
+from vagus.aws.wiring import Wiring
 from vagus.certificates.clients import Pair, new_client
 from vagus.certificates.issuing import new_authority
 from vagus.errors import Refused, Unreachable
+from vagus.fleet import ClusterSpec, Engine, NodeGroup
+from vagus.policy import Certificates
 from vagus.ports import ImportedCertificates
+from vagus.procedure import rows
+from vagus.procedure.rows import Head
+from vagus.steps import ImportCertificate
 from vagus.trust import Trust
 
 CLUSTER, REGION, NAME = "one", "eu-central-1", "search.one.vagus.internal"
@@ -111,3 +123,72 @@ def test_it_is_asked_until_acm_tells_of_what_was_imported(after: int) -> None:
     else:
         assert port.replace(ARN, "pem", "key", "chain", "def0").serial == "def0"
     assert paused == [PAUSE] * min(after, TRIES)
+
+
+# -- the function, whole: rows, keys, records and ACM of moto ----------------------------------------------------------
+
+CELL = "prod"
+ENVIRONMENT = {
+    "VAGUS_CELL": CELL,
+    "VAGUS_STATE_TABLE": "state",
+    "VAGUS_RECORD_TABLE": "records",
+    "VAGUS_MACHINES": json.dumps({"certificates": f"arn:aws:states:{REGION}:123456789012:stateMachine:certificates"}),
+}
+
+
+def _deployed(session: boto3.Session, arn: str) -> ClusterSpec:
+    """Tables and keys as the stacks make them; a cluster whose first authority is made, and a run of it."""
+    for name in ("state", "records"):
+        session.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    kms = session.client("kms")
+    for slot in "ab":
+        made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=f"alias/vagus/{CELL}/{CLUSTER}/authority-{slot}", TargetKeyId=made)
+    clients = Clients(session)
+    first = new_authority(KmsAuthorityKeys(clients, CELL), CLUSTER, Trust(), "0123456789abcdef", time.time())
+    table, seen = DynamoTable(clients, "state"), rows.Rows(cluster=CLUSTER)
+    running = Head(generation=1, state="running", execution=f"{CLUSTER}-certificates-1")
+    trust = Trust(authorities=(first,), signs=1, published=(1,))
+    table.write(rows.partition(CLUSTER), seen.put("trust", trust), seen.put("head#certificates", running))
+    declared = {"issuer": "kms", "mode": "act", "gateways": [{"arn": arn, "names": [NAME]}]}
+    return ClusterSpec(
+        name=CLUSTER,
+        cell=CELL,
+        engine=Engine(version="3.4.0"),
+        zones=("eu-central-1a",),
+        groups={"core": NodeGroup(roles=("cluster_manager", "data"), per_zone=1)},
+        certificates=msgspec.convert(declared, Certificates),
+    )
+
+
+def test_the_whole_function_issues_imports_notes_and_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    with mock_aws():
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+        certificate, key = first_certificate((NAME,), time.time())
+        acm = session.client("acm")
+        arn = acm.import_certificate(Certificate=certificate.encode(), PrivateKey=key.encode())["CertificateArn"]
+        spec = _deployed(session, arn)
+        monkeypatch.setattr(fleet, "deployed", lambda: {CLUSTER: spec})
+        step = ImportCertificate(arn=arn, names=(NAME,), signed_by=1, replaces="")
+        call = {"cluster": CLUSTER, "capability": "certificates", "generation": 1}
+        event = {"call": call, "step": msgspec.to_builtins(step)}
+        parts = Wiring(ENVIRONMENT, session)
+        outcome = runtime.act("certificates", event, parts)  # type: ignore[arg-type]  # the module has the same
+        assert outcome["result"] == "done"
+        table = DynamoTable(Clients(session), "state")
+        trust = rows.read(table, CLUSTER).trust
+        told = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+        assert f"{int(told['Serial']):x}" == trust.gateways[arn].serial
+        assert told["NotAfter"].timestamp() == trust.gateways[arn].ends
+        served = x509.load_pem_x509_certificate(acm.get_certificate(CertificateArn=arn)["Certificate"].encode())
+        assert served.issuer.rfc4514_string() == trust.authorities[0].subject  # moto's KMS signs a digest's digest
+        records = session.client("dynamodb").scan(TableName="records")["Items"]
+        assert sorted(json.loads(one["data"]["S"])["phase"] for one in records) == ["intended", "outcome"]
+        assert key.splitlines()[1] not in str(records)
+        again = runtime.act("certificates", event, parts)  # type: ignore[arg-type]
+        assert again["result"] == "superseded", "what it replaces is no more there"
