@@ -96,7 +96,7 @@ class Procedure(Construct):
         return (("decides", self.decide), ("applies", self.apply), *outside)
 
     def _outside(self, kinds: Sequence[type[Step]]) -> Function | None:
-        """What calls a service without an endpoint in the VPC (ADR 40)."""
+        """What calls a service without an endpoint in the VPC (ADR 43)."""
         if not kinds:
             return None
         statements = outside_statements(kinds, self._cell.scope)
