@@ -138,6 +138,23 @@ def launches_fail_until_a_person_resumes(**options: Any) -> ReplacingWorld:
     return world
 
 
+def the_new_template_launches_nowhere_until_a_person_mends_it(**options: Any) -> ReplacingWorld:
+    """It names an image that is not there: one instance is missing meanwhile, and not one in each zone."""
+
+    def spoilt(why: str) -> Callable[[World], None]:
+        def everywhere(world: World) -> None:
+            for group in world.groups.describe():
+                world.groups.refuse_launches(group.name, why)
+
+        return everywhere
+
+    world = asked_and_approved(made(**options))
+    world.when("no such image", asked, spoilt("InvalidAMIID.NotFound"))
+    world.when("mended", told(Reason.LAUNCHES_FAIL), spoilt(""))
+    world.when("vagus resume", always, World.resume)
+    return world
+
+
 def a_deploy_comes_in_between(**options: Any) -> ReplacingWorld:
     """A yes to one template is none to another: a person is asked anew, and those that were replaced go again."""
 
@@ -165,6 +182,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         a_person_stops_and_resumes,
         one_is_protected_until_a_person_takes_it_back,
         launches_fail_until_a_person_resumes,
+        the_new_template_launches_nowhere_until_a_person_mends_it,
         a_deploy_comes_in_between,
     )
 }

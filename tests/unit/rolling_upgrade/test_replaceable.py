@@ -1,6 +1,7 @@
 """Each check before an instance is replaced, by a table of cases keyed by a sentence; who is behind, in which order."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -9,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rolling_upgrade.replacing import GROUP, made
 
-from vagus.instances import Group, Instance
+from vagus.instances import Group, Instance, Launches, Suspended, TriedAgain
+from vagus.intent import replace
+from vagus.plan import Blocked, Done
+from vagus.procedure.records import iso
 from vagus.reasons import Reason
-from vagus.rolling_upgrade import replacing
+from vagus.rolling_upgrade import on_the_way, replacing
+from vagus.rolling_upgrade.looking import looked
 from vagus.rolling_upgrade.observed import Observed
 from vagus.rolling_upgrade.replacing import Question
 from vagus.snapshots import Snapshots
@@ -58,6 +63,10 @@ def unhooked(asked: Question) -> Question:
     return seen(unhooked=frozenset({asked.one.group.name}))(asked)
 
 
+def both(*changes: Change) -> Change:
+    return lambda asked: reduce(lambda one, change: change(one), changes, asked)
+
+
 def away(asked: Question) -> Question:
     return _one(asked, node=None)
 
@@ -67,11 +76,27 @@ def two_voters(asked: Question) -> Question:
     return cluster(voters=(asked.one.id, others[0]))(asked)
 
 
+def _lacks(*suspended: str, ours: bool = False) -> Change:
+    """The group of the first has no instance left, which has gone."""
+
+    def change(asked: Question) -> Question:
+        groups = tuple(
+            msgspec.structs.replace(one, instances=(), suspended=suspended) if one.name == asked.one.group.name else one
+            for one in asked.observed.groups
+        )
+        return seen(groups=groups, stopped=frozenset({asked.one.group.name} if ours else ()))(asked)
+
+    return change
+
+
 def same(asked: Question) -> Question:
     return asked
 
 
 NO = Reason.NOT_REPLACEABLE
+NOW = 1_767_225_660.0
+SECOND = "claims-data-eu-west-1b"
+"""The group of the one that goes first: the manager's is another."""
 CASES: dict[str, tuple[Change, Reason | None, str]] = {
     "nothing stands against it": (same, None, ""),
     "nobody would drain it": (seen(undrained="zone_balance observes"), NO, "wait to leave for ever: zone_balance"),
@@ -81,6 +106,11 @@ CASES: dict[str, tuple[Change, Reason | None, str]] = {
     "it is protected": (instance(protected=True), NO, "--no-protected-from-scale-in"),
     "it is on standby": (instance(lifecycle="Standby"), NO, "exit-standby"),
     "launching is suspended": (group(suspended=("Launch",)), NO, "resume-processes"),
+    "launching is suspended by us": (
+        both(group(suspended=("Launch",)), seen(stopped=frozenset({SECOND}))),
+        NO,
+        "failed",
+    ),
     "terminating is suspended": (group(suspended=("Terminate",)), NO, "the process Terminate"),
     "something else is suspended": (group(suspended=("AZRebalance",)), None, ""),
     "its replacement would bring another version": (seen(version="3.5.0"), Reason.VERSION_PATH, "bring 3.5.0"),
@@ -130,3 +160,39 @@ def test_unknown_is_never_behind(now: str, was: str) -> None:
     one = Instance(id="i-1", zone="a", lifecycle="InService", template=was)
     found = Group(name=GROUP, cluster="c", zone="a", roles=(), desired=1, instances=(one,), retains=True, template=now)
     assert found.behind(one) == (now != was and "" not in (now, was))
+
+
+LACKING: dict[str, tuple[Change, Reason | None, str]] = {
+    "it launches": (_lacks(), Reason.YIELDING, "has to launch it first"),
+    "its launches failed": (_lacks("Launch", ours=True), Reason.YIELDING, "`vagus resume claims`"),
+    "a person has suspended its launching": (_lacks("Launch"), NO, "aws autoscaling resume-processes"),
+    "something else is suspended there": (_lacks("AZRebalance"), Reason.YIELDING, "has to launch it first"),
+}
+
+
+@pytest.mark.parametrize("sentence", LACKING)
+def test_while_a_group_lacks_an_instance_no_other_groups_goes(sentence: str) -> None:
+    """A template that does not launch costs one node, and not one in each zone."""
+    change, reason, words = LACKING[sentence]
+    asked = change(question())
+    wanted = replace((), "2026-01-01T00:00:00+00:00", "ada")
+    look = looked(msgspec.structs.replace(asked.observed, intents=(wanted,)), asked.cluster, asked.spec, NOW)
+    plan = replacing.replaced(look)
+    assert plan is not None
+    assert isinstance(plan, Blocked if reason is NO else Done)
+    assert plan.reason == reason
+    assert words in plan.message
+
+
+def test_ours_is_what_we_suspended_or_let_begin_again_a_moment_ago() -> None:
+    """AWS shows it late: else a person would be told to resume what was resumed."""
+
+    def at(seconds: float) -> str:
+        return iso(NOW - seconds)
+
+    launches = Launches(
+        marks={"marked": Suspended(at=at(9000))},
+        again={"just tried": TriedAgain(at=at(60), times=1), "tried long ago": TriedAgain(at=at(600), times=1)},
+        forgiven={"just forgiven": at(60), "forgiven long ago": at(600)},
+    )
+    assert on_the_way.stopped(launches, NOW) == {"marked", "just tried", "just forgiven"}

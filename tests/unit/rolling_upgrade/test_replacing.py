@@ -14,6 +14,7 @@ from tests.unit.rolling_upgrade.replacing import (
     one_that_is_named,
     replaced,
     six_and_managers_apart,
+    the_new_template_launches_nowhere_until_a_person_mends_it,
     three_are_replaced,
     three_of_which_each_has_nowhere_to_go,
     told,
@@ -90,3 +91,16 @@ def test_a_group_that_does_not_hold_its_instances_is_left_alone() -> None:
 
 def groups(world: World) -> list[str]:
     return [group.name for group in world.groups.describe()]
+
+
+def test_a_template_that_never_launches_costs_one_instance() -> None:
+    """Nobody comes: hours later no further one has been asked for, and the rest serves."""
+    world = the_new_template_launches_nowhere_until_a_person_mends_it(per_zone=2)
+    while not told(Reason.LAUNCHES_FAIL)(world):
+        world.step()
+    world.happenings.clear()
+    end = world.clock.now + 3 * 3600
+    while world.clock.now < end:
+        world.step()
+    assert len(world.oracle.replaced) == 1
+    assert len(world.engine.up()) == 5

@@ -1,12 +1,12 @@
 """The judge: at the moment an instance is let go, was it safe? It reads the simulated engine's truth (which disk has
 which acknowledged writes), and shares no code with `vagus.zone_balance`."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 from vagus.aws.fake import FakeGroups
 from vagus.aws.fake_members import seen
-from vagus.instances import Group, Instance
+from vagus.instances import Group
 from vagus.search.fake import FakeEngine
 
 
@@ -51,12 +51,17 @@ class Oracle:
         if instance in self._engine.machines:
             raise Unsafe(f"the launch of {instance} is abandoned, and its node had joined")
 
-    def judge_replacing(self, instance: str, group: Group, others: Iterable[Instance]) -> None:
-        """Raises `Unsafe` if it would go with its data, or if another is on its way or the cluster has to recover."""
+    def judge_replacing(self, instance: str, groups: Sequence[Group]) -> None:
+        """Raises `Unsafe` if it would go with its data, or if another is on its way, or missing, or the cluster has to
+        recover."""
+        group = next(one for one in groups if any(member.id == instance for member in one.instances))
+        others = [one for every in groups for one in every.instances]
         if group.unprotected:
             raise Unsafe(f"{instance} is asked to be replaced, and {group.name} would not hold it")
         if moving := [one.id for one in others if one.lifecycle not in ("InService", "Standby")]:
             raise Unsafe(f"{instance} is asked to be replaced, and {moving} is on its way")
+        if lacking := [one.name for one in groups if one.short]:
+            raise Unsafe(f"{instance} is asked to be replaced, and {lacking} lacks one")
         if self._has_to_recover():
             raise Unsafe(f"{instance} is asked to be replaced while the cluster is {self._engine.shards.status()}")
         self.replaced.append(instance)
@@ -122,8 +127,7 @@ class JudgedGroups(FakeGroups):
     def replace(self, instance: str) -> None:
         self.settle()
         every = [seen(group, self._clock(), 0.0) for group in self._groups.values()]
-        mine = next(group for group in every if any(one.id == instance for one in group.instances))
-        self.oracle.judge_replacing(instance, mine, [one for group in every for one in group.instances])
+        self.oracle.judge_replacing(instance, every)
         super().replace(instance)
 
     def terminate(self, instance: str) -> None:

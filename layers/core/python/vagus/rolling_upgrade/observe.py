@@ -14,7 +14,7 @@ from vagus.plan import Progress
 from vagus.ports import GroupsRead, NodeCommandsRead, SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
-from vagus.rolling_upgrade import replacing
+from vagus.rolling_upgrade import on_the_way, replacing
 from vagus.rolling_upgrade.observed import Observed, begun, rolling, undrained
 from vagus.snapshots import Snapshots
 
@@ -42,6 +42,7 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         paused=seen.head("rolling_upgrade").paused,
         unhooked=unhooked(reads.groups, groups, cluster, intents),
         undrained=undrained(spec, paused=seen.head("zone_balance").paused),
+        stopped=on_the_way.stopped(seen.launches, now),
         progress=progress,
     )
 
@@ -53,7 +54,7 @@ def unhooked(
     while somebody may be."""
     wanted = [rolling(one).instances for one in intents if one.kind == "replace"]
     seen = Observed(cluster=cluster, groups=groups)
-    if not wanted or isinstance(cluster, Unseen) or replacing.under_way(seen, cluster):
+    if not wanted or isinstance(cluster, Unseen) or on_the_way.under_way(seen, cluster):
         return frozenset()
     found = {one.group.name for named in wanted for one in replacing.candidates(seen, cluster, named)}
     return frozenset(name for name in sorted(found) if asked.hooks(name)[0] is None)

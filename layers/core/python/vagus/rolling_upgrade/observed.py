@@ -19,7 +19,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     `version` is what booting nodes are told to bring, once it was noted. `others`: open intents of other capabilities.
     `commands`: what was sent to the nodes in hand, and to the one that stages. `paused`: a person stopped this
     capability. `unhooked`: groups that were asked and have no terminate hook of ours; `undrained`: why nobody would
-    drain an instance that leaves.
+    drain an instance that leaves; `stopped`: groups in which we suspended launching, for it fails.
     """
 
     cluster: Cluster | Unseen
@@ -33,6 +33,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     unhooked: frozenset[str] = frozenset()
     undrained: str = ""
+    stopped: frozenset[str] = frozenset()
     progress: Progress | None = None
 
     @property

@@ -27,6 +27,7 @@ from vagus.reasons import Reason
 from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.looking import Look, overdue, waited
 from vagus.rolling_upgrade.observed import Observed
+from vagus.rolling_upgrade.on_the_way import forbidden, moving, suspended, under_way
 from vagus.rolling_upgrade.order import in_order
 from vagus.rolling_upgrade.rules import Violation
 from vagus.steps import PutSettingsRight, ReplaceNext
@@ -123,7 +124,7 @@ def held_by_nobody(asked: Question) -> Violation | None:
 
 def set_aside(asked: Question) -> Violation | None:
     """A person protects it, has set it aside, or has suspended what its group needs."""
-    return Violation(Reason.NOT_REPLACEABLE, said) if (said := _by_people(asked.one)) else None
+    return Violation(Reason.NOT_REPLACEABLE, said) if (said := _by_people(asked.observed, asked.one)) else None
 
 
 def nobody_drains(asked: Question) -> Violation | None:
@@ -199,7 +200,7 @@ def _results(asked: Question) -> str:
 
 def _set_aside(observed: Observed, one: Candidate) -> str | None:
     """What stands against this one, and may not stand against another."""
-    return _unheld(observed, one.group) or _by_people(one)
+    return _unheld(observed, one.group) or _by_people(observed, one)
 
 
 def _unheld(observed: Observed, group: Group) -> str | None:
@@ -210,7 +211,7 @@ def _unheld(observed: Observed, group: Group) -> str | None:
     return None
 
 
-def _by_people(one: Candidate) -> str | None:
+def _by_people(observed: Observed, one: Candidate) -> str | None:
     group = one.group.name
     if one.instance.lifecycle.endswith("Standby"):
         return f"{one.id} is on standby: return it to service (`aws autoscaling exit-standby`), or end it by hand"
@@ -219,10 +220,8 @@ def _by_people(one: Candidate) -> str | None:
             f"{one.id} is protected from scale-in: take that back (`aws autoscaling set-instance-protection "
             f"--auto-scaling-group-name {group} --instance-ids {one.id} --no-protected-from-scale-in`)"
         )
-    if halted := [name for name in NEEDED if name in one.group.suspended]:
-        ways = f"`aws autoscaling resume-processes --auto-scaling-group-name {group} --scaling-processes {halted[0]}`"
-        return f"the process {halted[0]} is suspended in {group}: resume it ({ways})"
-    return None
+    halted = next((name for name in NEEDED if name in one.group.suspended), None)
+    return suspended(observed, one.group, halted) if halted else None
 
 
 def _volume(spec: ClusterSpec, group: str) -> int:
@@ -257,25 +256,13 @@ def aborted(look: Look) -> Plan | None:
 
 
 def on_the_way(look: Look) -> Plan | None:
-    """One leaves or comes, and goes first. The run ends: the sweep goes on when that is over."""
+    """One leaves or comes, or a group lacks one, and goes first. The run ends: the sweep goes on when that is over."""
     if not (why := under_way(look.observed, look.cluster)):
         return None
+    if not moving(look.observed, look.cluster) and (by_people := forbidden(look.observed)):
+        return Blocked(reason=Reason.NOT_REPLACEABLE, message=by_people, foreseen=foreseen(look))
     message = f"{why}; {len(left(look))} instances are to be replaced, one after another"
     return Done(reason=Reason.YIELDING, message=message, foreseen=foreseen(look))
-
-
-def under_way(observed: Observed, cluster: Cluster) -> str:
-    """Who leaves, who comes, and which group lacks an instance that it is about to launch; empty if none does."""
-    members = [one for group in observed.groups for one in group.instances]
-    leaving = {one.id for one in members if one.leaving or one.let_go or one.lifecycle.startswith("Terminat")}
-    leaving |= {one.instance for one in rules.urgent(observed, cluster)}
-    leaving |= {one.instance for one in observed.others if one.kind == "retire" and one.acted}
-    if leaving:
-        return f"{', '.join(sorted(leaving))} leaves, and goes first"
-    if coming := sorted(one.id for one in members if one.launching):
-        return f"{', '.join(coming)} comes, and has to serve first"
-    lacking = sorted(group.name for group in observed.groups if group.short and "Launch" not in group.suspended)
-    return f"{', '.join(lacking)} lacks an instance, and has to launch it first" if lacking else ""
 
 
 def asked_for(look: Look) -> Plan | None:

@@ -9,7 +9,7 @@ from vagus.cluster import Cluster
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
-from vagus.rolling_upgrade import replacing
+from vagus.rolling_upgrade import on_the_way, replacing
 from vagus.rolling_upgrade.checking import foreign
 from vagus.rolling_upgrade.looking import Look, looked
 from vagus.rolling_upgrade.observe import unhooked
@@ -78,6 +78,7 @@ def _fresh(writes: Writes, seen: Rows, cluster: Cluster) -> Look:
         snapshots=writes.search.snapshots(newest=False),
         unhooked=unhooked(writes.groups, groups, cluster, intents),
         undrained=undrained(writes.spec, paused=seen.head("zone_balance").paused),
+        stopped=on_the_way.stopped(seen.launches, writes.now),
     )
     return looked(observed, cluster, writes.spec, writes.now)
 
