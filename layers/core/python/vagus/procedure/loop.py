@@ -25,6 +25,8 @@ ROUNDS = 1500
 DEPLOY_SECONDS = 30
 """How long an execution that was just started waits before it hands over to one that knows more kinds: code is deployed
 before the definition that goes with it."""
+HELD_SECONDS = 2
+"""How soon a lease that another holds is looked at again: a holder that lives lets it rest after seconds."""
 BLOCKED_SECONDS = 60
 """How often a blocked run with an open deadline looks again."""
 
@@ -156,7 +158,7 @@ def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: fl
     lease = seen.lease(room.concern)
     if leases.held_by_other(lease, call.execution, now):
         return Wait(
-            seconds=min(60, max(1, int(lease.expires - now) + 1)),
+            seconds=min(HELD_SECONDS, max(1, int(lease.expires - now) + 1)),
             reason=Reason.LEASE_HELD,
             message=f"{lease.holder} writes to this cluster's {room.concern}",
         )
