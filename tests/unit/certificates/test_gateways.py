@@ -17,10 +17,11 @@ from vagus.certificates.observed import Observed
 from vagus.certificates.showing import shown
 from vagus.certificates.telling import PATIENCE_SECONDS
 from vagus.plan import Blocked, Done
-from vagus.policy import Gateway
+from vagus.policy import Certificates, Gateway
 from vagus.procedure import gateway_told, rows
 from vagus.procedure.loop import Answer, Outcome
 from vagus.reasons import Reason
+from vagus.trust import GatewayIssued, Trust
 
 ARN = "arn:aws:acm:eu-west-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
 OTHER = ARN.replace("9012", "9013")
@@ -195,6 +196,21 @@ def test_in_mode_approve_one_question_is_asked_for_all() -> None:
     assert len(world.pages) == 1, "due, and nobody is called yet: 39 % is left"
     world.now += 9 * DAY
     world.run(until=lambda: len(world.pages) == 2)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "why", "since", "again"),
+    [("half its life is left", "", 0.0, False), ("ACM refused it", "why", 599.0, False), ("and", "why", 600.0, True)],
+)
+def test_in_mode_approve_one_that_was_refused_is_tried_again_however_much_is_left(
+    sentence: str, why: str, since: float, again: bool
+) -> None:
+    now = NOW + 58.6 * DAY  # due, and more than 30 % is left
+    issued = GatewayIssued(signed_by=1, names=(NAME,), serial="ff", begins=NOW, ends=NOW + 90 * DAY)
+    issued = msgspec.structs.replace(issued, refused=why, tried=now - since)
+    one = Gateway(arn=ARN, names=(NAME,))
+    policy = Certificates(mode="approve", issuer="kms", gateways=(one,))
+    assert gateways.due(Trust(signs=1, gateways={ARN: issued}), policy, now) == ((one,) if again else ())
 
 
 def test_in_observe_it_is_shown_and_not_done() -> None:
