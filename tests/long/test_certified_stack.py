@@ -53,7 +53,7 @@ def replaced(scene: Scene, folder: Path, answered: set[str]) -> bool:
     if asked in (Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW) and asked not in answered:
         answered.add(asked)
         stacks.give_certificates(scene.stack, CLUSTER)
-        vagus(folder, "acknowledge", CLUSTER, CLIENT)
+        vagus(folder, "acknowledge", CLUSTER, CLIENT, *(["--renewed"] if asked == Reason.CLIENTS_TO_RENEW else []))
     return noted.trust.generations == (2,) and settled(scene)
 
 

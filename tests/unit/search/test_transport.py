@@ -118,6 +118,15 @@ def test_a_node_of_a_foreign_authority_gets_no_request(bench: Bench, authority: 
     transport.close()
 
 
+def test_a_node_whose_certificate_names_another_address_gets_no_request(authority: Authority, tmp_path: Path) -> None:
+    other = PlayedNode(FIRST, 0, node_context(authority, tmp_path, SECOND), fine)
+    transport = Transport([FIRST], context(certificate(authority)), other.port)
+    with played(other), pytest.raises(Untrusted, match="mismatch"):
+        transport.read("GET", "/a")
+    assert other.asked == []
+    transport.close()
+
+
 PLAIN = '{"plain": true}'
 
 
