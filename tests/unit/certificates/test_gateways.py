@@ -11,17 +11,20 @@ from tests.unit.certificates.test_rotation import DAY, plan
 from tests.unit.certificates.world import World, first_certificate
 from tests.unit.simulation.ports import Meter
 
+from vagus.aws.fake_gateways import FakeImported
 from vagus.certificates import gateways, profile, wishes
 from vagus.certificates.gateways import AGAIN_SECONDS
 from vagus.certificates.observed import Observed
 from vagus.certificates.showing import shown
 from vagus.certificates.telling import PATIENCE_SECONDS
+from vagus.errors import Denied, Throttled, Unreachable, VagusError
 from vagus.plan import Blocked, Done
 from vagus.policy import Certificates, Gateway
 from vagus.procedure import gateway_told, rows
 from vagus.procedure.loop import Answer, Outcome
+from vagus.procedure.rows import Identity
 from vagus.reasons import Reason
-from vagus.trust import GatewayIssued, Trust
+from vagus.trust import GatewayIssued, Imported, Trust
 
 ARN = "arn:aws:acm:eu-west-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
 OTHER = ARN.replace("9012", "9013")
@@ -157,6 +160,78 @@ def test_what_acm_does_not_take_holds_up_no_node_pages_once_and_is_tried_again()
     world.run()
     assert world.trust.gateways[ARN].refused == ""
     assert isinstance(plan(world), Done)
+
+
+class Shut:
+    """An ACM in which one certificate is out of reach, by an error of its own."""
+
+    def __init__(self, inner: FakeImported, error: VagusError) -> None:
+        self._inner, self._error = inner, error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def of(self, arn: str) -> Imported:
+        if arn == ARN:
+            raise self._error
+        return self._inner.of(arn)
+
+
+OUT_OF_REACH = {
+    "a policy of the organization denies it": Denied("acm:DescribeCertificate", "not authorized"),
+    "nobody answers": Unreachable("acm: timed out"),
+    "too many calls": Throttled("acm: rate exceeded"),
+}
+
+
+@pytest.mark.parametrize("error", OUT_OF_REACH.values(), ids=OUT_OF_REACH.keys())
+def test_one_that_is_out_of_reach_keeps_no_authority_from_being_replaced(error: VagusError) -> None:
+    world = _world().known()
+    world.imported = Shut(world.imported, error)  # type: ignore[assignment]
+    world.now += 58 * DAY
+    for instance in world.nodes:
+        world.renew_certificate(instance)
+    world.rotate()
+    began = world.now
+    world.run(until=lambda: world.now > began + 3 * AGAIN_SECONDS)
+    assert world.trust.generations == (1, 2), "the old one stays, for the gateway shows its certificate"
+    assert world.trust.signs == 2
+    assert world.healthy()
+    assert world.trust.gateways[OTHER].signed_by == 2
+    assert world.pages == [Reason.GATEWAY_NOT_RENEWED], "once, and for no other reason"
+    assert str(error) in world.told[0][1]
+    world.imported = world.imported._inner  # type: ignore[attr-defined]
+    world.now += AGAIN_SECONDS
+    assert world.run().trust.generations == (2,)
+
+
+def test_what_passes_within_ten_minutes_calls_nobody() -> None:
+    world = _world()
+    world.imported = Shut(world.imported, Unreachable("acm: timed out"))  # type: ignore[assignment]
+    world.run(until=lambda: bool(world.trust.gateways.get(ARN)))
+    world.imported = world.imported._inner  # type: ignore[attr-defined]
+    world.known()
+    assert world.trust.gateways[ARN].signed_by == 1
+    assert world.pages == []
+
+
+def test_a_question_that_nobody_answers_hides_no_silent_node() -> None:
+    world = _world(mode="approve")
+    world.approves = 4 * 3600.0
+    world.known()
+    seen = rows.read(world.table, CLUSTER)
+    world.table.write(rows.partition(CLUSTER), seen.put("identity", Identity(uuid="uuid-1")))
+    world.approves = None
+    world.now += 80 * DAY
+    for instance in world.nodes:
+        world.renew_certificate(instance)
+    first = min(world.nodes)
+    world.nodes[first].up = False
+    pages, began = len(world.pages), world.now
+    world.run(until=lambda: world.now > began + 2 * PATIENCE_SECONDS)
+    told = [text for _, text in world.told[pages:]]
+    assert [Reason.APPROVAL_NEEDED in text for text in told] == [True, True]
+    assert f"Meanwhile: {first} does not answer" in told[-1]
 
 
 def test_one_that_aws_issued_is_left_alone() -> None:

@@ -25,7 +25,7 @@ from vagus.aws.fake_gateways import FakeImported
 from vagus.certificates import profile, wishes
 from vagus.certificates.issuing import signed_leaf
 from vagus.certificates.room import CERTIFICATES
-from vagus.errors import Refused
+from vagus.errors import VagusError
 from vagus.handshake import Handshake
 from vagus.plan import Ask
 from vagus.policy import Gateway
@@ -79,6 +79,7 @@ class World:
         self.pages: list[str] = []
         self.told: list[tuple[float, str]] = []
         self.approves: float | None = None
+        self.failed = ""
 
     # -- what nodes do -----------------------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class World:
                 call, self.now = answer.call, self.now + answer.seconds
                 continue
             outcome = self._apply(answer)
-            call = outcome.call if outcome else replace_failures(answer.call)
+            call = outcome.call if outcome else replace_failures(answer.call, self.failed)
             self.check()
             if answer.next == "EndRun" and outcome and outcome.result == "done":
                 self.machines.end(head.execution, "SUCCEEDED")
@@ -277,8 +278,9 @@ class World:
         )
         try:
             return loop.act(CERTIFICATES, writes, self.machines, book, answer.call, answer.step)
-        except (Crash, Refused):
+        except (Crash, VagusError) as error:
             self.now += 1
+            self.failed = type(error).__name__ if isinstance(error, VagusError) else "Lambda.Unknown"
             return None
 
     def _reads(self, actor: str) -> Reads:
@@ -381,9 +383,9 @@ def first_certificate(names: tuple[str, ...], now: float, curve: ec.EllipticCurv
     return profile.pem(made), key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
 
 
-def replace_failures(call: Call) -> Call:
+def replace_failures(call: Call, name: str = "Lambda.Unknown") -> Call:
     """As the state machine counts a step that failed."""
-    error = {"Error": "Lambda.Unknown", "Cause": "the process ended"}
+    error = {"Error": name, "Cause": "the process ended"}
     return msgspec.structs.replace(call, failures=call.failures + 1, error=error)
 
 

@@ -67,7 +67,8 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 class GatewayIssued(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway's certificate, seen in ACM after its import: signed by whom, for which names, and until when (epoch
-    seconds). `refused`, `tried`: why the last import failed, and when it was tried; "" where it did not."""
+    seconds). `refused`, `tried`: why the last import failed, and when it was tried; "" where it did not. `since`: of
+    what may pass (no answer, too many calls), when it failed so first; 0 of what does not."""
 
     signed_by: int = 0
     names: tuple[str, ...] = ()
@@ -76,6 +77,7 @@ class GatewayIssued(msgspec.Struct, frozen=True, kw_only=True):
     ends: float = 0.0
     refused: str = ""
     tried: float = 0.0
+    since: float = 0.0
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from vagus.certificates import gateways
 from vagus.certificates.observe import endpoint
 from vagus.certificates.observed import concerned, members
 from vagus.certificates.telling import FORGOTTEN_SECONDS
-from vagus.errors import Refused
+from vagus.errors import Denied, Refused, Transient, VagusError
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
@@ -213,20 +213,22 @@ def _may_import(writes: Writes, seen: Rows, step: ImportCertificate, _token: int
 
 
 def _import(writes: Writes, seen: Rows, step: ImportCertificate, _token: int) -> None:
-    """Noted when ACM tells of it: whoever dies before has another imported. What is refused is noted too, so that it
-    holds up no node."""
+    """Noted when ACM tells of it: whoever dies before has another imported. What failed is noted too, whatever it was,
+    so that it holds up nobody else. A right that is missing is told with the gateway, not as the run's own."""
     before = seen.trust.gateways.get(step.arn, GatewayIssued())
     try:
         issued = _imported(writes, seen.trust, step)
-    except Refused as error:
-        _note_gateway(
-            writes,
-            seen,
-            step.arn,
-            msgspec.structs.replace(before, refused=str(error)[:REFUSED_MOST], tried=writes.now),
-        )
+    except VagusError as error:
+        _note_gateway(writes, seen, step.arn, _failed(before, error, writes.now))
+        if isinstance(error, Denied):
+            raise Refused(str(error)) from error
         raise
     _note_gateway(writes, seen, step.arn, issued)
+
+
+def _failed(before: GatewayIssued, error: VagusError, now: float) -> GatewayIssued:
+    since = (before.since or now) if isinstance(error, Transient) else 0.0
+    return msgspec.structs.replace(before, refused=str(error)[:REFUSED_MOST], tried=now, since=since)
 
 
 def _imported(writes: Writes, trust: Trust, step: ImportCertificate) -> GatewayIssued:

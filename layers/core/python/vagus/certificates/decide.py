@@ -51,8 +51,8 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         _unseen,
         _bundles,
         _leaves,
-        _gateways,
         _next_authority,
+        _gateways,
         _deaf,
         _rotation,
         _away,
@@ -63,12 +63,11 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
 
 
 def _pressing(plan: Plan, observed: Observed, spec: ClusterSpec, now: float) -> Plan:
-    """A question is told again while little is left of a certificate, and hides no deaf node; and a person is called
-    where nothing is done."""
+    """A question is told again while little is left of a certificate, and hides no node that is deaf or silent; and a
+    person is called where nothing is done."""
     if not isinstance(plan, Steps):
         return plan
-    if observed.deaf(now):
-        plan = msgspec.structs.replace(plan, meanwhile=_wait_for_deaf(observed, LATER, now))
+    plan = msgspec.structs.replace(plan, meanwhile=_hidden(observed, spec, now))
     short = observed.short(now)
     if not short:
         return plan
@@ -81,6 +80,14 @@ def _pressing(plan: Plan, observed: Observed, spec: ClusterSpec, now: float) -> 
             foreseen=plan.steps,
         )
     return msgspec.structs.replace(plan, open_deadline=True)
+
+
+def _hidden(observed: Observed, spec: ClusterSpec, now: float) -> Wait | None:
+    """What a person should hear of beside a question."""
+    silent = _away(observed, spec, now)
+    if not observed.deaf(now):
+        return silent
+    return _wait_for_deaf(observed, LATER, now, *([silent.message] if silent else []))
 
 
 # -- the authority, and what is Vagus's own ----------------------------------------------------------------------------
@@ -142,7 +149,7 @@ def _unseen(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
     return _patient(observed, Reason.UNREACHABLE, Reason.UNREACHABLE, observed.unseen, now)
 
 
-def _away(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+def _away(observed: Observed, _spec: ClusterSpec, now: float) -> Wait | None:
     """One authority, and a member of a cluster that has formed shows nothing: its certificate may run out unseen."""
     if not observed.silent or not observed.formed:
         return None
@@ -243,11 +250,14 @@ def _imports(trust: Trust, which: Iterable[Gateway], signed_by: int) -> list[Imp
 
 
 def _gateways_wrong(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
-    """What ACM refused, and endpoints that don't show what lies in ACM."""
+    """What ACM refused, or did not answer, and endpoints that don't show what lies in ACM."""
     trust, policy = observed.trust, spec.certificates
     if refused := gateways.refused(trust, policy):
         message = "; ".join(f"{arn}: {why}" for arn, why in refused.items())
         return Blocked(reason=Reason.GATEWAY_NOT_RENEWED, message=message, about=tuple(refused), open_deadline=True)
+    if passing := gateways.may_pass(trust, policy):
+        message = "; ".join(f"{arn}: {why}" for arn, why in passing.items())
+        return Wait(seconds=LATER, reason=Reason.GATEWAY_NOT_RENEWED, message=message)
     if late := gateways.not_served(trust, policy, observed.endpoints):
         message = "; ".join(f"{arn}: {why}" for arn, why in late.items())
         about = f"{Reason.GATEWAY_NOT_SERVED} {', '.join(late)}"
@@ -289,7 +299,7 @@ def _after_signing(observed: Observed, spec: ClusterSpec) -> tuple[AnyStep, ...]
     )
 
 
-def _silent(observed: Observed, nodes: tuple[str, ...], now: float, then: str) -> Plan:
+def _silent(observed: Observed, nodes: tuple[str, ...], now: float, then: str) -> Wait:
     names = ", ".join(nodes)
     message = f"{names} does not answer: {then}"
     return _patient(observed, Reason.NODES_SILENT, f"{Reason.NODES_SILENT} {names}", message, now, nodes)
@@ -297,7 +307,7 @@ def _silent(observed: Observed, nodes: tuple[str, ...], now: float, then: str) -
 
 def _patient(
     observed: Observed, reason: Reason, waits_for: str, message: str, now: float, about: tuple[str, ...] = ()
-) -> Plan:
+) -> Wait:
     """A wait that calls a person when it has been for the same for too long; once for each of `about`."""
     before = observed.progress
     since = before.changed_at if before is not None and before.about == waits_for else now

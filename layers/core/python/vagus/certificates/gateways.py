@@ -53,8 +53,21 @@ def due(trust: Trust, policy: Certificates, now: float) -> tuple[Gateway, ...]:
 
 
 def refused(trust: Trust, policy: Certificates) -> dict[str, str]:
-    """Why the last import failed, by ARN."""
-    return {one.arn: of(trust, one).refused for one in policy.gateways if of(trust, one).refused}
+    """Why the last import failed, by ARN: of what may pass, from the second time on."""
+    return {one.arn: issued.refused for one, issued in _failed(trust, policy) if not _may_pass(issued)}
+
+
+def may_pass(trust: Trust, policy: Certificates) -> dict[str, str]:
+    """Why it failed for the first time, by ARN, where it may have been a moment's matter."""
+    return {one.arn: issued.refused for one, issued in _failed(trust, policy) if _may_pass(issued)}
+
+
+def _failed(trust: Trust, policy: Certificates) -> list[tuple[Gateway, GatewayIssued]]:
+    return [(one, of(trust, one)) for one in policy.gateways if of(trust, one).refused]
+
+
+def _may_pass(issued: GatewayIssued) -> bool:
+    return issued.since > 0 and issued.tried - issued.since < AGAIN_SECONDS
 
 
 def not_served(trust: Trust, policy: Certificates, endpoints: Mapping[str, Handshake]) -> dict[str, str]:
