@@ -13,6 +13,8 @@ from vagus.rolling_upgrade.observed import stage_id, staged
 from vagus.rolling_upgrade.taking import told_to_people, unbegun
 from vagus.steps import StageEngine
 
+BUSY = "another command is under way"
+"""How a document says that it found the node's lock taken (`nodes/documents`): it did nothing, and proves nothing."""
 STAGED_WITHIN_SECONDS = 1620
 """The document ends within 1,500 s; it may have waited a minute for its agent, and one for another command."""
 
@@ -23,10 +25,13 @@ def stage(look: Look) -> Plan | None:
     if not foreseen or intent is None or staged(look.observed.commands, intent):
         return None
     said = _said(look)
-    if said and said.outcome != "pending":
+    pending = said is not None and said.outcome == "pending"
+    if said and not (pending or _busy(said)):
         return _not_staged(look, said)
-    if look.cluster.node(look.wanted.staging) and (said or look.since(look.wanted.staging_at) < LISTED_SECONDS):
-        return _awaited(look, said)
+    if said and look.now - said.sent > STAGED_WITHIN_SECONDS:
+        return _not_staged(look, said)
+    if look.cluster.node(look.wanted.staging) and (pending or look.since(look.wanted.staging_at) < LISTED_SECONDS):
+        return _awaited(look)
     first = _first(look).name
     step = StageEngine(intent=intent.id, wanted=look.wanted.version, node=first, step=stage_id(intent, first))
     return Steps(steps=(step, *foreseen), reason=Reason.UPGRADING, message=told_to_people(look))
@@ -37,17 +42,24 @@ def _first(look: Look) -> Node:
 
 
 def _said(look: Look) -> Command | None:
-    """The last command to the node that stages, if it is there still."""
+    """What counts of the commands to the node that stages, if it is there still: one that is under way; else the last
+    that had its turn; else the first that had none. A function that dies in between sends a second one, and that finds
+    the lock taken while the first brings the version."""
     if look.intent is None or look.cluster.node(look.wanted.staging) is None:
         return None
     step = stage_id(look.intent, look.wanted.staging)
-    return next((one for one in reversed(look.observed.commands) if one.step == step), None)
+    sent = [one for one in look.observed.commands if one.step == step]
+    pending = [one for one in sent if one.outcome == "pending"]
+    had_turn = [one for one in sent if not _busy(one)]
+    return next(iter([*reversed(pending), *reversed(had_turn), *sent]), None)
 
 
-def _awaited(look: Look, said: Command | None) -> Plan:
+def _busy(said: Command) -> bool:
+    return said.outcome == "failed" and BUSY in said.said
+
+
+def _awaited(look: Look) -> Plan:
     version, node = look.wanted.version, look.wanted.staging
-    if said and look.now - said.sent > STAGED_WITHIN_SECONDS:
-        return _not_staged(look, said)
     progress = waited(look.observed.progress, f"{Reason.STAGING} {node}", look.now)
     return Wait(
         seconds=soon(progress),
