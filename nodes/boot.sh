@@ -414,8 +414,9 @@ check_data() { # an engine ends at once on data of a newer one, at each start. W
   IFS=.- read -ra wanted <<<"${PARAMETER[version]}"
   ((wanted[0] * 10000 + wanted[1] * 100 + wanted[2] >= at)) ||
     check_failed data "$DATA holds data of ${PARAMETER[engine]} $wrote, which ${PARAMETER[version]} (the parameter \
-version) can't read: nodes are not taken back. Have the cluster upgraded to $wrote (\`vagus upgrade $CLUSTER\`), or \
-have this instance replaced: a new one brings the version with an empty volume"
+version) can't read: nodes are not taken back. Have the cluster upgraded to $wrote (\`vagus upgrade $CLUSTER\`). Only \
+if every shard has another copy (\`vagus status $CLUSTER\`), have this instance replaced instead: a new one brings the \
+version with an empty volume"
 }
 
 check_certificate() {

@@ -298,6 +298,7 @@ def test_no_engine_is_started_on_data_of_a_newer_one(bench: Bench, verb: str, nu
     if words:
         assert "CHECK FAILED: data: " in done.stderr
         assert "which 3.4.0 (the parameter version) can't read" in done.stderr
+        assert "Only if every shard has another copy" in done.stderr
 
 
 def test_a_version_is_staged_that_the_parameter_does_not_say_yet(bench: Bench) -> None:

@@ -139,8 +139,10 @@ class RollingWorld(World):
         for name, due in list(self.booting.items()):
             if due <= self.clock.now and name in self.engine.machines:
                 del self.booting[name]
-                machine = self.engine.machines[name]
-                machine.version = self.parameters.values[VERSION]
+                machine, brings = self.engine.machines[name], self.parameters.values[VERSION]
+                if _numbers(brings) < _numbers(machine.version):
+                    raise Broken(f"{name} ran {machine.version} and starts as {brings}")
+                machine.version = brings
                 self.engine.start_node(name, machine.zone, version=machine.version)
                 self.stir()
         for name, due in list(self.opening.items()):

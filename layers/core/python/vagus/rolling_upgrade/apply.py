@@ -39,7 +39,9 @@ def _may_note(writes: Writes, seen: Rows, step: NoteVersion, token: int) -> str 
     if any(rolling(intent).version for intent in _ours(seen)):
         return "an upgrade is under way"
     running = {node.version for node in cluster.nodes}
-    return None if running == {step.runs} else f"nodes run {', '.join(sorted(running))}"
+    if running != {step.runs}:
+        return f"nodes run {', '.join(sorted(running))}"
+    return rules.may_have_newer(writes.groups.describe([writes.spec.name]), cluster, seen.node_version, step.runs)
 
 
 def _note(writes: Writes, seen: Rows, step: NoteVersion, _token: int) -> None:

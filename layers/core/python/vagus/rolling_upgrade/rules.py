@@ -10,6 +10,7 @@ import msgspec
 from vagus.allocation import FLOOD, THRESHOLD, reserve
 from vagus.cluster import Cluster, Copy, Node, Unseen
 from vagus.fleet import ClusterSpec
+from vagus.instances import Group
 from vagus.intent import Intent
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import versions
@@ -196,6 +197,23 @@ def brings_another(nodes: Iterable[Node], noted: str | None) -> str | None:
     where an upgrade was ended half-way. `None` if none does, or nothing was noted."""
     others = [f"{one.name} (runs {one.version})" for one in nodes if noted and one.version != noted]
     return CHANGES_NO_VERSION.format(nodes=_few(sorted(others)), brings=noted) if others else None
+
+
+def may_have_newer(groups: Iterable[Group], cluster: Cluster, noted: str | None, runs: str) -> str | None:
+    """Why the version that runs is not noted in place of the one that was, in words: that is newer, and an instance
+    whose node is not in the cluster may have data of it. `None` if none may; one that only comes has no data."""
+    away = [
+        one.id
+        for group in groups
+        for one in group.instances
+        if (one.stays or one.leaving) and cluster.node(one.id) is None
+    ]
+    if not noted or not away or versions.parsed(runs) >= versions.parsed(noted):
+        return None
+    return (
+        f"nodes that start bring {noted} until {_few(sorted(away))} is in the cluster or gone, for {runs} can't read "
+        f"data of {noted}"
+    )
 
 
 # -- of an upgrade ---------------------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
 """Stages about whom we look at, whether we see all of it, and which version nodes are to bring."""
 
-from collections.abc import Sized
+from collections.abc import Collection, Sized
 
 from vagus import owned
 from vagus.cluster import Unseen
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.reasons import Reason
-from vagus.rolling_upgrade import replacing, versions
+from vagus.rolling_upgrade import replacing, rules, versions
 from vagus.rolling_upgrade.looking import Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import Observed
 from vagus.steps import NoteVersion, PutSettingsRight
@@ -66,10 +66,17 @@ def version_unnoted(look: Look) -> Plan | None:
     running = {node.version for node in look.cluster.nodes}
     if look.intent is not None and look.wanted.version:
         return None
-    if len(running) != 1 or look.observed.version in running:
+    if len(running) != 1 or look.observed.version in running or _newer_away(look, running):
         return None
     step = NoteVersion(runs=running.pop())
     return Steps(steps=(step,), reason=Reason.NOTING, message=step.sentence)
+
+
+def _newer_away(look: Look, running: Collection[str]) -> str:
+    """Why what every node runs is not noted; empty if nothing stands against it."""
+    noted = look.observed.version
+    found = [rules.may_have_newer(look.observed.groups, look.cluster, noted, runs) for runs in running]
+    return (found[0] or "") if len(found) == 1 else ""
 
 
 def nothing_wanted(look: Look) -> Plan | None:
@@ -86,10 +93,11 @@ def nothing_wanted(look: Look) -> Plan | None:
     running, wanted = sorted({node.version for node in look.cluster.nodes}), look.spec.engine.version
     if running == [wanted] and behind:
         return Done(reason=Reason.REPLACE_AVAILABLE, message=said, foreseen=shown)
+    kept = f". Meanwhile {found}" if (found := _newer_away(look, running)) else ""
     if running == [wanted]:
-        return Done(reason=Reason.UP_TO_DATE, message=f"every node runs {wanted}, and no restart is asked for")
+        return Done(reason=Reason.UP_TO_DATE, message=f"every node runs {wanted}, and no restart is asked for{kept}")
     differs = f"nodes run {', '.join(running)}, and the fleet file says {wanted}"
-    besides = f". Besides, {said}" if said else ""
+    besides = f"{kept}. Besides, {said}" if said else kept
     if why := versions.no_path_from_all(look.spec.engine.name, running, wanted):
         message = f"{differs}, which no upgrade can bring: {why}{besides}"
         return Done(reason=Reason.VERSION_PATH, message=message, foreseen=shown)
