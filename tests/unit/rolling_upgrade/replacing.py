@@ -87,6 +87,16 @@ def three_of_which_each_has_nowhere_to_go(**options: Any) -> ReplacingWorld:
     return asked_and_approved(world)
 
 
+def one_is_dead_and_what_it_held_has_nowhere_to_go(**options: Any) -> ReplacingWorld:
+    """A copy on every node: only the dead one's replacement makes the cluster whole."""
+    world = made(**options)
+    world.engine.create_index("wide", replicas=2, size=2000)
+    world.clock.now += 60
+    world.engine.look()
+    world.engine.crash(SECOND)
+    return asked_and_approved(world)
+
+
 def aws_shows_it_late(**options: Any) -> ReplacingWorld:
     return asked_and_approved(made(lag=40.0, **options))
 
@@ -175,6 +185,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         three_are_replaced,
         three_where_each_replacement_comes_late,
         three_of_which_each_has_nowhere_to_go,
+        one_is_dead_and_what_it_held_has_nowhere_to_go,
         aws_shows_it_late,
         six_and_managers_apart,
         one_that_is_named,

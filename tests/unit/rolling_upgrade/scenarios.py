@@ -42,6 +42,10 @@ def asked(rolling: World) -> bool:
     return any("APPROVAL_NEEDED" in page for page in rolling.pages)
 
 
+def told(reason: str) -> Callable[[World], bool]:
+    return lambda rolling: any(reason in page for page in rolling.pages)
+
+
 def approves(rolling: World) -> None:
     rolling.approve(8 * 3600, ROOM)
 
@@ -127,6 +131,21 @@ def a_node_does_not_start_until_a_person_mends_it(**options: Any) -> RollingWorl
         one.start(SECOND)
 
     rolling.when("mended", lambda one: any("NODE_NOT_BACK" in page for page in one.pages), mend)
+    return rolling
+
+
+def a_node_does_not_start_until_a_person_ends_its_instance(**options: Any) -> RollingWorld:
+    """As the page says: its group launches another."""
+    rolling = all_restart(**options)
+    rolling.broken.add(SECOND)
+    rolling.when("ended", told("NODE_NOT_BACK"), lambda one: one.groups.scale_in(SECOND, decrement=False))
+    return rolling
+
+
+def an_agent_is_dead_until_a_person_ends_its_instance(**options: Any) -> RollingWorld:
+    rolling = all_restart(**options)
+    rolling.commands.deaf.add(SECOND)
+    rolling.when("ended", told("NOT_RESTARTED"), lambda one: one.groups.scale_in(SECOND, decrement=False))
     return rolling
 
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rolling_upgrade.replacing import GROUP, made
 
+from vagus.cluster import CopyState
 from vagus.instances import Group, Instance, Launches, Suspended, TriedAgain
 from vagus.intent import replace
-from vagus.plan import Blocked, Done
+from vagus.plan import Blocked, Done, Plan
 from vagus.procedure.records import iso
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import on_the_way, replacing
@@ -174,14 +175,50 @@ LACKING: dict[str, tuple[Change, Reason | None, str]] = {
 def test_while_a_group_lacks_an_instance_no_other_groups_goes(sentence: str) -> None:
     """A template that does not launch costs one node, and not one in each zone."""
     change, reason, words = LACKING[sentence]
-    asked = change(question())
+    plan = _planned(change(question()))
+    assert isinstance(plan, Blocked if reason is NO else Done)
+    assert plan.reason == reason
+    assert words in plan.message
+
+
+def _planned(asked: Question) -> Plan:
     wanted = replace((), "2026-01-01T00:00:00+00:00", "ada")
     look = looked(msgspec.structs.replace(asked.observed, intents=(wanted,)), asked.cluster, asked.spec, NOW)
     plan = replacing.replaced(look)
     assert plan is not None
-    assert isinstance(plan, Blocked if reason is NO else Done)
-    assert plan.reason == reason
-    assert words in plan.message
+    return plan
+
+
+def copy_is(state: CopyState) -> Change:
+    """A replica is in that state, and its node is none, or another."""
+
+    def change(asked: Question) -> Question:
+        replica = next(one for one in asked.cluster.copies if not one.primary)
+        others = [one for one in asked.cluster.copies if one is not replica]
+        return cluster(copies=(*others, msgspec.structs.replace(replica, state=state, node=None)), status="yellow")(
+            asked
+        )
+
+    return change
+
+
+def dead(asked: Question) -> Question:
+    """The first one's node is in the cluster no more."""
+    return cluster(nodes=tuple(node for node in asked.cluster.nodes if node.name != asked.one.id))(asked)
+
+
+RECOVERS: dict[str, tuple[Change, Reason]] = {
+    "a copy is unassigned": (copy_is("UNASSIGNED"), Reason.RECOVERING),
+    "a copy is unassigned, and the first is dead": (both(copy_is("UNASSIGNED"), dead), Reason.REPLACING),
+    "a copy moves, and the first is dead": (both(copy_is("INITIALIZING"), dead), Reason.RECOVERING),
+}
+
+
+@pytest.mark.parametrize("sentence", RECOVERS)
+def test_before_one_whose_node_is_away_only_shards_that_move_are_waited_for(sentence: str) -> None:
+    """What it held may have nowhere else to go: the wait would have no end."""
+    change, reason = RECOVERS[sentence]
+    assert _planned(change(question())).reason == reason
 
 
 def test_ours_is_what_we_suspended_or_let_begin_again_a_moment_ago() -> None:

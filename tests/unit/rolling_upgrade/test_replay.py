@@ -5,11 +5,14 @@ import pytest
 from tests.unit.rolling_upgrade.interruptions import points
 from tests.unit.rolling_upgrade.scenarios import (
     SCENARIOS,
+    SECOND,
     Scenario,
+    a_node_does_not_start_until_a_person_ends_its_instance,
     a_person_aborts,
     aborts,
     all_are_upgraded,
     always,
+    an_agent_is_dead_until_a_person_ends_its_instance,
     restarted,
     wants_restart,
 )
@@ -52,6 +55,18 @@ def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(make: Scenario) -> N
         except AssertionError as error:
             raise AssertionError(f"{where}: {error}") from error
         assert world.summary() == expected, where
+
+
+@pytest.mark.parametrize(
+    "make", [a_node_does_not_start_until_a_person_ends_its_instance, an_agent_is_dead_until_a_person_ends_its_instance]
+)
+def test_an_instance_that_a_person_ends_as_the_page_says_is_replaced_and_the_restart_ends(make: Scenario) -> None:
+    """With the restart still open. The one in its place began after that was asked for, and is not restarted."""
+    world = make(calm=CALM).done()
+    end = world.summary()
+    assert (end["open"], end["status"], end["head"]) == ([], "green", ("idle", "UP_TO_DATE")), world.story()
+    assert SECOND not in world.engine.machines
+    assert sorted(end["restarted"].values()) == [0, 1, 1, 1, 1, 1]
 
 
 def test_what_a_person_aborts_takes_no_further_node_and_leaves_nothing() -> None:

@@ -53,7 +53,7 @@ class Oracle:
 
     def judge_replacing(self, instance: str, groups: Sequence[Group]) -> None:
         """Raises `Unsafe` if it would go with its data, or if another is on its way, or missing, or the cluster has to
-        recover."""
+        recover. Of one that is dead already: if some shard is served by nobody."""
         group = next(one for one in groups if any(member.id == instance for member in one.instances))
         others = [one for every in groups for one in every.instances]
         if group.unprotected:
@@ -62,7 +62,9 @@ class Oracle:
             raise Unsafe(f"{instance} is asked to be replaced, and {moving} is on its way")
         if lacking := [one.name for one in groups if one.short]:
             raise Unsafe(f"{instance} is asked to be replaced, and {lacking} lacks one")
-        if self._has_to_recover():
+        if not self._engine.machines[instance].up:
+            self._everything_is_served(instance, {machine.name for machine in self._engine.up()})
+        elif self._has_to_recover():
             raise Unsafe(f"{instance} is asked to be replaced while the cluster is {self._engine.shards.status()}")
         self.replaced.append(instance)
 

@@ -7,6 +7,7 @@ from vagus.reasons import Reason
 from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.looking import LINGERING_SECONDS, TOLD_ENOUGH, Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import step_id
+from vagus.rolling_upgrade.on_the_way import replaced_by_hand
 from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
 
 OURS = next(value.mark for value in VALUES if value.demand is AllocationPrimaries)
@@ -135,8 +136,8 @@ def not_back(look: Look) -> Plan | None:
     return Blocked(
         reason=Reason.NODE_NOT_BACK,
         message=f"{', '.join(look.away)} was restarted and does not serve again{': ' + said if said else ''}. The rest "
-        f"of the cluster serves ({look.cluster.status}). Start its service (`systemctl start vagus-search` on it) or "
-        "have its instance replaced, and the rest goes on by itself; or `vagus abort`",
+        f"of the cluster serves ({look.cluster.status}). Start its service (`systemctl start vagus-search` on it), or "
+        f"{replaced_by_hand(look.away[0])}, and the rest goes on by itself; or `vagus abort`",
         open_deadline=True,
     )
 
@@ -149,8 +150,9 @@ def not_restarted(look: Look) -> Plan | None:
             return Blocked(
                 reason=Reason.NOT_RESTARTED,
                 message=f"{node.name} was told {TOLD_ENOUGH} times to restart and runs as before "
-                f"({node.version}); the last answer: {said.said or SILENT}. See why, or have its instance "
-                "replaced: it is tried again half an hour after the last time, and the rest goes on; or `vagus abort`",
+                f"({node.version}); the last answer: {said.said or SILENT}. See why, or "
+                f"{replaced_by_hand(node.name)}: it is tried again half an hour after the last time, and the rest goes "
+                "on; or `vagus abort`",
                 open_deadline=True,
             )
     return None

@@ -59,6 +59,14 @@ def suspended(observed: Observed, group: Group, process: str) -> str:
     return f"the process {process} is suspended in {group.name}: resume it ({way})"
 
 
+def replaced_by_hand(instance: str) -> str:
+    """How a person has one instance replaced, whatever else is under way: it leaves as any, held by its hook."""
+    return (
+        "have its instance replaced (`aws autoscaling terminate-instance-in-auto-scaling-group --instance-id "
+        f"{instance} --no-should-decrement-desired-capacity`)"
+    )
+
+
 def stopped(launches: Launches, now: float) -> frozenset[str]:
     """Groups in which we suspended launching, or let it begin again a moment ago."""
     times = {name: one.at for name, one in launches.again.items()} | dict(launches.forgiven)

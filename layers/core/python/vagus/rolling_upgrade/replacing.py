@@ -27,7 +27,7 @@ from vagus.reasons import Reason
 from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.looking import Look, overdue, waited
 from vagus.rolling_upgrade.observed import Observed
-from vagus.rolling_upgrade.on_the_way import forbidden, moving, suspended, under_way
+from vagus.rolling_upgrade.on_the_way import forbidden, moving, replaced_by_hand, suspended, under_way
 from vagus.rolling_upgrade.order import in_order
 from vagus.rolling_upgrade.rules import Violation
 from vagus.steps import PutSettingsRight, ReplaceNext
@@ -302,14 +302,17 @@ def absent(look: Look) -> Plan | None:
         seconds=LOOK_SECONDS,
         page=overdue(progress, look.spec.rolling_upgrade.rejoin_seconds),
         reason=Reason.NODE_AWAY,
-        message=f"{', '.join(names)} serves in its group, and its node is not in the cluster: start it",
+        message=f"{', '.join(names)} serves in its group, and its node is not in the cluster: start it, or "
+        f"{replaced_by_hand(names[0])}",
         progress=progress,
     )
 
 
 def recovering(look: Look) -> Plan | None:
-    """Shards recover: the next one is asked for when the cluster is whole."""
-    what = rules.recovering(look.cluster)
+    """Shards recover: the next one is asked for when the cluster is whole. One whose node is away waits for those alone
+    that move: what it held may have no other node to go to, so that only its replacement makes the cluster whole."""
+    away = any(one.node is None for one in left(look)[:1])
+    what = rules.moving(look.cluster) if away else rules.recovering(look.cluster)
     if not what or look.cluster.status == "red":
         return None
     progress = waited(look.observed.progress, f"{Reason.RECOVERING} {what}", look.now)

@@ -302,13 +302,15 @@ def recovering(cluster: Cluster) -> str:
     While versions are mixed, a replica can't be allocated to a node older than its primary's: such a yellow is final
     until more nodes are done, and to wait for green would be to wait for ever.
     """
-    moving = [copy for copy in cluster.copies if copy.state in ("INITIALIZING", "RELOCATING")]
-    if moving:
-        return f"{len(moving)} shards recover: {_shards(sorted({copy.id for copy in moving}))}"
     pending = [copy for copy in cluster.copies if copy.state == "UNASSIGNED" and not final(cluster, copy)]
-    if pending:
-        return f"{len(pending)} copies are unassigned: {_shards(sorted({copy.id for copy in pending}))}"
-    return ""
+    missing = f"{len(pending)} copies are unassigned: {_shards(sorted({copy.id for copy in pending}))}"
+    return moving(cluster) or (missing if pending else "")
+
+
+def moving(cluster: Cluster) -> str:
+    """What is on its way to a node, in words."""
+    found = [copy for copy in cluster.copies if copy.state in ("INITIALIZING", "RELOCATING")]
+    return f"{len(found)} shards recover: {_shards(sorted({copy.id for copy in found}))}" if found else ""
 
 
 def final(cluster: Cluster, copy: Copy) -> bool:
