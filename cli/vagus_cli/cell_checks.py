@@ -21,7 +21,6 @@ from vagus.aws.gateways import AcmCertificates
 from vagus.aws.groups import AutoScalingGroups
 from vagus.aws.nodes import addresses
 from vagus.aws.secrets import client_certificate
-from vagus.certificates import gateways
 from vagus.errors import Denied, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.search.tls import Tls, context
@@ -247,7 +246,7 @@ def gateways_of(patient: Patient, cluster: str) -> Iterator[Check]:
     imported = AcmCertificates(patient.clients)
     for one in patient.clusters[cluster].certificates.gateways:
         told = imported.of(one.arn)
-        yield judged.gateway(f"gateway: {one.names[0]}", told, gateways.KEY, patient.now())
+        yield judged.gateway(f"gateway: {one.names[0]}", cluster, told, patient.now())
 
 
 # -- quotas ----------------------------------------------------------------------------------------------------------

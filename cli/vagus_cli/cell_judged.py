@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from vagus.certificates import gateways
 from vagus.trust import Imported
 
 State = Literal["well", "ill", "untried", "skipped"]
@@ -141,10 +142,10 @@ def private_ca(name: str, about: Mapping[str, Any], days: int, now: float) -> Ch
     return well(name, f"active, a root, {key}, until {ends:%Y-%m-%d}")
 
 
-def gateway(name: str, told: Imported, kind: str, now: float) -> Check:
-    """Whether a certificate in ACM can be imported anew with a key of that kind. `now`: epoch seconds."""
-    if not told.by_people:
-        return ill(name, "AWS issued it", "import one, under an ARN of its own, and declare that")
-    if told.key != kind:
-        return ill(name, f"its key is {told.key}, and stays so", f"import one with {kind}, and declare its ARN")
+def gateway(name: str, cluster: str, told: Imported, now: float) -> Check:
+    """Whether a certificate in ACM can be imported anew for that cluster. `now`: epoch seconds."""
+    if unfit := gateways.unfit(cluster, told):
+        return ill(name, *unfit)
+    if not told.uses:
+        return ill(name, *gateways.WITHOUT_USES)
     return well(name, f"imported, {told.key}, ends in {(told.ends - now) / 86_400:.0f} days")

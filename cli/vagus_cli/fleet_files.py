@@ -9,7 +9,7 @@ import msgspec
 
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
-from vagus_cli import fleet_rules, fleet_shape, yaml_lines
+from vagus_cli import fleet_rules, fleet_shape, fleet_together, yaml_lines
 from vagus_cli.fleet_shape import Fault
 from vagus_cli.yaml_lines import Document, Unreadable
 
@@ -56,8 +56,8 @@ def read(folder: Path) -> tuple[dict[str, ClusterSpec], tuple[Problem, ...]]:
         if spec is not None and document is not None and not found:
             fleet[spec.name] = spec
             documents[spec.name] = (file, document)
-    for cluster, fault in [*fleet_rules.same_group_name(fleet), *fleet_rules.adopted_twice(fleet)]:
-        problems.append(_problem(*documents[cluster], fault))
+    for rule in fleet_together.RULES:
+        problems += [_problem(*documents[cluster], fault) for cluster, fault in rule(fleet)]
     return fleet, tuple(problems)
 
 

@@ -5,7 +5,7 @@ Each yields where (a path in the file) and a sentence that ends with the remedy.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
 
 from vagus import owned_values
@@ -297,7 +297,7 @@ def private_cas_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
         yield path, "gives one private CA twice: the second is the one that is to replace the first"
     for number, arn in enumerate(declared):
         region = arn.split(":")[3]
-        if not all(zone.startswith(region) for zone in spec.zones):
+        if not all(zone[:-1] == region for zone in spec.zones):
             yield (*path, number), f"lies in {region}, and the cluster does not: give one of its own Region"
 
 
@@ -309,7 +309,7 @@ def gateways_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
     for number, one in enumerate(declared):
         path = ("certificates", "gateways", number)
         region = one.arn.split(":")[3]
-        if not all(zone.startswith(region) for zone in spec.zones):
+        if not all(zone[:-1] == region for zone in spec.zones):
             yield (*path, "arn"), f"lies in {region}, and the cluster does not: give one of its own Region"
         if one.arn in [other.arn for other in declared[:number]]:
             yield (*path, "arn"), "is given twice: give each certificate once, with all its names"
@@ -349,41 +349,6 @@ def faults(spec: ClusterSpec) -> Iterator[Fault]:
     """Every rule that one cluster breaks."""
     for rule in RULES:
         yield from rule(spec)
-
-
-def same_group_name(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fault]]:
-    """Clusters whose names and groups make the same Auto Scaling group: `a-b` + `c`, `a` + `b-c`. Yields the cluster.
-
-    Group names are unique per account and Region, and two cells may share both.
-    """
-    owner: dict[str, tuple[str, str]] = {}
-    for cluster, spec in fleet.items():
-        for group in (name for name, declared in spec.groups.items() if not declared.adopted):
-            first = owner.setdefault(f"{cluster}-{group}", (cluster, group))
-            if first != (cluster, group):
-                yield (
-                    cluster,
-                    (
-                        ("groups", group),
-                        f"would make the same Auto Scaling groups as {first[1]} of cluster {first[0]} "
-                        f"({cluster}-{group}-...): rename one",
-                    ),
-                )
-
-
-def adopted_twice(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fault]]:
-    """Auto Scaling groups that two kinds of nodes, or two clusters, adopt. Yields the later cluster."""
-    owner: dict[str, tuple[str, str]] = {}
-    for cluster, spec in fleet.items():
-        for kind, group in spec.groups.items():
-            for zone, name in group.adopted.items():
-                first = owner.setdefault(name, (cluster, kind))
-                if first != (cluster, kind):
-                    where = f"{first[1]} of cluster {first[0]}"
-                    yield (
-                        cluster,
-                        (("groups", kind, "adopted", zone), f"{name} is adopted by {where} too: take it out of one"),
-                    )
 
 
 def _managers(spec: ClusterSpec) -> dict[str, NodeGroup]:

@@ -7,6 +7,7 @@ reads them, and does not keep ACM's rules of importing anew (the kind of key sta
 import json
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import boto3
 import msgspec
@@ -70,7 +71,7 @@ def test_what_people_imported_is_told_and_replaced_under_its_arn(acm: Acm) -> No
     port, first = acm
     arn = first()
     before = port.of(arn)
-    assert (before.key, before.by_people) == ("EC_prime256v1", True)
+    assert (before.key, before.by_people, before.names) == ("EC_prime256v1", True, (NAME,))
     pair, authority = _issued(time.time())
     told = port.replace(arn, pair.certificate, pair.key, authority, pair.serial)
     assert (told.serial, told.begins, told.ends) == (pair.serial, pair.begins, pair.ends)
@@ -97,6 +98,15 @@ def test_the_fake_keeps_acms_rules_of_importing_anew() -> None:
     other, _ = _issued(now)
     with pytest.raises(Refused, match="not that of the certificate"):
         fake.replace(ARN, pair.certificate, other.key, authority, pair.serial)
+
+
+def test_acm_tells_of_uses_which_its_stand_in_does_not() -> None:
+    """The shape is that of `DescribeCertificate` in ACM's API reference."""
+    clients = Clients()
+    named = {"Name": "TLS_WEB_SERVER_AUTHENTICATION", "OID": "1.3.6.1.5.5.7.3.1"}
+    told = {"Certificate": {"Type": "IMPORTED", "ExtendedKeyUsages": [named, {"Name": "NONE"}]}}
+    clients.__dict__["acm"] = SimpleNamespace(describe_certificate=lambda **_: told)
+    assert AcmCertificates(clients).of(ARN).uses == ("1.3.6.1.5.5.7.3.1", "NONE")
 
 
 class Slow:

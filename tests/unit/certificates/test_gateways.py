@@ -234,6 +234,43 @@ def test_a_question_that_nobody_answers_hides_no_silent_node() -> None:
     assert f"Meanwhile: {first} does not answer" in told[-1]
 
 
+NOT_OURS: dict[str, tuple[tuple[str, ...], str]] = {
+    "another load balancer's, by a slip of the ARN": (("www.hospital.example",), "www.hospital.example"),
+    "another cluster's": (("search.letters.vagus.internal",), "search.letters.vagus.internal"),
+    "for names of ours and of others": ((NAME, "www.hospital.example"), "is for www.hospital.example"),
+}
+
+
+@pytest.mark.parametrize(("names", "said"), NOT_OURS.values(), ids=NOT_OURS.keys())
+def test_a_certificate_for_names_of_others_is_not_overwritten(names: tuple[str, ...], said: str) -> None:
+    world = _world()
+    world.imported.first(ARN, *first_certificate(names, world.now))
+    before = _lies(world)
+    world.run(until=lambda: isinstance(plan(world), Blocked))
+    assert _lies(world) is before
+    assert said in world.trust.gateways[ARN].refused
+    assert "under an ARN of its own" in world.trust.gateways[ARN].refused
+    assert world.trust.gateways[OTHER].signed_by == 1
+
+
+USES: dict[str, tuple[tuple[x509.ObjectIdentifier, ...], str]] = {
+    "none, to which ACM lets none be added": ((), "cannot be added"),
+    "a client's too, which ACM lets nobody take away": ((profile.SERVER, profile.CLIENT), "takes none away"),
+}
+
+
+@pytest.mark.parametrize(("uses", "said"), USES.values(), ids=USES.keys())
+def test_a_first_one_with_other_uses_is_refused_with_the_way_out(
+    uses: tuple[x509.ObjectIdentifier, ...], said: str
+) -> None:
+    world = _world()
+    world.imported.first(ARN, *first_certificate((NAME,), world.now, uses=uses))
+    world.run(until=lambda: isinstance(plan(world), Blocked))
+    refused = world.trust.gateways[ARN].refused
+    assert said in refused
+    assert "extendedKeyUsage=serverAuth" in refused
+
+
 def test_one_that_aws_issued_is_left_alone() -> None:
     world = _world()
     world.imported.by_people = False

@@ -5,7 +5,7 @@ client against one another, and is asked after every call that changes something
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -363,7 +363,12 @@ class World:
         )
 
 
-def first_certificate(names: tuple[str, ...], now: float, curve: ec.EllipticCurve | None = None) -> tuple[str, str]:
+def first_certificate(
+    names: tuple[str, ...],
+    now: float,
+    curve: ec.EllipticCurve | None = None,
+    uses: Sequence[x509.ObjectIdentifier] = (profile.SERVER,),
+) -> tuple[str, str]:
     """As docs/certificates.md has people make and import it: self-signed, for a month, with its key."""
     key, at = ec.generate_private_key(curve or ec.SECP256R1()), datetime.fromtimestamp(int(now), UTC)
     own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
@@ -376,11 +381,12 @@ def first_certificate(names: tuple[str, ...], now: float, curve: ec.EllipticCurv
         .not_valid_before(at)
         .not_valid_after(at + timedelta(days=30))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([profile.SERVER]), critical=False)
-        .sign(key, hashes.SHA256())
     )
+    if uses:
+        made = made.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+    signed = made.sign(key, hashes.SHA256())
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return profile.pem(made), key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+    return profile.pem(signed), key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
 
 
 def replace_failures(call: Call, name: str = "Lambda.Unknown") -> Call:

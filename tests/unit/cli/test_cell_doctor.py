@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.search.conftest import certificate
 from tests.unit.search.nodes import PlayedNode, node_context, played
 from typer.testing import CliRunner, Result
 
+from vagus.certificates.gateways import SERVER
 from vagus.errors import Denied
 from vagus.events import Ignored, parse
 from vagus.trust import Imported
@@ -40,10 +42,12 @@ def _private_ca(key: str = "EC_prime256v1", days: int = 90, **said: object) -> C
     return cell_judged.private_ca("private CA", about | config, days, NOW.timestamp())
 
 
-def _gateway(key: str = "EC_prime256v1", *, by_people: bool = True) -> Check:
-    begins = NOW.timestamp()
-    told = Imported(serial="ab", begins=begins, ends=begins + 30 * 86_400, key=key, by_people=by_people)
-    return cell_judged.gateway("gateway", told, "EC_prime256v1", begins)
+def _gateway(key: str = "EC_prime256v1", **changed: object) -> Check:
+    begins, names = NOW.timestamp(), ("search.claims.vagus.internal",)
+    told = Imported(
+        serial="ab", begins=begins, ends=begins + 30 * 86_400, key=key, names=names, uses=(SERVER,), by_people=True
+    )
+    return cell_judged.gateway("gateway", "claims", msgspec.structs.replace(told, **changed), begins)
 
 
 # sentence: (check, state, words of what was found or of the remedy)
@@ -99,6 +103,9 @@ JUDGED: dict[str, tuple[Callable[[], Check], str, str]] = {
     "a gateway's certificate": (lambda: _gateway(), "well", "ends in 30 days"),
     "one that AWS issued": (lambda: _gateway(by_people=False), "ill", "AWS issued it"),
     "one with another kind of key": (lambda: _gateway(key="RSA_2048"), "ill", "its key is RSA_2048"),
+    "one for names of others": (lambda: _gateway(names=("www.hospital.example",)), "ill", "not this cluster's"),
+    "one without uses, to which none can be added": (lambda: _gateway(uses=()), "ill", "extendedKeyUsage=serverAuth"),
+    "one that calls, too": (lambda: _gateway(uses=(SERVER, "1.3.6.1.5.5.7.3.2")), "ill", "takes none away"),
     "just room enough": (lambda: headroom("quota", 7, 10, 3, "ask"), "well", "7 of 10 used"),
     "one too few": (lambda: headroom("quota", 8, 10, 3, "ask AWS"), "ill", "3 more are needed"),
 }

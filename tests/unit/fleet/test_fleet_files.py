@@ -180,6 +180,11 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM}', names: [{SERVED}]}}, "
         f"{{arn: '{ACM}', names: [{SERVED}]}}]}}", 15,
         "certificates.gateways[1].arn", "is given twice"),
+    "a gateway's certificate whose Region is half a name": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM.replace('eu-west-1', 'eu')}', "
+        f"names: [{SERVED}]}}]}}", 15,
+        "certificates.gateways[0].arn", "lies in eu, and the cluster does not"),
     "a gateway of another's name": (
         "zone_balance: {mode: observe}",
         f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM}', names: [www.example.org]}}]}}", 15,
@@ -264,6 +269,30 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     spec = fleet_files.load(_folder(tmp_path, claims=GOOD))["claims"]
     assert spec.group_name("data", "eu-west-1b") == "claims-data-eu-west-1b"
     assert list(spec.sizes().values()) == [1, 1, 1, 2, 2, 2]
+
+
+PRIVATE = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/11111111-2222-3333-4444-555555555555"
+OURS = {
+    "a private CA, whose every certificate would be a node's of both": (
+        f"{{issuer: private_ca, mode: act, private_cas: ['{PRIVATE}']}}", "private_cas[0]"),
+    "a gateway's certificate, over which both would import": (
+        f"{{issuer: kms, mode: act, gateways: [{{arn: '{ACM}', names: [a.NAME.vagus.internal]}}]}}", "gateways[0].arn"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("policy", "field"), OURS.values(), ids=OURS.keys())
+def test_what_is_to_be_one_clusters_alone_is_declared_by_one(tmp_path: Path, policy: str, field: str) -> None:
+    files = {
+        name: _named(name, "data").replace(
+            "zone_balance: {mode: observe}", f"certificates: {policy.replace('NAME', name)}"
+        )
+        for name in ("claims", "letters")
+    }
+    assert fleet_files.read(_folder(tmp_path, claims=files["claims"]))[1] == ()
+    _, problems = fleet_files.read(_folder(tmp_path, **files))
+    ((file, where, what),) = [(Path(one.file).name, one.field, one.what) for one in problems]
+    assert (file, where) == ("letters.yaml", f"certificates.{field}")
+    assert "cluster claims declares it too" in what
 
 
 ELASTIC = GOOD.replace("name: opensearch, version: 3.4.0", "name: elasticsearch, version: 7.17.29")

@@ -55,13 +55,16 @@ class ClientIssued(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What ACM tells of a certificate. `serial` in hex, times in epoch seconds; `key` as ACM names it; `by_people`:
-    whether it was imported, not issued by AWS."""
+    """What ACM tells of a certificate. `serial` in hex, times in epoch seconds; `key` as ACM names it; `names`: whom it
+    is for; `uses`: object identifiers of its extended key usage; `by_people`: whether it was imported, not issued by
+    AWS."""
 
     serial: str
     begins: float
     ends: float
     key: str
+    names: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     by_people: bool
 
 

@@ -36,6 +36,8 @@ class FakeImported:
             begins=found.not_valid_before_utc.timestamp(),
             ends=found.not_valid_after_utc.timestamp(),
             key=_kind(found),
+            names=_names(found),
+            uses=tuple(sorted(_uses(found))),
             by_people=self.by_people,
         )
 
@@ -72,6 +74,11 @@ def _kind(made: x509.Certificate) -> str:
     if isinstance(key, ec.EllipticCurvePublicKey):
         return "EC_prime256v1" if isinstance(key.curve, ec.SECP256R1) else f"EC_{key.curve.name}"
     return "RSA_2048"
+
+
+def _names(made: x509.Certificate) -> tuple[str, ...]:
+    found = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return tuple(found.get_values_for_type(x509.DNSName))
 
 
 def _uses(made: x509.Certificate) -> set[str]:

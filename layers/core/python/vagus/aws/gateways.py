@@ -1,6 +1,6 @@
 """Certificates in ACM that people imported, for gateways and load balancers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import sleep
 from typing import Any
 
@@ -27,6 +27,8 @@ class AcmCertificates:
             begins=_epoch(told.get("NotBefore")),
             ends=_epoch(told.get("NotAfter")),
             key=str(told.get("KeyAlgorithm", "")).replace("-", "_"),
+            names=_names(told),
+            uses=tuple(str(one.get("OID") or one.get("Name")) for one in told.get("ExtendedKeyUsages", [])),
             by_people=told.get("Type") == "IMPORTED",
         )
 
@@ -44,6 +46,12 @@ class AcmCertificates:
                 return found
             self._pause(PAUSE)
         raise Unreachable(f"acm: {arn} was imported, and {TRIES * PAUSE:.0f} s later ACM tells of another certificate")
+
+
+def _names(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Alternative names, and what ACM takes for the first: of a certificate without any, its common name."""
+    found = dict.fromkeys([str(told.get("DomainName", "")), *told.get("SubjectAlternativeNames", [])])
+    return tuple(one for one in found if one)
 
 
 def _hex(serial: str) -> str:

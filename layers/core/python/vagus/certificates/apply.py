@@ -238,13 +238,8 @@ def _imported(writes: Writes, trust: Trust, step: ImportCertificate) -> GatewayI
     for one in spec.certificates.gateways:
         if one.arn == step.arn and (why := "; ".join(gateways.wrong(spec.name, one))):
             raise Refused(why)
-    if not there.by_people:
-        raise Refused(f"{step.arn} is of a certificate that AWS issued: import one, under an ARN of its own")
-    if there.key != gateways.KEY:
-        raise Refused(
-            f"{step.arn} is of a certificate whose key is {there.key}, and keeps its kind of key: import one with "
-            f"{gateways.KEY}, under an ARN of its own"
-        )
+    if unfit := gateways.unfit(spec.name, there):
+        raise Refused(f"{step.arn}: {': '.join(unfit)}")
     pair = new_client(
         writes.authority_keys,
         spec.name,
@@ -256,9 +251,12 @@ def _imported(writes: Writes, trust: Trust, step: ImportCertificate) -> GatewayI
         names=step.names,
     )
     signer = trust.signer
-    told = writes.imported.replace(
-        step.arn, pair.certificate, pair.key, signer.certificate if signer else "", pair.serial
-    )
+    try:
+        told = writes.imported.replace(
+            step.arn, pair.certificate, pair.key, signer.certificate if signer else "", pair.serial
+        )
+    except Refused as error:
+        raise error if there.uses else Refused(f"{error}. {': '.join(gateways.WITHOUT_USES)}") from error
     if abs(told.ends - pair.ends) >= 1:
         raise Refused(f"ACM tells another end of {step.arn} than its certificate has")
     return GatewayIssued(

@@ -8,12 +8,19 @@ from collections.abc import Iterator, Mapping
 
 from vagus.handshake import Handshake
 from vagus.policy import Certificates, Gateway
-from vagus.trust import ASK_BELOW, GatewayIssued, Trust, domain, renewal_at
+from vagus.trust import ASK_BELOW, GatewayIssued, Imported, Trust, domain, renewal_at
 
 AGAIN_SECONDS = 600.0
 """After so long an import that was refused is tried again: a person may have mended what it was refused for."""
 KEY = "EC_prime256v1"
 """As ACM names EC P-256. A certificate keeps its kind of key as long as it keeps its ARN."""
+SERVER = "1.3.6.1.5.5.7.3.1"
+"""The one use that a gateway's certificate has. Source: RFC 5280, 4.2.1.12, id-kp-serverAuth."""
+ANOTHER = "import a first one for names of this cluster, under an ARN of its own, and declare that"
+FOR_SERVERS = "with extendedKeyUsage=serverAuth alone"
+WITHOUT_USES = "ACM tells of no extended key usage of it, and lets none be added", f"{ANOTHER}, {FOR_SERVERS}"
+"""What is wrong with a first one that a person made so, and the way out. ACM's stand-in tells of none, whatever it has,
+so that ACM itself is let refuse it."""
 PORTS = ("443", "9200")
 """Where the functions' security group lets them out (`vagus_cdk.network`)."""
 LONGEST = 64
@@ -37,6 +44,23 @@ def wrong(cluster: str, one: Gateway) -> Iterator[str]:
         yield f"the endpoint {one.endpoint} is none of its names ({', '.join(one.names)})"
     if one.endpoint and port not in PORTS:
         yield f"the endpoint {one.endpoint} is out of reach: Vagus's functions get to port {' and '.join(PORTS)} alone"
+
+
+def unfit(cluster: str, there: Imported) -> tuple[str, str] | None:
+    """Why nothing is to be imported over what lies in ACM, and the way out, for a person."""
+    if not there.by_people:
+        return "AWS issued it", ANOTHER
+    below = domain(cluster)
+    if others := [one for one in there.names if one != below and not one.endswith(f".{below}")]:
+        return (
+            f"it is for {', '.join(others)}, and is not this cluster's to replace: is the ARN the right one?",
+            ANOTHER,
+        )
+    if there.key != KEY:
+        return f"its key is {there.key}, and it keeps its kind of key", f"{ANOTHER}, with {KEY}"
+    if there.uses and set(there.uses) != {SERVER}:
+        return f"its uses are {', '.join(there.uses)}, and ACM takes none away", f"{ANOTHER}, {FOR_SERVERS}"
+    return None
 
 
 def of(trust: Trust, one: Gateway) -> GatewayIssued:
