@@ -84,11 +84,12 @@ def shown_certificates(world: World, spec: ClusterSpec, trust: Trust) -> list[Sh
 
 
 def countdown(world: World, spec: ClusterSpec) -> str:
-    """What a stop of renewal means, and by when; empty where Vagus renews nothing."""
+    """What a stop of renewal means, and by when; empty where Vagus renews nothing. A client's certificate, or a private
+    CA, that ends is its owners' matter, stopped or not."""
     if not spec.certified:
         return ""
     shown = shown_certificates(world, spec, rows.read(world.state(spec), spec.name).trust)
-    ending = [one for one in shown if one.ends]
+    ending = [one for one in shown if one.renewal]
     if not ending:
         return ""
     first = min(ending, key=lambda one: one.days_left)

@@ -204,6 +204,19 @@ def test_the_last_certificate_of_each_declared_client_is_shown_with_its_end(scen
     assert scene.run("certificates", "demo").exit_code == 1
 
 
+def test_a_stop_counts_no_certificate_that_vagus_never_renews(scene: Scene, tmp_path: Path) -> None:
+    _able_to_sign(scene, "app")
+    (tmp_path / "app.csr").write_bytes(request(subject("app"), []))
+    asked = ("certify", "demo", "app", "--request", str(tmp_path / "app.csr"), "--days", "5")
+    assert scene.run(*asked).exit_code == 0
+    scene.shaken = [
+        Handshake(instance="i-1", address="10.0.0.1", port=9200, answered=True, begins=NOON, ends=NOON + 90 * DAY)
+    ]
+    scene.now = NOON + 40 * DAY
+    said = " ".join(scene.run("stop", "demo", "--capability", "certificates").stdout.split())
+    assert "the first certificate ends in 50.0 days (i-1:9200), and none is renewed meanwhile" in said
+
+
 def _shown(scene: Scene, what: str) -> list[dict[str, Any]]:
     """Lines of one kind."""
     said = msgspec.json.decode(scene.run("certificates", "demo", "--json").stdout)
