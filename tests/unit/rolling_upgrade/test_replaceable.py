@@ -72,6 +72,19 @@ def away(asked: Question) -> Question:
     return _one(asked, node=None)
 
 
+def another_runs(version: str) -> Change:
+    """The replacement of the one before brought it."""
+
+    def change(asked: Question) -> Question:
+        first, *others = asked.cluster.nodes
+        chosen = first if first.name != asked.one.id else others[0]
+        newer = msgspec.structs.replace(chosen, version=version)
+        nodes = tuple(newer if node is chosen else node for node in asked.cluster.nodes)
+        return cluster(nodes=nodes)(asked)
+
+    return change
+
+
 def two_voters(asked: Question) -> Question:
     others = [name for name in asked.cluster.voters if name != asked.one.id]
     return cluster(voters=(asked.one.id, others[0]))(asked)
@@ -116,6 +129,13 @@ CASES: dict[str, tuple[Change, Reason | None, str]] = {
     "something else is suspended": (group(suspended=("AZRebalance",)), None, ""),
     "its replacement would bring another version": (seen(version="3.5.0"), Reason.VERSION_PATH, "bring 3.5.0"),
     "no version was noted": (seen(version=None), None, ""),
+    "another node runs another version": (another_runs("4.1.0"), Reason.VERSION_PATH, "runs 4.1.0"),
+    "another node does, and no version was noted": (
+        both(another_runs("4.1.0"), seen(version=None)),
+        Reason.VERSION_PATH,
+        "is to bring 3.4.0",
+    ),
+    "another node does, and its own is away": (both(another_runs("4.1.0"), away), Reason.VERSION_PATH, "runs 4.1.0"),
     "what it holds fits": (holds(90), None, ""),
     "what it holds would be above the low watermark": (holds(92), Reason.NO_ROOM, "a volume of 100 GiB"),
     "one of two voters": (two_voters, Reason.QUORUM, "1 of 2 voters"),
@@ -219,6 +239,13 @@ def test_before_one_whose_node_is_away_only_shards_that_move_are_waited_for(sent
     """What it held may have nowhere else to go: the wait would have no end."""
     change, reason = RECOVERS[sentence]
     assert _planned(change(question())).reason == reason
+
+
+@pytest.mark.parametrize("mode", ["adopted", "declared"])
+def test_who_approves_reads_that_the_engine_of_an_adopted_template_is_not_known(mode: str) -> None:
+    asked = question()
+    groups = tuple(msgspec.structs.replace(one, mode=mode) for one in asked.observed.groups)
+    assert ("is not known" in _planned(seen(groups=groups)(asked)).message) == (mode == "adopted")
 
 
 def test_ours_is_what_we_suspended_or_let_begin_again_a_moment_ago() -> None:

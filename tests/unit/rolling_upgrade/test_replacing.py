@@ -1,6 +1,8 @@
 """Replacements, whole and interrupted at every call: they end as if nobody had been interrupted, each instance is asked
 for once, and none while another is on its way (the oracle asserts that at each)."""
 
+from typing import Any
+
 import pytest
 from tests.unit.rolling_upgrade.replacing import (
     NEW,
@@ -87,6 +89,24 @@ def test_a_group_that_does_not_hold_its_instances_is_left_alone() -> None:
     while not told(Reason.NOT_REPLACEABLE)(world):
         world.step()
     assert len(world.oracle.replaced) == 1
+
+
+def test_an_image_with_another_engine_costs_one_instance() -> None:
+    """An adopted group's instances bring what their own image holds: the first that comes tells, and is the last."""
+    world = three_are_replaced(per_zone=2)
+    old, start = set(world.instances()), world.engine.start_node
+
+    def from_the_image(name: str, *arguments: Any, **options: Any) -> None:
+        start(name, *arguments, **(options | ({} if name in old else {"version": "4.1.0"})))
+
+    world.engine.start_node = from_the_image  # type: ignore[method-assign]
+    while not told(Reason.VERSION_PATH)(world):
+        world.step()
+    end = world.clock.now + 3600
+    while world.clock.now < end:
+        world.step()
+    assert len(world.oracle.replaced) == 1
+    assert sorted(node.version for node in world.engine.look().nodes) == [*["3.4.0"] * 5, "4.1.0"]
 
 
 def groups(world: World) -> list[str]:

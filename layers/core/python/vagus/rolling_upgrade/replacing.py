@@ -134,14 +134,18 @@ def nobody_drains(asked: Question) -> Violation | None:
 
 
 def another_version(asked: Question) -> Violation | None:
-    """Its replacement would bring another version than its node runs: that is an upgrade, asked for as one."""
-    node, brings = asked.one.node, asked.observed.version
-    if node is None or not brings or node.version == brings:
+    """A node runs another version than the replacement is to bring: that is an upgrade, asked for as one. Any node is
+    asked: an instance of an adopted group brings what its own image holds, which only its node tells."""
+    brings = asked.observed.version or (asked.one.node.version if asked.one.node else "")
+    other = next((node for node in asked.cluster.nodes if brings and node.version != brings), None)
+    if other is None:
         return None
     return Violation(
         Reason.VERSION_PATH,
-        f"{node.name} runs {node.version}, and its replacement would bring {brings}, which was noted: `vagus abort "
-        f"{asked.spec.name}`, bring the cluster to one version (`vagus upgrade`), then ask anew",
+        f"{other.name} runs {other.version}, and the replacement of {asked.one.id} is to bring {brings}: no further "
+        f"instance is replaced. If {other.name} came by a replacement, the launch template of its group brings another "
+        f"engine than the cluster runs: put that right first. `vagus abort {asked.spec.name}`, bring the cluster to "
+        "one version (`vagus upgrade`), then ask anew",
     )
 
 
@@ -407,8 +411,11 @@ def _told_to_people(look: Look) -> str:
     found = left(look)
     names = "; then ".join(one.id for one in found)
     moved = sum(one.bytes for one in found) / 1e9
+    adopted = sorted({one.group.name for one in found if one.group.mode == "adopted"})
+    unseen = f"which engine the launch template of {', '.join(adopted)} brings is not known, for it was adopted; "
     return (
         f"replacement of {names}; each is drained first ({moved:,.1f} GB in all), ended by its group, and the next one "
-        f"asked for when its replacement serves; unavailable meanwhile: nothing; found by the checks of the first: "
+        f"asked for when its replacement serves; unavailable meanwhile: nothing; {unseen if adopted else ''}found by the checks of the "
+        f"first: "
         f"{_results(question(look, found[0]))}"
     )
