@@ -411,11 +411,14 @@ def _told_to_people(look: Look) -> str:
     found = left(look)
     names = "; then ".join(one.id for one in found)
     moved = sum(one.bytes for one in found) / 1e9
-    adopted = sorted({one.group.name for one in found if one.group.mode == "adopted"})
-    unseen = f"which engine the launch template of {', '.join(adopted)} brings is not known, for it was adopted; "
     return (
         f"replacement of {names}; each is drained first ({moved:,.1f} GB in all), ended by its group, and the next one "
-        f"asked for when its replacement serves; unavailable meanwhile: nothing; {unseen if adopted else ''}found by the checks of the "
-        f"first: "
-        f"{_results(question(look, found[0]))}"
+        f"asked for when its replacement serves; unavailable meanwhile: nothing; {_unseen(found)}found by the checks "
+        f"of the first: {_results(question(look, found[0]))}"
     )
+
+
+def _unseen(found: Iterable[Candidate]) -> str:
+    """What nobody can tell beforehand: the engine in the image of an adopted group."""
+    adopted = ", ".join(sorted({one.group.name for one in found if one.group.mode == "adopted"}))
+    return f"which engine the launch template of {adopted} brings is not known, for it was adopted; " if adopted else ""
