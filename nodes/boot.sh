@@ -169,6 +169,10 @@ bring_engine() { # baked into the image, else from the artifact bucket
   (cd "$SCRATCH" && sha256sum --check --status "$label.tar.gz.sha256") ||
     refuse engine "$label.tar.gz does not match its SHA-256"
   tar -xzf "$SCRATCH/$label.tar.gz" -C "$SCRATCH" --no-same-owner
+  # looked at before it is in its place: what is there is never fetched again
+  [[ -e $SCRATCH/$label/manifest.json ]] || refuse engine "$label.tar.gz has no $label/manifest.json"
+  ENGINE_HOME="$SCRATCH/$label" check_engine
+  ((FAILED == 0)) || exit 78
   mv "$SCRATCH/$label" "$ENGINE_HOME"
   rm -rf "$SCRATCH"
 }

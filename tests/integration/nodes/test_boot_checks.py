@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -330,6 +331,55 @@ def test_what_the_next_start_lacks_is_found_while_the_present_process_runs(
     assert done.returncode in (75, 78)
     assert words in done.stderr
     assert tree(bench.home / "search") == before
+
+
+def packed(bench: Bench, label: str, spoil: Callable[[Path], object]) -> None:
+    """Puts an engine into the artifact bucket, as the release does: the archive and its SHA-256."""
+    made = bench.folder / "made" / label
+    shutil.rmtree(made, ignore_errors=True)
+    shutil.copytree(bench.engine, made)
+    manifest = made / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("3.4.0", label.removeprefix("opensearch-")))
+    spoil(made)
+    archive = bench.folder / "buckets" / "artifacts" / "engines" / f"{label}.tar.gz"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(made, label)
+    sum_of = hashlib.sha256(archive.read_bytes()).hexdigest()
+    archive.with_name(f"{archive.name}.sha256").write_text(f"{sum_of}  {archive.name}\n")
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a jar is another": (
+        lambda made: next(made.rglob("*.jar")).write_text("something else"),
+        "a jar of opensearch-3.5.0 is not the one in its manifest",
+    ),
+    "its manifest says another version": (
+        lambda made: (made / "manifest.json").write_text(
+            (made / "manifest.json").read_text().replace("3.5.0", "3.4.0")
+        ),
+        "the manifest says opensearch-3.4.0, the parameter says opensearch-3.5.0",
+    ),
+    "it has no manifest": (
+        lambda made: (made / "manifest.json").unlink(),
+        "opensearch-3.5.0.tar.gz has no opensearch-3.5.0/manifest.json",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), SPOILT.values(), ids=SPOILT.keys())
+def test_an_archive_that_was_put_right_is_fetched_again(
+    bench: Bench, spoil: Callable[[Path], object], words: str
+) -> None:
+    """What failed is left nowhere: else the node would never look at the bucket again."""
+    packed(bench, "opensearch-3.5.0", spoil)
+    done = bench.boot("stage", "3.5.0")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert f"CHECK FAILED: engine: {words}" in done.stderr
+    assert [path.name for path in bench.engine.parent.iterdir()] == [bench.engine.name]
+    packed(bench, "opensearch-3.5.0", lambda _made: None)
+    done = bench.boot("stage", "3.5.0")
+    assert (done.returncode, done.stdout) == (0, "staged 3.5.0\n"), done.stderr
 
 
 def test_a_package_whose_jar_is_another_is_not_staged(bench: Bench) -> None:
