@@ -271,6 +271,37 @@ def test_a_first_one_with_other_uses_is_refused_with_the_way_out(
     assert "extendedKeyUsage=serverAuth" in refused
 
 
+TOLD: dict[str, tuple[bool, int, bool, list[int]]] = {
+    "ACM takes none, a month is left": (True, 58, False, [0]),
+    "ACM takes none, three weeks are left": (True, 70, False, [0, 4]),
+    "another is shown, a month is left of either": (False, 58, False, [0]),
+    "another is shown, of which three weeks are left": (False, 70, False, [0, 4]),
+    "another is shown, and an authority that is being replaced waits": (False, 1, True, [0, 4]),
+}
+
+
+@pytest.mark.parametrize(("refuses", "days", "rotates", "hours"), TOLD.values(), ids=TOLD.keys())
+def test_a_person_is_told_once_and_again_only_while_it_presses(
+    refuses: bool, days: int, rotates: bool, hours: list[int]
+) -> None:
+    world = _world().known()
+    before, acm = _lies(world), world.imported
+    world.now += days * DAY
+    for instance in world.nodes:
+        world.renew_certificate(instance)
+    if refuses:
+        world.imported = Shut(acm, Denied("acm:DescribeCertificate", "not authorized"))  # type: ignore[assignment]
+    else:
+        world.behind[ARN] = before
+    if rotates:
+        world.rotate()
+    began = world.now
+    world.run(until=lambda: world.now > began + 5 * 3600, looks=700)
+    first = world.told[0][0]
+    assert [round((at - first) / 3600) for at, _ in world.told] == hours
+    assert set(world.pages) <= {Reason.GATEWAY_NOT_RENEWED, Reason.GATEWAY_NOT_SERVED}
+
+
 def test_one_that_aws_issued_is_left_alone() -> None:
     world = _world()
     world.imported.by_people = False

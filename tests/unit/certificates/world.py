@@ -146,7 +146,12 @@ class World:
                 leaf = self.behind.get(one.arn, self.imported.certificates[one.arn])
                 trusted = [each.subject for each in _certificates(bundle)]
                 return msgspec.structs.replace(
-                    seen, answered=True, failure=self._distrusted(leaf, trusted), serial=profile.serial(leaf)
+                    seen,
+                    answered=True,
+                    failure=self._distrusted(leaf, trusted),
+                    serial=profile.serial(leaf),
+                    begins=leaf.not_valid_before_utc.timestamp(),
+                    ends=leaf.not_valid_after_utc.timestamp(),
                 )
         return msgspec.structs.replace(seen, failure="no such host")
 
@@ -208,20 +213,20 @@ class World:
         heads.ensure_running(self.table, self.machines, CLUSTER, "certificates", self.now, records.iso(self.now))
         return True
 
-    def run(self, until: Callable[[], bool] = lambda: False) -> "World":
+    def run(self, until: Callable[[], bool] = lambda: False, looks: int = LOOKS) -> "World":
         """Sweep and run until nothing is due. A function that dies is an error that the state machine counts; the next
-        look finds out."""
+        look finds out. `looks`: how many an execution may take."""
         for _ in range(6):
             if not self.sweep():
                 return self
-            if self._execution(until):
+            if self._execution(until, looks):
                 return self
         raise AssertionError(f"it goes on for ever: {self.steps[-10:]}")
 
-    def _execution(self, until: Callable[[], bool]) -> bool:
+    def _execution(self, until: Callable[[], bool], looks: int) -> bool:
         head = rows.read(self.table, CLUSTER).head("certificates")
         call = Call(cluster=CLUSTER, capability="certificates", generation=head.generation)
-        for _ in range(LOOKS):
+        for _ in range(looks):
             if until():
                 return True
             answer = self._decide(call)
@@ -235,7 +240,7 @@ class World:
             if answer.next == "EndRun" and outcome and outcome.result == "done":
                 self.machines.end(head.execution, "SUCCEEDED")
                 return False
-        raise AssertionError(f"no end after {LOOKS} looks: {self.steps[-10:]}")
+        raise AssertionError(f"no end after {looks} looks: {self.steps[-10:]}")
 
     def _page(self, answer: Answer) -> None:
         if answer.page:

@@ -19,7 +19,7 @@ from vagus.policy import Mode
 from vagus.procedure import head as heads
 from vagus.procedure import loop, records
 from vagus.procedure.lease import LENGTH
-from vagus.procedure.loop import BLOCKED_SECONDS, Answer, Call, Outcome
+from vagus.procedure.loop import Answer, Call, Outcome
 from vagus.procedure.pages import AGAIN_SECONDS, Told
 from vagus.procedure.records import Book
 from vagus.procedure.room import Handler, Reads, Room, Writes
@@ -119,7 +119,7 @@ ANSWERS: dict[str, tuple[Plan, str, int, bool, str]] = {
         True,
         "",
     ),
-    "blocked while a hook waits is a wait with a page": (OPEN, "Wait", BLOCKED_SECONDS, True, ""),
+    "blocked while a hook waits is a wait with a page": (OPEN, "Wait", 60, True, ""),
     "blocked with nothing at stake is an end with a page": (SHUT, "EndRun", 0, True, "Blocked"),
     "done": (NOTHING, "EndRun", 0, False, "Done"),
 }

@@ -46,11 +46,13 @@ class Steps(_Plan, frozen=True, kw_only=True):
 
 
 class Wait(_Plan, frozen=True, kw_only=True):
-    """Look again in `seconds`. `page`: a person should know, once per reason; `about`: or once for each of these."""
+    """Look again in `seconds`. `page`: a person should know, once per reason; `about`: or once for each of these.
+    `once`: nothing presses, and a person is not told again while it lasts."""
 
     seconds: int
     page: bool = False
     about: tuple[str, ...] = ()
+    once: bool = False
 
 
 class Ask(_Plan, frozen=True, kw_only=True):
@@ -70,12 +72,14 @@ class Done(_Plan, frozen=True, kw_only=True):
 class Blocked(_Plan, frozen=True, kw_only=True):
     """Only a person can go on; the cluster is left as safe as it was found.
 
-    `open_deadline`: a hook still waits, so the execution waits too (the keeper keeps the instance), and pages. `about`
-    as in `Wait`.
+    `open_deadline`: a hook still waits, so the execution waits too (the keeper keeps the instance), looks again in
+    `seconds`, and pages. `about` and `once` as in `Wait`.
     """
 
     open_deadline: bool = False
     about: tuple[str, ...] = ()
+    once: bool = False
+    seconds: int = 60
 
 
 Plan = Steps | Wait | Ask | Done | Blocked

@@ -33,6 +33,8 @@ SOON = 3
 """Seconds between looks while nodes take something up: they watch their files every 5 s."""
 SOON_FOR_SECONDS, LATER = 60, 15
 """What takes longer is looked for less often."""
+CALM = 120
+"""Seconds between looks at a gateway of which a person was told, while nothing presses."""
 SAID_AT_MOST = 3
 """Nodes whose words a message repeats."""
 ASK_SECONDS = 10
@@ -254,15 +256,22 @@ def _gateways_wrong(observed: Observed, spec: ClusterSpec, now: float) -> Plan |
     trust, policy = observed.trust, spec.certificates
     if refused := gateways.refused(trust, policy):
         message = "; ".join(f"{arn}: {why}" for arn, why in refused.items())
-        return Blocked(reason=Reason.GATEWAY_NOT_RENEWED, message=message, about=tuple(refused), open_deadline=True)
+        plan = Blocked(reason=Reason.GATEWAY_NOT_RENEWED, message=message, about=tuple(refused), open_deadline=True)
+        return plan if _press(observed, refused, now) else msgspec.structs.replace(plan, once=True, seconds=CALM)
     if passing := gateways.may_pass(trust, policy):
         message = "; ".join(f"{arn}: {why}" for arn, why in passing.items())
         return Wait(seconds=LATER, reason=Reason.GATEWAY_NOT_RENEWED, message=message)
     if late := gateways.not_served(trust, policy, observed.endpoints):
         message = "; ".join(f"{arn}: {why}" for arn, why in late.items())
         about = f"{Reason.GATEWAY_NOT_SERVED} {', '.join(late)}"
-        return _patient(observed, Reason.GATEWAY_NOT_SERVED, about, message, now, tuple(late))
+        wait = _patient(observed, Reason.GATEWAY_NOT_SERVED, about, message, now, tuple(late))
+        calm = wait.page and not _press(observed, late, now)
+        return msgspec.structs.replace(wait, once=True, seconds=CALM) if calm else wait
     return None
+
+
+def _press(observed: Observed, arns: Iterable[str], now: float) -> bool:
+    return any(gateways.presses(observed.trust, arn, observed.endpoints.get(arn), now) for arn in arns)
 
 
 # -- rotation ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ They serve clients, and call nobody: their key is born in the function that impo
 import re
 from collections.abc import Iterator, Mapping
 
+from vagus.ending import soon
 from vagus.handshake import Handshake
 from vagus.policy import Certificates, Gateway
 from vagus.trust import ASK_BELOW, GatewayIssued, Imported, Trust, domain, renewal_at
@@ -102,6 +103,14 @@ def not_served(trust: Trust, policy: Certificates, endpoints: Mapping[str, Hands
         if one.endpoint and of(trust, one).serial
     }
     return {arn: instead for arn, instead in found.items() if instead}
+
+
+def presses(trust: Trust, arn: str, shown: Handshake | None, now: float) -> bool:
+    """Whether a person is to be told again: little is left of what was imported or of what is shown, or an authority
+    that is being replaced waits for it. Nothing is known of the end of what people imported."""
+    issued = trust.gateways.get(arn, GatewayIssued())
+    ends = [(issued.begins, issued.ends), (shown.begins, shown.ends) if shown and shown.answered else (0.0, 0.0)]
+    return len(trust.authorities) > 1 or any(last and soon(first, last, now) for first, last in ends)
 
 
 def of_another(trust: Trust, policy: Certificates) -> tuple[str, ...]:

@@ -27,8 +27,6 @@ DEPLOY_SECONDS = 30
 before the definition that goes with it."""
 HELD_SECONDS = 2
 """How soon a lease that another holds is looked at again: a holder that lives lets it rest after seconds."""
-BLOCKED_SECONDS = 60
-"""How often a blocked run with an open deadline looks again."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,11 +176,9 @@ def _answer(plan: Plan, seen: Rows, call: Call, now: float) -> Answer:
         case Ask(seconds=most):
             seconds = min(most, 5 + call.rounds)
             return Answer(next="Wait", plan=plan, seconds=seconds, page=page, subject=subject, step=None, call=carried)
-        case Blocked(open_deadline=True):
+        case Blocked(open_deadline=True, seconds=seconds):
             carried = msgspec.structs.replace(carried, failures=0)
-            return Answer(
-                next="Wait", plan=plan, seconds=BLOCKED_SECONDS, page=page, subject=subject, step=None, call=carried
-            )
+            return Answer(next="Wait", plan=plan, seconds=seconds, page=page, subject=subject, step=None, call=carried)
     end = EndRun(seq=seen.head(call.capability).seq, reason=plan.reason, message=plan.message)
     ends: Literal["Done", "Blocked"] = "Done" if isinstance(plan, Done) else "Blocked"
     return Answer(next="EndRun", plan=plan, seconds=0, page=page, subject=subject, step=end, call=carried, ends=ends)

@@ -78,8 +78,9 @@ def _known_as(plan: Plan) -> list[tuple[str, bool]]:
             *([(key, True) for key in _each(beside)] if beside else []),
         ]
     if isinstance(plan, Wait):
-        return [(key, True) for key in _each(plan)]
-    return [(key, plan.open_deadline) for key in _each(plan)] if isinstance(plan, Blocked) else []
+        return [(key, not plan.once) for key in _each(plan)]
+    again = isinstance(plan, Blocked) and plan.open_deadline and not plan.once
+    return [(key, again) for key in _each(plan)] if isinstance(plan, Blocked) else []
 
 
 def _each(plan: Wait | Blocked) -> list[str]:
