@@ -6,15 +6,17 @@ import msgspec
 import pytest
 from tests.unit.cluster_watch.test_watch import SPEC, World
 
+from vagus.aws.fake import FakeTable
 from vagus.cluster import Unseen
 from vagus.cluster_watch.certificates import certificates, strong
 from vagus.cluster_watch.every import every
 from vagus.cluster_watch.model import Memory, Sight
 from vagus.cluster_watch.watch import Watched, tell
-from vagus.errors import Unreachable
+from vagus.errors import Throttled, Unreachable
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
 from vagus.policy import Certificates
+from vagus.ports import Put
 from vagus.procedure import hourly, noted_status
 from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.status import CERTIFICATE, LIFE, Shown
@@ -184,7 +186,12 @@ def _an_hour(world: World, shaken: tuple[Handshake, ...], spec: ClusterSpec = SP
     for minute in range(hourly.MINUTES):
         now = NOW + 60 * minute
         every([spec], lambda _: world.engine, world.table, world.bus, lambda _: nodes, now=now, seconds=60)
-    return [line for line in noted_status.noted(world.table, spec.name).lines if line.title in (CERTIFICATE, LIFE)]
+    return _noted(world, spec, NOW + 3600)
+
+
+def _noted(world: World, spec: ClusterSpec, now: float) -> list[Shown]:
+    noted = noted_status.noted(world.table, spec.name, now)
+    return [line for line in noted.lines if line.title in (CERTIFICATE, LIFE)]
 
 
 @pytest.mark.parametrize(
@@ -205,6 +212,52 @@ def test_ends_of_an_hour_ago_still_hold_when_no_node_answers_and_are_over_with_t
     assert before
     assert _an_hour(world, (SILENT,)) == before
     assert _an_hour(world, ()) == []
+
+
+def test_life_goes_by_while_nobody_answers_and_after_a_day_nothing_is_known() -> None:
+    world = World()
+    at_first = _an_hour(world, (but(begins=NOW - 74 * DAY, ends=NOW + 26 * DAY),))[-1]
+    assert not at_first.wrong
+    later = _noted(world, SPEC, NOW + 23 * 3600)[-1]
+    assert (later.wrong, later.number) == (False, 25.0)
+    assert "as seen 2026-03-02 12:" in later.says
+    assert "not since" in later.says
+    (unknown,) = _noted(world, SPEC, NOW + 2 * DAY)
+    assert (unknown.title, unknown.wrong, unknown.number) == (CERTIFICATE, True, None)
+    assert "not known" in unknown.says
+
+
+def test_what_an_older_version_noted_is_shown_as_it_was() -> None:
+    world, line = World(), Shown(title=LIFE, says="20%, that of i-1", wrong=True, number=20.0)
+    noted_status.note_lines(world.table, SPEC.name, "certificates", [line])
+    assert _noted(world, SPEC, NOW) == [line]
+
+
+def test_a_cluster_whose_tls_was_turned_off_has_no_certificate_left() -> None:
+    bare = msgspec.structs.replace(SPEC, engine=msgspec.structs.replace(SPEC.engine, tls=False))
+    world = World()
+    assert _an_hour(world, (OLD,))
+    assert _an_hour(world, (OLD,), bare) == []
+
+
+def test_a_status_table_that_is_throttled_costs_no_minute_of_the_watch() -> None:
+    class Slow(FakeTable):
+        def write(self, partition: str, *puts: Put) -> None:
+            if partition.startswith("status#"):
+                raise Throttled("dynamodb: slow down")
+            super().write(partition, *puts)
+
+    world = World()
+    world.table = Slow()
+    seen = []
+    for minute in range(hourly.MINUTES):
+        seen += every(
+            [SPEC], lambda _: world.engine, world.table, world.bus, lambda _: FakeHandshakes(OLD),
+            now=NOW + 60 * minute, seconds=60,
+        )  # fmt: skip
+    (failed,) = [one for one in seen if not isinstance(one, Watched)]
+    assert "was not noted: Throttled" in failed.message
+    assert [one.kind for one in world.bus.taken] == ["Certificate Faulty"], "told all the same"
 
 
 def test_ends_of_what_vagus_issues_are_its_own_capabilitys_to_show() -> None:

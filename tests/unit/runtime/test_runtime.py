@@ -145,7 +145,7 @@ def test_the_hourly_event_that_keeps_intake_awake_is_none_of_ours(parts: FakePar
 def test_the_last_event_of_an_instance_is_noted(parts: FakeParts) -> None:
     event = terminating(parts)
     runtime.take({"Records": [message("m", event)]}, parts)
-    said = noted_status.noted(parts.rows, "demo").events[event["detail"]["EC2InstanceId"]]
+    said = noted_status.noted(parts.rows, "demo", 0.0).events[event["detail"]["EC2InstanceId"]]
     assert said == f"EC2 Instance-terminate Lifecycle Action at {event['time']}"
 
 

@@ -19,6 +19,10 @@ def soon(begins: float, ends: float, now: float) -> bool:
     return ends - now < NEAR and share_left(begins, ends, now) < PAGE_BELOW
 
 
+OLD, HELD = 3 * 3600, DAY
+"""Seconds since a look: from `OLD` on a line says when that was, after `HELD` nothing is known."""
+
+
 class Ending(msgspec.Struct, frozen=True, order=True):
     """A certificate's end and beginning (epoch seconds), and whose it is."""
 
@@ -59,3 +63,14 @@ def lines(endings: Iterable[Ending], now: float) -> tuple[Shown, ...]:
             number=round(100 * left, 1),
         ),
     )
+
+
+def as_seen(endings: Iterable[Ending], at: float, now: float) -> tuple[Shown, ...]:
+    """The lines of now, by a look of then (both epoch seconds): nobody renews by not being seen, and nobody is well."""
+    found = lines(endings, now)
+    if now - at < OLD or not found:
+        return found
+    since = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}Z"
+    if now - at < HELD:
+        return tuple(msgspec.structs.replace(one, says=f"{one.says}, as seen {since} and not since") for one in found)
+    return (Shown(title=CERTIFICATE, says=f"not known: no look of an hour has seen one since {since}", wrong=True),)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import msgspec
 
 from vagus.cluster_watch.watch import Watched, watch
-from vagus.ending import lines, of_nodes
+from vagus.ending import of_nodes
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
 from vagus.ports import Bus, Handshakes, SearchRead, Table
@@ -59,22 +59,31 @@ def _guarded(
     spec: ClusterSpec,
     now: float,
 ) -> Watched | Failed:
+    shaken: tuple[Handshake, ...] | None = None
     try:
         shaken = handshakes(spec).all("", closely=True) if spec.engine.tls and hourly.due(spec, now) else None
-        if shaken is not None:
-            _note_ends(table, spec, shaken, now)
-        return watch(search(spec), table, bus, spec, shaken, now)
+        found: Watched | Failed = watch(search(spec), table, bus, spec, shaken, now)
     except Exception as error:  # noqa: BLE001  (whatever one cluster raises, the others must be watched)
-        return Failed(cluster=spec.name, message=f"{type(error).__name__}: {error}")
+        found = Failed(cluster=spec.name, message=f"{type(error).__name__}: {error}")
+    try:
+        _note_ends(table, spec, shaken, now)
+    except Exception as error:  # noqa: BLE001  (nor may what is only shown keep a cluster from being watched)
+        unnoted = f"when its certificates end was not noted: {type(error).__name__}: {error}"
+        return found if isinstance(found, Failed) else Failed(cluster=spec.name, message=unnoted)
+    return found
 
 
-def _note_ends(table: Table, spec: ClusterSpec, shaken: tuple[Handshake, ...], now: float) -> None:
+def _note_ends(table: Table, spec: ClusterSpec, shaken: tuple[Handshake, ...] | None, now: float) -> None:
     """For a cluster's status, when certificates end that its owners issue: nobody of Vagus renews these, and one that
-    ends unseen is an outage. Those that Vagus issued are shown by their own capability. Where no node showed one, what
-    was seen an hour ago still holds, and is no good news to lose."""
-    found = () if spec.certified else lines(of_nodes(shaken), now)
-    if found or spec.certified or not shaken:
-        noted_status.note_lines(table, spec.name, "certificates", found)
+    ends unseen is an outage. Those that Vagus issued are shown by their own capability, and without TLS there are none.
+    Where no node showed one, what was seen before still holds for a while, and is no good news to lose."""
+    if not spec.engine.tls and hourly.due(spec, now):
+        shaken = ()
+    if shaken is None:
+        return
+    endings = () if spec.certified else tuple(of_nodes(shaken))
+    if endings or spec.certified or not shaken:
+        noted_status.note_endings(table, spec.name, "certificates", endings, now)
 
 
 def failed(watched: Iterable[Watched | Failed]) -> list[str]:

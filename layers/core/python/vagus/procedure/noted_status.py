@@ -1,17 +1,19 @@
 """Keeps the last `Status` of a cluster in the state table: partition `status#<name>`.
 
     status            the whole, as the sweep saw it last
-    lines#<name>      what a watch that is no room wants shown (`Shown`): it writes its own row, the sweep takes it in
+    lines#<name>      what a watch that is no room wants shown (`Shown`): it writes its own row, the sweep takes it in.
+                      Where `endings` stand there too, with when they were seen, the lines are made of them anew
     event#<instance>  what intake took of an instance last
 
 Shown, never decided on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from vagus.ending import Ending, as_seen, lines
 from vagus.errors import Conflict, Malformed
 from vagus.ports import Put, Table
 from vagus.procedure import records
@@ -42,14 +44,21 @@ def noted_lines(table: Table, cluster: str, who: str) -> tuple[Shown, ...]:
     return () if row is None else msgspec.convert(row.data["lines"], tuple[Shown, ...])
 
 
-def noted(table: Table, cluster: str) -> Noted:
-    """What watches and intake noted."""
-    lines = table.read(partition(cluster), LINES).values()
+def noted(table: Table, cluster: str, now: float) -> Noted:
+    """What watches and intake noted, as it is `now` (epoch seconds)."""
+    rows = table.read(partition(cluster), LINES).values()
     events = table.read(partition(cluster), EVENT)
     return Noted(
-        lines=tuple(line for row in lines for line in msgspec.convert(row.data["lines"], tuple[Shown, ...])),
+        lines=tuple(line for row in rows for line in _lines(row.data, now)),
         events={key.removeprefix(EVENT): f"{row.data['what']} at {row.data['at']}" for key, row in events.items()},
     )
+
+
+def _lines(data: Mapping[str, Any], now: float) -> tuple[Shown, ...]:
+    """A row of an older version has no endings."""
+    if "endings" in data:
+        return as_seen(msgspec.convert(data["endings"], tuple[Ending, ...]), data["at"], now)
+    return msgspec.convert(data["lines"], tuple[Shown, ...])
 
 
 def last(table: Table, cluster: str) -> Status | None:
@@ -73,9 +82,17 @@ def note(table: Table, found: Status) -> None:
     )
 
 
-def note_lines(table: Table, cluster: str, who: str, lines: Sequence[Shown]) -> None:
+def note_lines(table: Table, cluster: str, who: str, shown: Sequence[Shown]) -> None:
     """For a watch that is no room: what it wants shown of a cluster, in place of what it noted before."""
-    _put(table, cluster, f"{LINES}{who}", {"lines": msgspec.to_builtins(lines)})
+    _put(table, cluster, f"{LINES}{who}", {"lines": msgspec.to_builtins(shown)})
+
+
+def note_endings(table: Table, cluster: str, who: str, endings: Iterable[Ending], now: float) -> None:
+    """The same, of certificates that were seen to end: life goes by from then on, whether anybody looks or not. Lines
+    are put for a reader of an older version."""
+    kept = sorted(endings)[:MOST_NODES]
+    row = {"lines": msgspec.to_builtins(lines(kept, now)), "endings": msgspec.to_builtins(kept), "at": now}
+    _put(table, cluster, f"{LINES}{who}", row)
 
 
 def note_event(table: Table, cluster: str, instance: str, what: str, at: str) -> None:

@@ -98,7 +98,7 @@ def _parts(shows: Shows, spec: ClusterSpec, now: float) -> Parts:
         groups=groups,
         hooks=_hooks(reads.groups, groups, now),
         safety=examined(table, spec.name),
-        noted=noted_status.noted(table, spec.name),
+        noted=noted_status.noted(table, spec.name, now),
         lines=tuple(line for room in rooms.values() for line in _lines(reads, room, spec, seen, now)),
         links={name: _link(shows.executions, name, seen.head(name).execution) for name in rooms},
         now=now,
