@@ -37,7 +37,6 @@ REPLAYED = (
     one_that_is_named,
     three_of_which_each_has_nowhere_to_go,
     aws_shows_it_late,
-    a_deploy_comes_in_between,
 )
 """All are, in `tests/long`; what a drain and a launch add is replayed in `tests/unit/simulation`."""
 
