@@ -355,6 +355,47 @@ def test_an_end_gives_head_and_lease_back() -> None:
     assert seen(bench.table).lease("topology") == Lease(token=6)
 
 
+def test_what_an_end_told_is_no_news_in_the_next_run_and_another_is() -> None:
+    bench = Bench(_launches_fail("a"))
+    first = bench.look()
+    assert first.page
+    assert first.step is not None
+    bench.act(first.step, first.call)
+    assert head(bench.table).told == ("LAUNCHES_FAIL: a",)
+    assert not bench.look(_next_run(bench)).page
+    bench.plan = _launches_fail("a", "b")
+    assert bench.look(_next_run(bench)).page
+
+
+def test_what_an_end_told_is_news_again_where_it_was_over_in_between() -> None:
+    bench = Bench(_launches_fail("a"))
+    for plan in (_launches_fail("a"), NOTHING):
+        bench.plan = plan
+        answer = bench.look(_next_run(bench))
+        assert answer.step is not None
+        bench.act(answer.step, answer.call)
+    assert head(bench.table).told == ()
+    bench.plan = _launches_fail("a")
+    assert bench.look(_next_run(bench)).page
+
+
+def test_what_a_stop_holds_back_is_told_by_each_run() -> None:
+    """The sweep starts one only when something else is held back."""
+    bench = Bench()
+    put(bench.table, head__zone_balance=Head(reason="PAUSED", state="paused", paused_by="ada", told=("PAUSED: a",)))
+    assert _next_run(bench, paused=True).paged == ()
+
+
+def _launches_fail(*groups: str) -> Blocked:
+    return Blocked(reason=Reason.LAUNCHES_FAIL, message="x", about=groups)
+
+
+def _next_run(bench: Bench, *, paused: bool = False) -> Call:
+    """The call that a run begins with."""
+    heads.ensure_running(bench.table, bench.executions, CLUSTER, "zone_balance", NOW, ISO, although_paused=paused)
+    return msgspec.convert(bench.executions.started[head(bench.table).execution], Call)
+
+
 def test_an_end_leaves_another_writers_lease_alone() -> None:
     bench = Bench()
     put(bench.table, lease__topology=THEIRS)

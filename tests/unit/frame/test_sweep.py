@@ -79,6 +79,27 @@ WANTED: dict[str, tuple[Plan, str, bool]] = {
 }
 
 
+def _of(*about: str) -> Blocked:
+    return Blocked(reason=Reason.NOT_REPLACEABLE, message="x", about=about)
+
+
+TOLD: dict[str, tuple[Blocked, tuple[str, ...], bool]] = {
+    "of nobody in particular": (_of(), (), False),
+    "of the same one": (_of("i-1 protected"), ("NOT_REPLACEABLE: i-1 protected",), False),
+    "of another": (_of("i-2 protected"), ("NOT_REPLACEABLE: i-1 protected",), True),
+    "of another cause": (_of("i-1 on standby"), ("NOT_REPLACEABLE: i-1 protected",), True),
+    "of two, in another order": (_of("b", "a"), ("NOT_REPLACEABLE: a", "NOT_REPLACEABLE: b"), False),
+    "of one more": (_of("a", "b"), ("NOT_REPLACEABLE: a",), True),
+    "of one that is over, which is noted": (_of("a"), ("NOT_REPLACEABLE: a", "NOT_REPLACEABLE: b"), True),
+    "by an older version, which noted nobody": (_of("i-1"), (), True),
+}
+
+
+@pytest.mark.parametrize(("plan", "told", "wanted"), TOLD.values(), ids=TOLD.keys())
+def test_a_person_was_told_under_the_same_reason(plan: Blocked, told: tuple[str, ...], wanted: bool) -> None:
+    assert wants_run(plan, Head(reason="NOT_REPLACEABLE", told=told)) is wanted
+
+
 @pytest.mark.parametrize(("plan", "reason", "wanted"), WANTED.values(), ids=WANTED.keys())
 def test_whether_a_plan_is_worth_an_execution(plan: Plan, reason: str, wanted: bool) -> None:
     assert wants_run(plan, Head(reason=reason)) is wanted

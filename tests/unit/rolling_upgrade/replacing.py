@@ -139,6 +139,23 @@ def one_is_protected_until_a_person_takes_it_back(**options: Any) -> ReplacingWo
     return world
 
 
+def one_cause_after_another_is_put_right(**options: Any) -> ReplacingWorld:
+    """Of the one instance that is named, under one reason; a person is told of each."""
+    world = made(**options)
+    world.launch_from("lt-1:1")
+    world.groups.protect(FIRST)
+    world.groups.suspend(GROUP, "Terminate")
+    world.when("a person asks", always, wants(FIRST))
+    world.when("taken back", told_often(1), lambda one: one.groups.protect(FIRST, protected=False))
+    world.when("resumed", told_often(2), lambda one: one.groups.suspend(GROUP))
+    world.when("a person approves", asked, approves)
+    return world
+
+
+def told_often(times: int) -> Callable[[World], bool]:
+    return lambda world: sum(Reason.NOT_REPLACEABLE in page for page in world.pages) >= times
+
+
 def launches_fail_until_a_person_resumes(**options: Any) -> ReplacingWorld:
     """The new instance type is not to be had: no further one is asked for meanwhile."""
     world = asked_and_approved(made(**options))
@@ -192,6 +209,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         another_is_asked_for_elsewhere_meanwhile,
         a_person_stops_and_resumes,
         one_is_protected_until_a_person_takes_it_back,
+        one_cause_after_another_is_put_right,
         launches_fail_until_a_person_resumes,
         the_new_template_launches_nowhere_until_a_person_mends_it,
         a_deploy_comes_in_between,

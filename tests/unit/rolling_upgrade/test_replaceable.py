@@ -154,6 +154,15 @@ def test_what_stands_against_it(sentence: str) -> None:
     assert words in (found.message if found else "")
 
 
+@pytest.mark.parametrize("reason", [NO, Reason.VERSION_PATH, Reason.NO_ROOM])
+def test_what_stands_under_a_reason_with_several_causes_is_told_for_itself(reason: Reason) -> None:
+    """Else the second cause would never be told: a person puts the first right, and nothing goes on."""
+    found = [replacing.against(change(question())) for change, because, _ in CASES.values() if because is reason]
+    abouts = [one.about for one in found if one is not None]
+    assert all(abouts)
+    assert len(set(abouts)) >= len(abouts) - 2  # its hook is missing by three ways, of which one is told
+
+
 def test_who_can_be_replaced_goes_before_whom_somebody_has_to_set_right() -> None:
     world = made(2)
     first, *others = replacing.candidates(_observed(world), world.engine.look())

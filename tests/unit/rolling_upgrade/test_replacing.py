@@ -13,6 +13,7 @@ from tests.unit.rolling_upgrade.replacing import (
     another_is_asked_for_elsewhere_meanwhile,
     aws_shows_it_late,
     ends_alike,
+    one_cause_after_another_is_put_right,
     one_that_is_named,
     replaced,
     six_and_managers_apart,
@@ -29,6 +30,7 @@ from vagus.reasons import Reason
 CALM = 200.0
 OTHERWISE = {
     one_that_is_named: 1,
+    one_cause_after_another_is_put_right: 1,
     another_is_asked_for_elsewhere_meanwhile: 5,
     a_deploy_comes_in_between: 4,
 }

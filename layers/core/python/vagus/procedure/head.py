@@ -98,12 +98,13 @@ def _later_generation(table: Table, seen: Rows, cluster: str, capability: str, i
 
 
 def payload(cluster: str, capability: str, head: Head) -> dict[str, object]:
-    """The input of an execution: all that the first look needs."""
+    """The input of an execution: all that the first look needs. Of one that is paused, what is held back is told each
+    time that it is something else."""
     return {
         "cluster": cluster,
         "capability": capability,
         "generation": head.generation,
         "rounds": 0,
         "failures": 0,
-        "paged": [],
+        "paged": [] if head.paused else list(head.told),
     }

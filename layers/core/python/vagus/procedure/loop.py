@@ -33,7 +33,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What the state machine carries from look to look.
 
     `failures`: applies that failed in a row; `error` the last one's name and cause. `paged`: what a person was
-    told of in this run, and when (an empty list in a fresh call; reasons alone in those of older versions). `kinds`:
+    told of in this run, and when (in a fresh call a list: what the run before had told at its end). `kinds`:
     of step that the running definition has a state for (empty: one of an older version, which doesn't say).
     """
 
@@ -179,7 +179,8 @@ def _answer(plan: Plan, seen: Rows, call: Call, now: float) -> Answer:
         case Blocked(open_deadline=True, seconds=seconds):
             carried = msgspec.structs.replace(carried, failures=0)
             return Answer(next="Wait", plan=plan, seconds=seconds, page=page, subject=subject, step=None, call=carried)
-    end = EndRun(seq=seen.head(call.capability).seq, reason=plan.reason, message=plan.message)
+    told = pages.told_at_the_end(plan)
+    end = EndRun(seq=seen.head(call.capability).seq, reason=plan.reason, message=plan.message, told=told)
     ends: Literal["Done", "Blocked"] = "Done" if isinstance(plan, Done) else "Blocked"
     return Answer(next="EndRun", plan=plan, seconds=0, page=page, subject=subject, step=end, call=carried, ends=ends)
 
@@ -255,7 +256,14 @@ def _end(room: Room, table: Table, seen: Rows, call: Call, step: EndRun) -> Outc
             return _superseded(call, "a new intent came: look again")
         state = "paused" if head.paused else "idle"
         ended = msgspec.structs.replace(
-            head, state=state, execution="", reason=step.reason, message=step.message, failures=0, not_before=0.0
+            head,
+            state=state,
+            execution="",
+            reason=step.reason,
+            message=step.message,
+            told=step.told,
+            failures=0,
+            not_before=0.0,
         )
         puts.append(seen.put(f"head#{room.name}", ended))
     if puts:

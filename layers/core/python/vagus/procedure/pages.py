@@ -1,7 +1,8 @@
 """When a person is told: once per reason (or whom it is about) or question, again when it comes back, and again while
 it keeps an instance waiting.
 
-Pure. What was told travels in the call from look to look, through hand-overs too.
+Pure. What was told travels in the call from look to look, through hand-overs too, and what a run's end told of
+somebody or something in the head to the next run.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,8 @@ Paged = Mapping[str, Told]
 
 
 def read(paged: Mapping[str, Told] | tuple[str, ...], now: float) -> Paged:
-    """What was told so far. A call of an older version lists reasons alone: they were told just now."""
+    """What was told so far. A fresh call lists what the run before had told at its end, and the sweep has seen to stand
+    since; one of an older version reasons: all count as told just now."""
     return {one: Told(now, now) for one in paged} if isinstance(paged, tuple) else paged
 
 
@@ -43,6 +45,13 @@ def told(plan: Plan, paged: Paged, now: float) -> tuple[bool, Paged]:
     due = {key for key, again in _known_as(plan) if _due(standing.get(key), now, again)}
     told_of = {key: Told(now if due else standing[key].at, now) for key, _ in _known_as(plan)}  # a page tells all
     return bool(due), {**standing, **told_of}
+
+
+def told_at_the_end(plan: Plan) -> tuple[str, ...]:
+    """What a plan that ends a run has told, by whom or what it is about; empty where it is about nothing in particular.
+
+    It is kept in the head: another cause under the same reason is news, and the same one is none in the next run."""
+    return tuple(sorted(set(_each(plan)))) if isinstance(plan, Blocked) and plan.about else ()
 
 
 def headline(plan: Plan) -> str:

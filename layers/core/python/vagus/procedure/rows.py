@@ -29,7 +29,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     `seq` grows with each intent; a run ends only if it saw the newest. `generation` names the execution
     `<cluster>-<capability>-<generation>`. `reason` and `message` are those of the last end. `failures` counts failed
     executions in a row; `not_before` (epoch seconds) holds the next start back. `paused_by`, `paused_at` (ISO 8601) and
-    `paused_why` say who stopped it: state `paused` is that with no run under way.
+    `paused_why` say who stopped it: state `paused` is that with no run under way. `told`: what a person was told of at
+    the last end, where that was of something (`pages.told_at_the_end`); a head of an older version has none.
     """
 
     seq: int = 0
@@ -44,6 +45,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     paused_by: str = ""
     paused_at: str = ""
     paused_why: str = ""
+    told: tuple[str, ...] = ()
 
     @property
     def paused(self) -> bool:

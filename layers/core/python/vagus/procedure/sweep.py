@@ -23,7 +23,7 @@ from vagus.instances import Group, Launch
 from vagus.intent import STANDING
 from vagus.plan import Ask, Blocked, Done, Plan, Steps, Wait
 from vagus.ports import Executions, GroupsRead, Handshakes, SearchRead, Table
-from vagus.procedure import consent, hourly, loop, people, rows, standing
+from vagus.procedure import consent, hourly, loop, pages, people, rows, standing
 from vagus.procedure import head as heads
 from vagus.procedure.at_once import each, within
 from vagus.procedure.records import iso
@@ -255,7 +255,7 @@ def after_end(head: Head, status: str, now: float) -> Head:
     tried again after a back-off, three times. One that was paused stays so.
     """
     state: Literal["paused", "idle"] = "paused" if head.paused else "idle"
-    ended = msgspec.structs.replace(head, state=state, execution="", message=f"{head.execution}: {status}")
+    ended = msgspec.structs.replace(head, state=state, execution="", told=(), message=f"{head.execution}: {status}")
     if status == "SUCCEEDED":
         return ended
     if status == "ABORTED" and head.paused_by.endswith(people.CONSOLE):
@@ -282,10 +282,10 @@ def wants_run(plan: Plan, head: Head) -> bool:
             return True
         case Blocked() if head.paused:
             return (head.reason, head.message) != (plan.reason, plan.message)
+        case Blocked():
+            return (head.reason, head.told) != (plan.reason, pages.told_at_the_end(plan))
         case Done():
             return bool(head.reason) and head.reason != plan.reason
-        case _:
-            return head.reason != plan.reason
 
 
 def note_plan(table: Table, seen: Rows, capability: str, plan: Plan, iso: str) -> None:

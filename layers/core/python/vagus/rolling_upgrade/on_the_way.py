@@ -37,13 +37,10 @@ def lacking(observed: Observed) -> str:
     return f"{', '.join(sorted(short))} lacks an instance, and has to launch it first" if short else ""
 
 
-def forbidden(observed: Observed) -> str:
+def forbidden(observed: Observed) -> Group | None:
     """A group that lacks an instance and in which somebody else has suspended launching: it waits for that person."""
-    groups = (group for group in observed.groups if group.short and not_launching(group))
-    found = min(
-        (group for group in groups if group.name not in observed.stopped), key=lambda one: one.name, default=None
-    )
-    return f"{found.name} lacks an instance, and {suspended(observed, found, 'Launch')}" if found else ""
+    groups = [group for group in observed.groups if group.short and not_launching(group)]
+    return min((one for one in groups if one.name not in observed.stopped), key=lambda one: one.name, default=None)
 
 
 def not_launching(group: Group) -> bool:

@@ -118,19 +118,19 @@ def _bytes(cluster: Cluster) -> Counter[str]:
 
 def held_by_nobody(asked: Question) -> Violation | None:
     """Our terminate hook, or the policy that retains, is missing: the instance would end with its data."""
-    group = asked.one.group
-    return Violation(Reason.NOT_REPLACEABLE, said) if (said := _unheld(asked.observed, group)) else None
+    return _unheld(asked.observed, asked.one.group)
 
 
 def set_aside(asked: Question) -> Violation | None:
     """A person protects it, has set it aside, or has suspended what its group needs."""
-    return Violation(Reason.NOT_REPLACEABLE, said) if (said := _by_people(asked.observed, asked.one)) else None
+    return _by_people(asked.observed, asked.one)
 
 
 def nobody_drains(asked: Question) -> Violation | None:
     """zone_balance would not drain it: it would wait for ever."""
     why = asked.observed.undrained
-    return Violation(Reason.NOT_REPLACEABLE, f"{asked.one.id} would wait to leave for ever: {why}") if why else None
+    message = f"{asked.one.id} would wait to leave for ever: {why}"
+    return Violation(Reason.NOT_REPLACEABLE, message, about=(why,)) if why else None
 
 
 def another_version(asked: Question) -> Violation | None:
@@ -146,6 +146,7 @@ def another_version(asked: Question) -> Violation | None:
         f"instance is replaced. If {other.name} came by a replacement, the launch template of its group brings another "
         f"engine than the cluster runs: put that right first. `vagus abort {asked.spec.name}`, bring the cluster to "
         "one version (`vagus upgrade`), then ask anew",
+        about=(f"{other.name} to {brings}",),
     )
 
 
@@ -158,6 +159,7 @@ def volume_too_small(asked: Question) -> Violation | None:
         Reason.NO_ROOM,
         f"{one.id} holds {one.bytes / 1e9:,.1f} GB, and a volume of {volume // GIB} GiB, which its group gives to new "
         "instances, is above its low watermark with that: declare a larger `data_volume`",
+        about=(f"the volume of {one.id}",),
     )
 
 
@@ -202,30 +204,44 @@ def _results(asked: Question) -> str:
     return "; ".join(f"{name}: {violation.message if violation else 'passed'}" for name, violation in found)
 
 
-def _set_aside(observed: Observed, one: Candidate) -> str | None:
+def _set_aside(observed: Observed, one: Candidate) -> Violation | None:
     """What stands against this one, and may not stand against another."""
     return _unheld(observed, one.group) or _by_people(observed, one)
 
 
-def _unheld(observed: Observed, group: Group) -> str | None:
+def _unheld(observed: Observed, group: Group) -> Violation | None:
+    name = group.name
     if not group.retains:
-        return f"{group.name} does not retain what is abandoned, so that its instance could not be held: `vagus doctor`"
-    if group.hook is None or group.name in observed.unhooked:
-        return f"{group.name} has no terminate hook of ours, and its instance would end with its data: `vagus doctor`"
+        return _no(
+            f"{name} retains",
+            f"{name} does not retain what is abandoned, so that its instance could not be held: `vagus doctor`",
+        )
+    if group.hook is None or name in observed.unhooked:
+        return _no(
+            f"{name} holds",
+            f"{name} has no terminate hook of ours, and its instance would end with its data: `vagus doctor`",
+        )
     return None
 
 
-def _by_people(observed: Observed, one: Candidate) -> str | None:
+def _by_people(observed: Observed, one: Candidate) -> Violation | None:
     group = one.group.name
     if one.instance.lifecycle.endswith("Standby"):
-        return f"{one.id} is on standby: return it to service (`aws autoscaling exit-standby`), or end it by hand"
+        way = "return it to service (`aws autoscaling exit-standby`), or end it by hand"
+        return _no(f"{one.id} on standby", f"{one.id} is on standby: {way}")
     if one.instance.protected:
-        return (
+        return _no(
+            f"{one.id} protected",
             f"{one.id} is protected from scale-in: take that back (`aws autoscaling set-instance-protection "
-            f"--auto-scaling-group-name {group} --instance-ids {one.id} --no-protected-from-scale-in`)"
+            f"--auto-scaling-group-name {group} --instance-ids {one.id} --no-protected-from-scale-in`)",
         )
     halted = next((name for name in NEEDED if name in one.group.suspended), None)
-    return suspended(observed, one.group, halted) if halted else None
+    return _no(f"{halted} in {group}", suspended(observed, one.group, halted)) if halted else None
+
+
+def _no(about: str, message: str) -> Violation:
+    """Each for itself: when one cause is put right, another is told, under the same reason."""
+    return Violation(Reason.NOT_REPLACEABLE, message, about=(about,))
 
 
 def _volume(spec: ClusterSpec, group: str) -> int:
@@ -264,7 +280,9 @@ def on_the_way(look: Look) -> Plan | None:
     if not (why := under_way(look.observed, look.cluster)):
         return None
     if not moving(look.observed, look.cluster) and (by_people := forbidden(look.observed)):
-        return Blocked(reason=Reason.NOT_REPLACEABLE, message=by_people, foreseen=foreseen(look))
+        about = (f"{by_people.name} launches",)
+        message = f"{by_people.name} lacks an instance, and {suspended(look.observed, by_people, 'Launch')}"
+        return Blocked(reason=Reason.NOT_REPLACEABLE, message=message, about=about, foreseen=foreseen(look))
     message = f"{why}; {len(left(look))} instances are to be replaced, one after another"
     return Done(reason=Reason.YIELDING, message=message, foreseen=foreseen(look))
 
@@ -285,6 +303,7 @@ def asked_for(look: Look) -> Plan | None:
         message=f"{name} was asked to be replaced since {look.wanted.taken_at}, and serves as before: the scaling "
         "activities of its group say why. It is tried again half an hour after the last time; or `vagus abort "
         f"{look.spec.name}`",
+        about=(f"asked for {name}",),
         open_deadline=True,
     )
 
@@ -361,7 +380,7 @@ def held_back(look: Look) -> Plan | None:
             foreseen=foreseen(look),
             progress=progress,
         )
-    return Blocked(reason=violation.reason, message=violation.message, foreseen=foreseen(look))
+    return Blocked(reason=violation.reason, message=violation.message, about=violation.about, foreseen=foreseen(look))
 
 
 STAGES: tuple[Callable[[Look], Plan | None], ...] = (

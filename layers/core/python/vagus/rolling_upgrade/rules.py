@@ -27,10 +27,11 @@ CHANGES_NO_VERSION = (
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """Why not."""
+    """Why not. `about`: which indices, nodes or the like, if the same reason may stand for others next."""
 
     reason: Reason
     message: str
+    about: tuple[str, ...] = ()
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,7 @@ def only_copy(
         Reason.ONLY_COPY,
         f"{', '.join(sorted(names))} holds the only active copy of {_shards(alone)}: give {_few(indices)} a replica, "
         "or say with `--unavailable INDEX` that it may be away for a while",
+        about=tuple(indices[:NAMED]),
     )
 
 
@@ -91,7 +93,9 @@ def shard_twice(cluster: Cluster, names: Collection[str]) -> Violation | None:
     if not twice:
         return None
     return Violation(
-        Reason.ONLY_COPY, f"{', '.join(sorted(names))} hold several copies of {_shards(twice)}: one by one"
+        Reason.ONLY_COPY,
+        f"{', '.join(sorted(names))} hold several copies of {_shards(twice)}: one by one",
+        about=tuple(sorted({index for index, _ in twice})[:NAMED]),
     )
 
 
@@ -108,6 +112,7 @@ def outside_groups(asked: Question) -> Violation | None:
         Reason.OUTSIDE_GROUPS,
         f"{_few(outside)} belongs to no group of {asked.spec.name}, so that Vagus can't restart it: restart it by hand "
         "with what is wanted (the rest goes on by itself), or give its instance to a group (`vagus adopt`)",
+        about=tuple(outside[:NAMED]),
     )
 
 
@@ -127,7 +132,7 @@ def _told(asked: Question, found: Violation | None) -> Violation | None:
     why += [f"{_few(leaving)} (leaves)"] if leaving else []
     if found is None or not why:
         return found
-    return Violation(found.reason, f"{found.message}. Not leant on: {'; '.join(why)}")
+    return msgspec.structs.replace(found, message=f"{found.message}. Not leant on: {'; '.join(why)}")
 
 
 def _going(asked: Question) -> frozenset[str]:
@@ -155,9 +160,8 @@ def disk_full(asked: Question) -> Violation | None:
         for node in asked.cluster.nodes
         if node.holds_data and node.disk_total and node.disk_free < reserve(flood, node.disk_total)
     ]
-    return (
-        Violation(Reason.NO_ROOM, f"{_few(full)} is past its flood stage ({flood}): free disk first") if full else None
-    )
+    why = f"{_few(full)} is past its flood stage ({flood}): free disk first"
+    return Violation(Reason.NO_ROOM, why, about=tuple(sorted(full)[:NAMED])) if full else None
 
 
 def snapshot_running(asked: Question) -> Violation | None:
@@ -183,12 +187,12 @@ def version_path(asked: Question) -> Violation | None:
     person can bring it one."""
     if not asked.version:
         why = brings_another([node for node in asked.cluster.nodes if node.name in asked.names], asked.observed.version)
-        return Violation(Reason.VERSION_PATH, why) if why else None
+        return Violation(Reason.VERSION_PATH, why, about=(f"brings {asked.observed.version}",)) if why else None
     for node in sorted(asked.cluster.nodes, key=lambda one: one.name):
         if node.version != asked.version and (
             no_way := versions.no_path(asked.spec.engine.name, node.version, asked.version)
         ):
-            return Violation(Reason.VERSION_PATH, f"{node.name} runs {node.version}: {no_way}")
+            return Violation(Reason.VERSION_PATH, f"{node.name} runs {node.version}: {no_way}", about=(node.name,))
     return None
 
 
@@ -227,6 +231,7 @@ def index_too_old(asked: Question) -> Violation | None:
             Reason.INDEX_TOO_OLD,
             f"which version made {_few(unknown)} is unknown (the cluster does not tell `index.version.created`), and "
             f"{asked.version} may not read it",
+            about=tuple(unknown[:NAMED]),
         )
     old = [
         index
@@ -235,7 +240,8 @@ def index_too_old(asked: Question) -> Violation | None:
     ]
     if not old:
         return None
-    return Violation(Reason.INDEX_TOO_OLD, f"{asked.version} can't read {_few(old)}: reindex or delete first")
+    why = f"{asked.version} can't read {_few(old)}: reindex or delete first"
+    return Violation(Reason.INDEX_TOO_OLD, why, about=tuple(old[:NAMED]))
 
 
 def archived_settings(asked: Question) -> Violation | None:

@@ -62,7 +62,7 @@ def held_back(look: Look) -> Plan | None:
             foreseen=foreseen,
             progress=progress,
         )
-    return Blocked(reason=violation.reason, message=violation.message, foreseen=foreseen)
+    return Blocked(reason=violation.reason, message=violation.message, about=violation.about, foreseen=foreseen)
 
 
 def _violation(look: Look) -> Violation | None:
@@ -71,6 +71,7 @@ def _violation(look: Look) -> Violation | None:
         return Violation(
             Reason.VERSION_PATH,
             f"{wanted} was asked for, and the fleet file now says {declared}: abort, and ask anew",
+            about=(f"declared {declared}",),
         )
     names = [node.name for node in look.batches[0]]
     return rules.before(look.question(names))

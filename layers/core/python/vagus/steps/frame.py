@@ -53,7 +53,8 @@ class HandOver(Step, frozen=True, kw_only=True):
 
 
 class EndRun(Step, frozen=True, kw_only=True):
-    """Give the head row and the lease back, unless a new intent came meanwhile. `seq` is what the decision had seen."""
+    """Give the head row and the lease back, unless a new intent came meanwhile. `seq` is what the decision had seen.
+    `told`: of what a person was told, by `pages.told_at_the_end`."""
 
     title = "Note the end"
     protective = True
@@ -61,6 +62,7 @@ class EndRun(Step, frozen=True, kw_only=True):
     seq: int
     reason: str
     message: str
+    told: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
