@@ -203,3 +203,22 @@ def test_launches_that_go_on_failing_page_ever_more_rarely() -> None:
     world.run()
     assert not world.seen().launches.marks
     assert len(world.instances()) == 7
+
+
+def test_where_launches_fail_in_each_zone_a_person_is_told_once_of_each_suspension() -> None:
+    """A template that launches nowhere: groups are suspended, and tried again, one after another."""
+
+    def everywhere(world: World) -> None:
+        for group in world.groups.describe():
+            world.groups.refuse_launches(group.name, "InvalidAMIID.NotFound")
+            world.when("grow", later(60), lambda world, name=group.name: world.groups.set_desired(name, 3))
+
+    world = six().when("no such image", always, everywhere)
+    began, marks = world.clock.now, set[tuple[str, str]]()
+    while world.clock.now < began + 4 * HOOK:
+        world.step()
+        marks |= {(name, one.at) for name, one in world.seen().launches.marks.items()}
+    told = sum("LAUNCHES_FAIL" in page for page in world.pages)
+    assert len({name for name, _ in marks}) == 3
+    assert len(marks) >= 6, "each was tried again at least once"
+    assert len(marks) // 3 <= told <= len(marks), (marks, world.pages)

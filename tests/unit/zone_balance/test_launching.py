@@ -330,6 +330,7 @@ def test_launches_that_fail_are_heeded_before_the_cluster_has_formed() -> None:
     told = decide(stopped, spec(), NOW)
     assert isinstance(told, Blocked)
     assert (told.reason, told.open_deadline) == (Reason.LAUNCHES_FAIL, False)
+    assert told.about == tuple(f"{name} since {mark.at}" for name, mark in marked().marks.items())
 
 
 DRAINS: Mapping[str, Any] = {"persistent": ours("n1"), "intents": (demanding("n1"),)}
@@ -344,6 +345,7 @@ def test_a_suspension_is_told_beside_what_is_waited_for_and_sets_none_of_its_clo
     assert isinstance(alone, Wait)
     assert isinstance(plan, Wait)
     assert (plan.reason, plan.page) == (Reason.LAUNCHES_FAIL, True)
+    assert len(plan.about) == 1, "the same as at the end: told once"
     assert alone.message in plan.message
     assert (plan.progress, plan.seconds, plan.foreseen) == (alone.progress, alone.seconds, alone.foreseen)
 

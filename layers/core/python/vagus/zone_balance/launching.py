@@ -9,7 +9,7 @@ then two, then four, up to a day.
 Nothing here waits for a drain, and no drain waits for a hook: it is the node's joining that helps one, not its service.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -284,7 +284,7 @@ def resumed_by_hand(observed: Observed, group: str, now: float) -> bool:
     return now - datetime.fromisoformat(mark.done).timestamp() >= ANSWERED_SECONDS
 
 
-def stopped(observed: Observed, spec: ClusterSpec) -> Plan | None:
+def stopped(observed: Observed, spec: ClusterSpec) -> Blocked | None:
     """What a person is told of a suspension. It ends the run: the sweep finds the hour over."""
     marks = {name: mark for name, mark in observed.suspended.marks.items() if mark.done}
     if not marks:
@@ -297,7 +297,12 @@ def stopped(observed: Observed, spec: ClusterSpec) -> Plan | None:
         f"launching is suspended, for it failed {FAILURES} times within an hour ({words}). It is tried again after "
         f"that; at once by `vagus resume {spec.name}`"
     )
-    return Blocked(reason=Reason.LAUNCHES_FAIL, message=message)
+    return Blocked(reason=Reason.LAUNCHES_FAIL, message=message, about=_each_suspension(marks))
+
+
+def _each_suspension(marks: Mapping[str, Suspended]) -> tuple[str, ...]:
+    """Each is told once, however many runs it outlasts and however other groups fare meanwhile."""
+    return tuple(f"{name} since {mark.at}" for name, mark in sorted(marks.items()))
 
 
 # -- the same, as stages ---------------------------------------------------------------------------------------------
@@ -320,7 +325,7 @@ def beside(look: Look, plan: Plan) -> Plan:
         return plan
     if isinstance(plan, Wait) and not plan.page:
         message = f"{told.message}. Meanwhile: {plan.message}"
-        return msgspec.structs.replace(plan, page=True, reason=told.reason, message=message)
+        return msgspec.structs.replace(plan, page=True, reason=told.reason, message=message, about=told.about)
     return msgspec.structs.replace(plan, message=f"{plan.message}. Beside that, {told.message}")
 
 
