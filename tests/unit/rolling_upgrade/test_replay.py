@@ -1,6 +1,8 @@
 """Restarts and upgrades, interrupted at every call: they end as if nobody had been interrupted, each node is restarted
 once, and no node is stopped that was needed (the world asserts that at each stop)."""
 
+from collections.abc import Mapping
+
 import pytest
 from tests.unit.rolling_upgrade.interruptions import points
 from tests.unit.rolling_upgrade.scenarios import (
@@ -21,6 +23,7 @@ from tests.unit.simulation.ports import Meter
 from tests.unit.simulation.scenarios import later, spot_warning
 from tests.unit.simulation.world import World
 
+from vagus.errors import Refused
 from vagus.intent import restart
 
 CALM = 200.0
@@ -90,6 +93,25 @@ def test_an_upgrade_that_no_node_could_stage_is_told_and_once_aborted_has_change
     assert world.restarts == [], world.story()
     assert (world.parameters.values[VERSION], world.seen().node_version) == ("2.19.4", "2.19.4")
     assert world.reason() == "UPGRADE_AVAILABLE"
+
+
+def test_a_node_that_ssm_does_not_reach_is_told_to_people_and_told_again_half_an_hour_later() -> None:
+    """AWS refuses a command for an instance whose agent is not registered: that is no failure of the run."""
+    world = all_are_upgraded()
+    send, dead = world.commands.send, [True]
+
+    def refused(document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
+        if dead:
+            raise Refused("ssm: InvalidInstanceId: Instances not in a valid state")
+        send(document, instance, step, parameters)
+
+    world.commands.send = refused  # type: ignore[method-assign]
+    world.when("the agent is restarted", lambda one: "claims: NOT_STAGED" in one.pages, lambda _: dead.clear())
+    world.run()
+    assert world.pages == ["claims: APPROVAL_NEEDED", "claims: NOT_STAGED"]
+    assert "could not be told to bring and check 3.4.0: ssm: InvalidInstanceId" in world.texts[1]
+    assert "systemctl restart amazon-ssm-agent" in world.texts[1]
+    assert (world.reason(), world.seen().node_version) == ("UP_TO_DATE", "3.4.0")
 
 
 def silence(world: World) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from vagus import owned
 from vagus.cluster import Cluster
+from vagus.errors import Refused
 from vagus.intent import AllocationPrimaries, Demand, Intent, Rolling
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
@@ -28,6 +29,8 @@ from vagus.steps import (
 )
 
 NODE_PARAMETER = "/vagus/{cluster}/node/version"
+REFUSED_MOST = 300
+"""Characters of what AWS said that are noted."""
 
 # -- the version that nodes bring ------------------------------------------------------------------------------------
 
@@ -56,10 +59,16 @@ def _may_stage(writes: Writes, seen: Rows, step: StageEngine, token: int) -> str
 
 
 def _stage(writes: Writes, seen: Rows, step: StageEngine, _token: int) -> None:
-    """The row last, since to send twice is harmless."""
-    writes.commands.send("stage-search", step.node, step.step, {"Version": step.wanted})
+    """The row last, since to send twice is harmless. That a node could not be told (its agent is dead) is noted too:
+    a person is told of that node, and not that tries failed."""
+    refused = ""
+    try:
+        writes.commands.send("stage-search", step.node, step.step, {"Version": step.wanted})
+    except Refused as error:
+        refused = str(error)[:REFUSED_MOST]
     intent = _intent(seen, step.intent)
-    _put(writes, seen, step.intent, intent.demands if intent else (), {"staging": step.node, "staging_at": writes.iso})
+    noted = {"staging": step.node, "staging_at": writes.iso, "staging_refused": refused}
+    _put(writes, seen, step.intent, intent.demands if intent else (), noted)
 
 
 def _may_bring(writes: Writes, seen: Rows, step: BringVersion, token: int) -> str | None:

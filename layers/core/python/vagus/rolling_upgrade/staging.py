@@ -15,6 +15,8 @@ from vagus.steps import StageEngine
 
 BUSY = "another command is under way"
 """How a document says that it found the node's lock taken (`nodes/documents`): it did nothing, and proves nothing."""
+AGAIN_SECONDS = 1800
+"""So long after it could not be told, a node is told again."""
 STAGED_WITHIN_SECONDS = 1620
 """The document ends within 1,500 s; it may have waited a minute for its agent, and one for another command."""
 
@@ -24,13 +26,15 @@ def stage(look: Look) -> Plan | None:
     foreseen, intent = unbegun(look), look.intent
     if not foreseen or intent is None or staged(look.observed.commands, intent):
         return None
+    if look.wanted.staging_refused and _is_there(look) and look.since(look.wanted.staging_at) < AGAIN_SECONDS:
+        return _not_told(look)
     said = _said(look)
     pending = said is not None and said.outcome == "pending"
     if said and not (pending or _busy(said)):
         return _not_staged(look, said)
     if said and look.now - said.sent > STAGED_WITHIN_SECONDS:
         return _not_staged(look, said)
-    if look.cluster.node(look.wanted.staging) and (pending or look.since(look.wanted.staging_at) < LISTED_SECONDS):
+    if _is_there(look) and (pending or look.since(look.wanted.staging_at) < LISTED_SECONDS):
         return _awaited(look)
     first = _first(look).name
     step = StageEngine(intent=intent.id, wanted=look.wanted.version, node=first, step=stage_id(intent, first))
@@ -41,11 +45,15 @@ def _first(look: Look) -> Node:
     return look.batches[0][0]
 
 
+def _is_there(look: Look) -> bool:
+    return look.cluster.node(look.wanted.staging) is not None
+
+
 def _said(look: Look) -> Command | None:
     """What counts of the commands to the node that stages, if it is there still: one that is under way; else the last
     that had its turn; else the first that had none. A function that dies in between sends a second one, and that finds
     the lock taken while the first brings the version."""
-    if look.intent is None or look.cluster.node(look.wanted.staging) is None:
+    if look.intent is None or not _is_there(look):
         return None
     step = stage_id(look.intent, look.wanted.staging)
     sent = [one for one in look.observed.commands if one.step == step]
@@ -70,11 +78,27 @@ def _awaited(look: Look) -> Plan:
 
 
 def _not_staged(look: Look, said: Command) -> Blocked:
-    name, version = look.spec.name, look.wanted.version
+    return _blocked(
+        look,
+        f"{said.instance} could not bring and check {look.wanted.version}; its answer: {said.said or SILENT}",
+        "put right what it says",
+    )
+
+
+def _not_told(look: Look) -> Blocked:
+    node = look.wanted.staging
+    return _blocked(
+        look,
+        f"{node} could not be told to bring and check {look.wanted.version}: {look.wanted.staging_refused}",
+        f"see why SSM does not reach it (on it: `systemctl restart amazon-ssm-agent`), or end {node}",
+    )
+
+
+def _blocked(look: Look, what: str, mend: str) -> Blocked:
+    name = look.spec.name
     return Blocked(
         reason=Reason.NOT_STAGED,
-        message=f"{said.instance} could not bring and check {version}; its answer: {said.said or SILENT}. Nothing was "
-        f"stopped, and nodes that boot bring what they did. Put right what it says: it is tried again half an hour "
-        f"after the last time, or at once by `vagus abort {name}` and `vagus upgrade {name}`",
+        message=f"{what}. Nothing was stopped, and nodes that boot bring what they did. Way out: {mend}. It is tried "
+        f"again half an hour after the last time, or at once by `vagus abort {name}` and `vagus upgrade {name}`",
         open_deadline=True,
     )
