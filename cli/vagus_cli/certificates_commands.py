@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vagus.certificates import gateways, wishes
-from vagus.certificates.observe import endpoint
+from vagus.certificates.observe import endpoints
 from vagus.cluster_watch.certificates import faults
 from vagus.ending import soon
 from vagus.fleet import ClusterSpec
@@ -135,8 +135,8 @@ def _own(spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
 
 def _gateways(world: World, spec: ClusterSpec, trust: Trust, now: float) -> list[ShownCertificate]:
     """As they lie in ACM; where an endpoint is declared, what a handshake there shows instead."""
-    declared, handshakes = spec.certificates.gateways, world.reads.handshakes(spec)
-    shaken = {one.arn: endpoint(handshakes, one, trust.bundle) for one in declared if one.endpoint}
+    declared = spec.certificates.gateways
+    shaken = endpoints(world.reads.handshakes(spec), declared, trust.bundle)
     late = gateways.not_served(trust, spec.certificates, shaken)
     subjects = {one.generation: one.subject for one in trust.authorities}
     return [

@@ -1,5 +1,6 @@
 """Certificates of gateways in ACM: imported, renewed, replaced with their authority; interrupted anywhere."""
 
+import threading
 from typing import Any
 
 import msgspec
@@ -14,16 +15,19 @@ from tests.unit.simulation.ports import Meter
 from vagus.aws.fake_gateways import FakeImported
 from vagus.certificates import gateways, profile, wishes
 from vagus.certificates.gateways import AGAIN_SECONDS
+from vagus.certificates.observe import endpoints
 from vagus.certificates.observed import Observed
 from vagus.certificates.showing import shown
 from vagus.certificates.telling import PATIENCE_SECONDS
 from vagus.errors import Denied, Throttled, Unreachable, VagusError
+from vagus.handshake import Handshake
 from vagus.plan import Blocked, Done
 from vagus.policy import Certificates, Gateway
 from vagus.procedure import gateway_told, rows
 from vagus.procedure.loop import Answer, Outcome
 from vagus.procedure.rows import Identity
 from vagus.reasons import Reason
+from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.trust import GatewayIssued, Imported, Trust
 
 ARN = "arn:aws:acm:eu-west-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
@@ -269,6 +273,27 @@ def test_a_first_one_with_other_uses_is_refused_with_the_way_out(
     refused = world.trust.gateways[ARN].refused
     assert said in refused
     assert "extendedKeyUsage=serverAuth" in refused
+
+
+def test_endpoints_are_called_at_once_and_one_that_hangs_takes_no_longer_than_all() -> None:
+    ends, both = threading.Event(), threading.Barrier(2, timeout=60)
+
+    class Some(FakeHandshakes):
+        def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
+            both.wait()
+            if name == NAME:
+                ends.wait(60)
+            return Handshake(instance=name, address=name, port=port, answered=bool(bundle))
+
+    declared = msgspec.convert(
+        [{"arn": arn, "names": [name], "endpoint": f"{name}:443"} for arn, name in ((ARN, NAME), (OTHER, f"a.{NAME}"))],
+        list[Gateway],
+    )
+    shown = endpoints(Some(), declared, "pem")
+    ends.set()
+    assert (shown[ARN].answered, shown[ARN].failure) == (False, "not done after 5 s")
+    assert shown[OTHER].answered
+    assert endpoints(Some(), [Gateway(arn=ARN, names=(NAME,))], "pem") == {}
 
 
 TOLD: dict[str, tuple[bool, int, bool, list[int]]] = {

@@ -468,3 +468,29 @@ def test_nodes_are_shaken_once_for_the_decision_and_the_status() -> None:
     assert once.all("a") == once.all("a")
     once.all("b")
     assert shaken == ["a", "b"]
+
+
+def test_an_endpoint_is_called_once_for_the_decision_and_the_status() -> None:
+    asked = list[str]()
+
+    class Counted(FakeHandshakes):
+        def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
+            asked.append(f"{name}:{port}")
+            return super().endpoint(name, port, bundle)
+
+    once = ShakenOnce(Counted(Handshake(instance="a", address="a", port=443, answered=True)))
+    assert once.endpoint("a", 443, "pem") == once.endpoint("a", 443, "pem")
+    assert once.endpoint("a", 443, "pem").answered
+    once.endpoint("b", 443, "pem")
+    assert asked == ["a:443", "b:443"]
+
+
+def test_an_endpoint_that_is_still_at_it_is_not_called_again() -> None:
+    class Slow(FakeHandshakes):
+        def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
+            again = once.endpoint(name, port, bundle)  # meanwhile, from where the status is made
+            assert not again.answered
+            return super().endpoint(name, port, bundle)
+
+    once = ShakenOnce(Slow())
+    assert once.endpoint("a", 443, "pem").failure == "no TLS handshake"

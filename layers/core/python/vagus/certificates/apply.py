@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from vagus.certificates import gateways
-from vagus.certificates.observe import endpoint
+from vagus.certificates.observe import endpoints
 from vagus.certificates.observed import concerned, members
 from vagus.certificates.telling import FORGOTTEN_SECONDS
 from vagus.errors import Denied, Refused, Transient, VagusError
@@ -99,7 +99,7 @@ def _gateways_elsewhere(writes: Writes, trust: Trust) -> str | None:
     policy = writes.spec.certificates
     if others := gateways.of_another(trust, policy):
         return f"{', '.join(others)} has a certificate of another authority"
-    shown = {one.arn: endpoint(writes.handshakes, one, trust.bundle) for one in policy.gateways if one.endpoint}
+    shown = endpoints(writes.handshakes, policy.gateways, trust.bundle)
     late = gateways.not_served(trust, policy, shown)
     return "; ".join(f"{arn}: {instead}" for arn, instead in late.items()) or None
 

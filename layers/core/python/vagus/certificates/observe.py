@@ -12,10 +12,13 @@ from vagus.handshake import Handshake
 from vagus.plan import Progress
 from vagus.policy import Gateway
 from vagus.ports import Handshakes, NodeCommandsRead
+from vagus.procedure.at_once import each
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
 
 DOCUMENTS = ("install-trust", "renew-certificate")
+ENDPOINTS_SECONDS = 5.0
+"""Endpoints take no longer, whatever their names lead to: the look-up of a name, and a try at each of its addresses."""
 SAID_FOR_SECONDS = 120.0
 """After so long without effect, what nodes said of the command is read too."""
 ASKED_AT_MOST = 5
@@ -31,26 +34,34 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         shaken = reads.handshakes(spec).all(seen.trust.bundle)
     except VagusError as error:
         return Observed(trust=seen.trust, formed=formed, members=members(groups), progress=progress, unseen=str(error))
-    endpoints = {
-        one.arn: endpoint(reads.handshakes(spec), one, seen.trust.bundle)
-        for one in spec.certificates.gateways
-        if one.endpoint
-    }
+    shown = endpoints(reads.handshakes(spec), spec.certificates.gateways, seen.trust.bundle)
     found = Observed(
         trust=seen.trust,
         formed=formed,
         members=members(groups),
         handshakes=shaken,
-        endpoints=endpoints,
+        endpoints=shown,
         progress=progress,
     )
     return msgspec.structs.replace(found, said=_said(reads.commands(spec), found, now))
 
 
-def endpoint(handshakes: Handshakes, one: Gateway, bundle: str) -> Handshake:
-    """What a gateway's endpoint shows."""
-    name, _, port = one.endpoint.partition(":")
-    return handshakes.endpoint(name, int(port), bundle)
+def endpoints(
+    handshakes: Handshakes, declared: Iterable[Gateway], bundle: str, seconds: float = ENDPOINTS_SECONDS
+) -> dict[str, Handshake]:
+    """What gateways' endpoints show, by ARN: all at once, and within `seconds`."""
+
+    def shown(one: Gateway) -> Handshake:
+        name, _, port = one.endpoint.partition(":")
+        return handshakes.endpoint(name, int(port), bundle)
+
+    def late(one: Gateway) -> Handshake:
+        name, _, port = one.endpoint.partition(":")
+        return Handshake(instance=name, address=name, port=int(port), failure=f"not done after {seconds:.0f} s")
+
+    wanted = [one for one in declared if one.endpoint]
+    found = each(wanted, shown, late, at_once=max(1, len(wanted)), seconds=seconds)
+    return {one.arn: shake for one, shake in zip(wanted, found, strict=True)}
 
 
 def _said(commands: NodeCommandsRead, found: Observed, now: float) -> dict[str, str]:

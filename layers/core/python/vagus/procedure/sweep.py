@@ -112,6 +112,7 @@ class ShakenOnce:
     def __init__(self, handshakes: Handshakes) -> None:
         self._handshakes = handshakes
         self._shaken: dict[str, tuple[Handshake, ...]] = {}
+        self._endpoints: dict[tuple[str, int, str], Handshake] = {}
 
     def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
         if closely:
@@ -121,7 +122,12 @@ class ShakenOnce:
         return self._shaken[bundle]
 
     def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
-        return self._handshakes.endpoint(name, port, bundle)
+        """One that is still at it when it is asked for again was not seen."""
+        asked = (name, port, bundle)
+        if asked not in self._endpoints:
+            self._endpoints[asked] = Handshake(instance=name, address=name, port=port, failure="no answer in time")
+            self._endpoints[asked] = self._handshakes.endpoint(name, port, bundle)
+        return self._endpoints[asked]
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
