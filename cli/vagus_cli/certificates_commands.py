@@ -255,7 +255,7 @@ def rotate(
     profile: options.Profile = None,
     region: options.Region = None,
 ) -> None:
-    """Replace every certificate of CLUSTER's nodes, and of Vagus's own; with --ca, the authority that signs them.
+    """Replace every certificate of CLUSTER's nodes, gateways, and of Vagus's own; with --ca, the authority, too.
 
     Nothing fails meanwhile: each step waits until every node has been seen to have taken up the one before.
     """
