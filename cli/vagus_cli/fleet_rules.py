@@ -313,8 +313,10 @@ def gateways_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
             yield (*path, "arn"), f"lies in {region}, and the cluster does not: give one of its own Region"
         if one.arn in [other.arn for other in declared[:number]]:
             yield (*path, "arn"), "is given twice: give each certificate once, with all its names"
-        for sentence in gateways.wrong(spec.name, one):
+        for sentence in gateways.wrong_names(spec.name, one):
             yield (*path, "names"), sentence
+        for sentence in gateways.wrong_endpoint(one):
+            yield (*path, "endpoint"), sentence
 
 
 RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (

@@ -19,6 +19,11 @@ def faults(value: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         yield from _of_struct(value, kind, path)
         return
+    listed = _list_of_structs(kind)
+    if listed is not None and isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
+        found = [fault for at, item in enumerate(value) for fault in faults(item, listed, (*path, at))]
+        yield from found or _of_leaf(value, kind, path)
+        return
     key_kind, item_kind = _mapping_of_structs(kind)
     if item_kind is None or not isinstance(value, Mapping) or not value:
         yield from _of_leaf(value, kind, path)
@@ -66,6 +71,13 @@ def _mapping_of_structs(kind: Any) -> tuple[Any, Any]:
         if isinstance(item, type) and issubclass(item, msgspec.Struct):
             return key, item
     return None, None
+
+
+def _list_of_structs(kind: Any) -> type[msgspec.Struct] | None:
+    """The type of a list's items, if these are structs."""
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    item = get_args(bare)[0] if get_origin(bare) is tuple else None
+    return item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
 
 
 def _names(kind: type[msgspec.Struct]) -> list[str]:

@@ -167,6 +167,37 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
     "days of nobody's certificates": (
         "zone_balance: {mode: observe}", "certificates: {issuer: own, days: 30}", 15, "certificates.days",
         "is for issuers kms and private_ca"),
+    "a gateway without its ARN": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, gateways: [{{names: [{SERVED}]}}]}}", 15,
+        "certificates.gateways[0].arn", "is missing: add it"),
+    "a field of a gateway that is none": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, "
+        f"gateways: [{{arn: '{ACM}', names: [{SERVED}], endpont: '{SERVED}:443'}}]}}", 15,
+        "certificates.gateways[0].endpont", "did you mean endpoint?"),
+    "an endpoint without a port": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, "
+        f"gateways: [{{arn: '{ACM}', names: [{SERVED}], endpoint: {SERVED}}}]}}", 15,
+        "certificates.gateways[0].endpoint", "one of the names and a port"),
+    "an endpoint out of reach": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, "
+        f"gateways: [{{arn: '{ACM}', names: [{SERVED}], endpoint: '{SERVED}:9300'}}]}}", 15,
+        "certificates.gateways[0].endpoint", "is out of reach"),
+    "a wildcard": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM}', names: ['*.{SERVED}']}}]}}", 15,
+        "certificates.gateways[0].names[0]", "no wildcard"),
+    "a name that begins with a hyphen": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM}', names: ['-.{SERVED}']}}]}}", 15,
+        "certificates.gateways[0].names[0]", "written out"),
+    "a name twice": (
+        "zone_balance: {mode: observe}",
+        f"certificates: {{issuer: kms, mode: act, gateways: [{{arn: '{ACM}', names: [{SERVED}, {SERVED}]}}]}}", 15,
+        "certificates.gateways[0].names", "is given twice"),
     "gateways of nobody's authority": (
         "zone_balance: {mode: observe}", f"certificates: {{gateways: [{{arn: '{ACM}', names: [{SERVED}]}}]}}", 15,
         "certificates.gateways", "is for issuers kms and private_ca"),

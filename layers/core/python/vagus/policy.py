@@ -63,7 +63,8 @@ PrivateCa = Annotated[
 """The ARN of a private CA."""
 
 
-GatewayName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$(?!\n)", max_length=253)]
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+GatewayName = Annotated[str, msgspec.Meta(pattern=rf"^{LABEL}(\.{LABEL})+$(?!\n)", max_length=253)]
 """A DNS name in lower case."""
 
 
@@ -76,10 +77,27 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     arn: Annotated[
-        str, msgspec.Meta(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$(?!\n)")
+        str,
+        msgspec.Meta(
+            pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$(?!\n)",
+            description="the ARN of a certificate that was imported into ACM",
+        ),
     ]
-    names: Annotated[tuple[GatewayName, ...], msgspec.Meta(min_length=1, max_length=10)]
-    endpoint: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9.-]+:[1-9][0-9]{0,4})?$(?!\n)")] = ""
+    names: Annotated[
+        tuple[GatewayName, ...],
+        msgspec.Meta(
+            min_length=1,
+            max_length=10,
+            description="DNS names in lower case below <cluster>.vagus.internal, written out: no wildcard",
+        ),
+    ]
+    endpoint: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^([a-z0-9.-]+:[1-9][0-9]{0,4})?$(?!\n)",
+            description="one of the names and a port, as search.<cluster>.vagus.internal:443",
+        ),
+    ] = ""
 
 
 class Certificates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ They serve clients, and call nobody: their key is born in the function that impo
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from vagus.ending import soon
@@ -31,7 +32,13 @@ OF_OTHERS = re.compile(r"(node|vagus|admin)(-.*)?|i-[0-9a-f]+")
 
 
 def wrong(cluster: str, one: Gateway) -> Iterator[str]:
-    """Why its names may not be had: each is a sentence for a person."""
+    """Why it may not be had as it is declared: each is a sentence for a person."""
+    yield from wrong_names(cluster, one)
+    yield from wrong_endpoint(one)
+
+
+def wrong_names(cluster: str, one: Gateway) -> Iterator[str]:
+    """Why its names may not be had."""
     below = f".{domain(cluster)}"
     for name in one.names:
         if not name.endswith(below):
@@ -40,6 +47,12 @@ def wrong(cluster: str, one: Gateway) -> Iterator[str]:
             yield f"{name} begins like a name of the cluster's own nodes or functions: choose another"
     if len(one.names[0]) > LONGEST:
         yield f"{one.names[0]} has {len(one.names[0])} characters, and the first name may have {LONGEST}"
+    if twice := sorted(name for name, times in Counter(one.names).items() if times > 1):
+        yield f"{', '.join(twice)} is given twice: give each name once"
+
+
+def wrong_endpoint(one: Gateway) -> Iterator[str]:
+    """Why its endpoint can't be looked at."""
     name, _, port = one.endpoint.partition(":")
     if one.endpoint and name not in one.names:
         yield f"the endpoint {one.endpoint} is none of its names ({', '.join(one.names)})"
