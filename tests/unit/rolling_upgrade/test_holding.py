@@ -179,8 +179,11 @@ def test_an_index_of_unknown_origin_is_not_called_too_old() -> None:
     assert "is unknown" in found.message
 
 
-def told_to_restart(name: str, process: str, *outcomes: tuple[int, Outcome], left: Node | None = None) -> Observed:
-    """A node in hand that runs as before, told so many seconds ago with these outcomes. `left`: one that is next."""
+def told_to_restart(
+    name: str, process: str, *outcomes: tuple[int, Outcome | None], left: Node | None = None
+) -> Observed:
+    """A node in hand that runs as before, told so many seconds ago with these outcomes (`None`: it is not listed).
+    `left`: one that is next."""
     asked = question()
     node = next(one for one in asked.cluster.nodes if one.name == name)
     others = {left.name: left.ephemeral_id} if left else {}
@@ -199,6 +202,7 @@ def told_to_restart(name: str, process: str, *outcomes: tuple[int, Outcome], lef
         commands=tuple(
             Command(step=step, document="restart-search", instance=name, sent=NOW - ago, outcome=outcome)
             for ago, outcome in outcomes
+            if outcome
         ),
     )
 
@@ -226,7 +230,10 @@ def test_a_command_that_is_pending_for_long_is_in_vain(
         assert isinstance(plan.steps[-1], AllowAllocation if len(outcomes) == 3 else RestartNodes)
 
 
-CLOSED: dict[str, tuple[tuple[tuple[int, Outcome], ...], Reason]] = {
+CLOSED: dict[str, tuple[tuple[tuple[int, Outcome | None], ...], Reason]] = {
+    "its command is not listed yet": (((25, None),), Reason.NODE_AWAY),
+    "nor is its second, and the first failed": (((40, "failed"), (25, None)), Reason.NODE_AWAY),
+    "it was never listed, and a person restarted it": (((65, None),), Reason.RESTARTING),
     "its command still waits until it serves": (((100, "pending"),), Reason.NODE_AWAY),
     "also for long": (((250, "pending"),), Reason.NODE_AWAY),
     "not for ever: a person is called": (((600, "pending"),), Reason.NODE_NOT_BACK),
@@ -239,7 +246,7 @@ CLOSED: dict[str, tuple[tuple[tuple[int, Outcome], ...], Reason]] = {
 
 @pytest.mark.parametrize(("outcomes", "then"), CLOSED.values(), ids=CLOSED.keys())
 def test_allocation_is_given_back_when_a_node_has_joined_and_the_next_waits_until_it_serves(
-    outcomes: tuple[tuple[int, Outcome], ...], then: Reason
+    outcomes: tuple[tuple[int, Outcome | None], ...], then: Reason
 ) -> None:
     asked = question()
     first, other = asked.cluster.nodes[:2]
@@ -253,6 +260,28 @@ def test_allocation_is_given_back_when_a_node_has_joined_and_the_next_waits_unti
     if then is Reason.NODE_AWAY:
         assert isinstance(after, Wait)
         assert not after.page
+
+
+UNHEARD: dict[str, tuple[tuple[tuple[int, Outcome | None], ...], type[Plan]]] = {
+    "its second command is under way, and the first failed": (((90, "failed"), (25, "pending")), Wait),
+    "it was sent twice, and the second found the lock taken": (((90, "pending"), (85, "failed")), Wait),
+    "its second is not listed yet": (((90, "failed"), (25, None)), Wait),
+    "both have failed": (((90, "failed"), (25, "failed")), Steps),
+}
+
+
+@pytest.mark.parametrize(("outcomes", "kind"), UNHEARD.values(), ids=UNHEARD.keys())
+def test_a_node_that_is_away_is_given_up_only_once_no_command_to_it_is_under_way(
+    outcomes: tuple[tuple[int, Outcome | None], ...], kind: type[Plan]
+) -> None:
+    asked = question()
+    away = asked.cluster.nodes[0]
+    observed = told_to_restart(away.name, away.ephemeral_id, *outcomes)
+    nodes = tuple(node for node in asked.cluster.nodes if node.name != away.name)
+    there = group(Instance(id=away.name, zone=away.zone, lifecycle="InService"))
+    cluster = msgspec.structs.replace(asked.cluster, nodes=nodes)
+    plan = decide(msgspec.structs.replace(observed, cluster=cluster, groups=(there,)), asked.spec, NOW)
+    assert isinstance(plan, kind), plan
 
 
 def test_a_node_of_a_batch_that_joined_does_not_give_allocation_back_before_the_others() -> None:

@@ -1,11 +1,13 @@
 """Stages about the nodes in hand: told to restart, awaited, and given their allocation back."""
 
+from collections.abc import Iterable
+
 from vagus.intent import AllocationPrimaries
 from vagus.owned_values import VALUES
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
 from vagus.rolling_upgrade import rules
-from vagus.rolling_upgrade.looking import LINGERING_SECONDS, TOLD_ENOUGH, Look, overdue, soon, waited
+from vagus.rolling_upgrade.looking import LINGERING_SECONDS, LISTED_SECONDS, TOLD_ENOUGH, Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import step_id
 from vagus.rolling_upgrade.on_the_way import replaced_by_hand
 from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
@@ -13,8 +15,6 @@ from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
 OURS = next(value.mark for value in VALUES if value.demand is AllocationPrimaries)
 """The mark that allocation is restricted by us; one that an update takes away (`None`) is given back."""
 SILENT = "none, so that its SSM agent may be dead (on it: `systemctl restart amazon-ssm-agent`)"
-LISTED_SECONDS = 60
-"""How long a command may take to be listed before it is sent once more: a node does each once."""
 
 
 def restart(look: Look) -> Plan | None:
@@ -84,8 +84,9 @@ def joining(look: Look) -> Plan | None:
     if not look.holding:
         return None
     away = look.since(look.wanted.sent_at or look.wanted.taken_at)
-    if away >= look.spec.rolling_upgrade.rejoin_seconds or _failure(look):
-        return give_back(look, f"{', '.join(look.away)} did not come back: {_failure(look) or 'it takes too long'}")
+    failure = _failure(look, [name for name in look.away if not look.expected(name)])
+    if away >= look.spec.rolling_upgrade.rejoin_seconds or failure:
+        return give_back(look, f"{', '.join(look.away)} did not come back: {failure or 'it takes too long'}")
     return _coming(look)
 
 
@@ -116,9 +117,9 @@ def unreturned(look: Look) -> Plan | None:
     return give_back(look, "replicas are still kept from being allocated")
 
 
-def _failure(look: Look) -> str:
-    """The last word of a restart that failed, of a node that is away or does not serve."""
-    failed = [one for one in look.told(look.away) if one.outcome in ("failed", "not-serving")]
+def _failure(look: Look, names: Iterable[str]) -> str:
+    """The last word of a restart that failed, of nodes that are away or don't serve."""
+    failed = [one for one in look.told(names) if one.outcome in ("failed", "not-serving")]
     return failed[-1].said or "its command failed" if failed else ""
 
 
@@ -132,7 +133,7 @@ def not_back(look: Look) -> Plan | None:
         return None
     if look.coming:
         return _coming(look)
-    said = _failure(look)
+    said = _failure(look, look.away)
     return Blocked(
         reason=Reason.NODE_NOT_BACK,
         message=f"{', '.join(look.away)} was restarted and does not serve again{': ' + said if said else ''}. The rest "

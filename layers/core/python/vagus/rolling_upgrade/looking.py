@@ -20,6 +20,11 @@ LINGERING_SECONDS = 300
 let be. Longer than a command may be in vain."""
 IN_VAIN_SECONDS = 180
 """A command that is pending for so long stops nothing any more, and nothing is lost by sending it once more."""
+LISTED_SECONDS = 60
+"""How long a command may take to be listed before it is sent once more (a node does each once), or no longer believed
+to be under way."""
+AGREES_SECONDS = 5
+"""How much earlier than our row a command of that row may seem to have been sent, by AWS's clock."""
 STOPS_WITHIN_SECONDS = IN_VAIN_SECONDS - 15
 """The document stops nothing later than this after it was sent (`nodes/documents/restart-search.yaml`): earlier than it
 is given up, by what the clock of a node may differ from ours."""
@@ -70,9 +75,11 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     def coming(self) -> bool:
         """Whether each that is away is still waited for by its command, and for no longer than it may take."""
         since = self.since(self.wanted.sent_at or self.wanted.taken_at)
-        return since < self.spec.rolling_upgrade.rejoin_seconds and all(
-            any(one.outcome == "pending" for one in self.told([name])) for name in self.away
-        )
+        return since < self.spec.rolling_upgrade.rejoin_seconds and all(self.expected(name) for name in self.away)
+
+    def expected(self, name: str) -> bool:
+        """Whether a command to this node is under way, or not listed yet."""
+        return self._unlisted(name) or any(one.outcome == "pending" for one in self.told([name]))
 
     def _closed(self, name: str) -> bool:
         """Whether a node has joined again, and its port is not known to be open: its command still waits for that, or
@@ -80,10 +87,18 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         node = self.cluster.node(name)
         if node is None or not is_done(self.wanted, node):
             return False
+        if self._unlisted(name):
+            return True
         told = self.told([name])
         waits = any(one.outcome == "pending" and self.now - one.sent < SERVES_WITHIN_SECONDS for one in told)
         in_vain = any(one.outcome == "not-serving" for one in told)
         return (waits or in_vain) and not any(one.outcome == "done" for one in told)
+
+    def _unlisted(self, name: str) -> bool:
+        """Whether a node was told a moment ago, and AWS does not list it yet: what is not heard of is no good news."""
+        since, told = self.since(self.wanted.sent_at or self.wanted.taken_at), self.told([name])
+        listed = any(one.outcome == "done" or self.now - one.sent <= since + AGREES_SECONDS for one in told)
+        return since < LISTED_SECONDS and not listed
 
     @property
     def to_restart(self) -> tuple[Node, ...]:

@@ -7,8 +7,8 @@ from vagus.cluster import Node
 from vagus.command import Command
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
-from vagus.rolling_upgrade.in_hand import LISTED_SECONDS, SILENT
-from vagus.rolling_upgrade.looking import Look, soon, waited
+from vagus.rolling_upgrade.in_hand import SILENT
+from vagus.rolling_upgrade.looking import LISTED_SECONDS, Look, soon, waited
 from vagus.rolling_upgrade.observed import stage_id, staged
 from vagus.rolling_upgrade.taking import told_to_people, unbegun
 from vagus.steps import StageEngine
