@@ -89,7 +89,7 @@ WAYS_OUT: Mapping[Reason, str] = {
     "group (`vagus adopt`). The others are done before it.",
     Reason.NOT_STAGED: "Put right what the message says: the archive, its SHA-256, a JDK on the node, or its SSM "
     "agent. It is tried again within half an hour; `vagus abort CLUSTER` and `vagus upgrade CLUSTER` try at once.",
-    Reason.NODE_NOT_BACK: "Read the message, then the node's log. Start its service, or have its instance replaced "
+    Reason.NODE_NOT_BACK: "Read the message, then the node's log. Restart its service, or have its instance replaced "
     "(the message has the command): the rest goes on by itself. `vagus abort CLUSTER` leaves the rest as it is.",
     Reason.NOT_REPLACEABLE: "Do what the message says (a hook, a protection, a standby, a suspended process, "
     "zone_balance's mode), and it goes on; or `vagus abort CLUSTER`. Those that nothing stands against go before it.",

@@ -192,8 +192,13 @@ def told_to_restart(
         rolling(intent), taken=(name,), taken_at=iso(NOW - 800), sent_at=iso(NOW - min(ago for ago, _ in outcomes))
     )
     step = step_id(intent, node)
+    restarted = process != node.ephemeral_id
+    started = int((NOW - max(ago for ago, _ in outcomes)) * 1000) if restarted else node.started
+    nodes = tuple(
+        msgspec.structs.replace(one, started=started) if one.name == name else one for one in asked.cluster.nodes
+    )
     return Observed(
-        cluster=asked.cluster,
+        cluster=msgspec.structs.replace(asked.cluster, nodes=nodes),
         groups=(),
         intents=(msgspec.structs.replace(intent, rolling=noted, demands=(AllocationPrimaries(),)),),
         identity=asked.cluster.uuid,

@@ -26,6 +26,8 @@ DOCUMENTS: Mapping[str, Mapping[str, re.Pattern[str]]] = {
     "renew-certificate": {},
 }
 """Parameters of each document, beside the step's id, and what they look like."""
+SERVES_SECONDS = 660
+"""For so long the document of a restart waits until the node serves."""
 
 
 class Services(Protocol):
@@ -117,7 +119,7 @@ class _Disk:
 class FakeCommands:
     """Commands to the instances of one cluster, at first to none. `hold`: nothing is carried out before `deliver`.
     `deaf`: instances whose agent is dead: what is sent to them fails without a word, a minute later. `closed`: those
-    that don't serve yet, so that a restart of theirs, though carried out, still waits."""
+    that don't serve yet, so that a restart of theirs, though carried out, still waits, for as long as its document."""
 
     def __init__(
         self,
@@ -140,8 +142,10 @@ class FakeCommands:
         return tuple(self._seen(one) for one, _ in self._sent if one.instance == instance and one.sent >= since)
 
     def _seen(self, command: Command) -> Command:
-        waits = command.document == "restart-search" and command.outcome == "done" and command.instance in self.closed
-        return msgspec.structs.replace(command, outcome="pending", said="") if waits else command
+        return msgspec.structs.replace(command, outcome="pending", said="") if self._waits(command) else command
+
+    def _waits(self, command: Command) -> bool:
+        return command.document == "restart-search" and command.outcome == "done" and command.instance in self.closed
 
     def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
         """Send it; carried out at once unless `hold`."""
@@ -163,6 +167,9 @@ class FakeCommands:
         for at, (command, parameters) in enumerate(self._sent):
             if command.outcome == "pending" and self._clock() - command.sent > DELIVERY_SECONDS:
                 self._sent[at] = (msgspec.structs.replace(command, outcome="failed"), parameters)
+            if self._waits(command) and self._clock() - command.sent > SERVES_SECONDS:
+                never = "not-serving after 11 minutes"
+                self._sent[at] = (msgspec.structs.replace(command, outcome="not-serving", said=never), parameters)
 
     def _check(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
         if document not in DOCUMENTS:

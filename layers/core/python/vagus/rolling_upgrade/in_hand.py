@@ -137,8 +137,8 @@ def not_back(look: Look) -> Plan | None:
     return Blocked(
         reason=Reason.NODE_NOT_BACK,
         message=f"{', '.join(look.away)} was restarted and does not serve again{': ' + said if said else ''}. The rest "
-        f"of the cluster serves ({look.cluster.status}). Start its service (`systemctl start vagus-search` on it), or "
-        f"{replaced_by_hand(look.away[0])}, and the rest goes on by itself; or `vagus abort`",
+        f"of the cluster serves ({look.cluster.status}). Restart its service (`systemctl restart vagus-search` on it), "
+        f"or {replaced_by_hand(look.away[0])}, and the rest goes on by itself; or `vagus abort`",
         open_deadline=True,
     )
 

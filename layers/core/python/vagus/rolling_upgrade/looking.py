@@ -20,6 +20,8 @@ LINGERING_SECONDS = 300
 let be. Longer than a command may be in vain."""
 IN_VAIN_SECONDS = 180
 """A command that is pending for so long stops nothing any more, and nothing is lost by sending it once more."""
+FORGOTTEN_SECONDS = 1800
+"""What failed longer ago counts no more: it is tried again."""
 LISTED_SECONDS = 60
 """How long a command may take to be listed before it is sent once more (a node does each once), or no longer believed
 to be under way."""
@@ -91,8 +93,12 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
             return True
         told = self.told([name])
         waits = any(one.outcome == "pending" and self.now - one.sent < SERVES_WITHIN_SECONDS for one in told)
-        in_vain = any(one.outcome == "not-serving" for one in told)
+        in_vain = any(one.outcome == "not-serving" and not self._newer(node, one) for one in told)
         return (waits or in_vain) and not any(one.outcome == "done" for one in told)
+
+    def _newer(self, node: Node, command: Command) -> bool:
+        """Whether a node's process was started after the one that this command waited for, as by a person."""
+        return node.started / 1000 > command.sent + IN_VAIN_SECONDS
 
     def _unlisted(self, name: str) -> bool:
         """Whether a node was told a moment ago, and AWS does not list it yet: what is not heard of is no good news."""
@@ -126,8 +132,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(one for one in self.observed.commands if prefixes and one.step.startswith(prefixes))
 
     def in_vain(self, node: Node) -> int:
-        """How often a node that runs as before was told to restart, by now without effect."""
-        return sum(self.ended(one) for one in self.told([node.name]))
+        """How often a node that runs as before was told to restart, by now without effect. What is long ago is
+        forgotten: it is told again."""
+        told = [one for one in self.told([node.name]) if self.now - one.sent < FORGOTTEN_SECONDS]
+        return sum(self.ended(one) for one in told)
 
     def ended(self, command: Command) -> bool:
         """Whether a command has ended, or will have no effect any more."""

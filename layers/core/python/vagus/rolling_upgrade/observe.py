@@ -15,11 +15,10 @@ from vagus.ports import GroupsRead, NodeCommandsRead, SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
 from vagus.rolling_upgrade import on_the_way, replacing
+from vagus.rolling_upgrade.looking import FORGOTTEN_SECONDS
 from vagus.rolling_upgrade.observed import Observed, begun, rolling, undrained
 from vagus.snapshots import Snapshots
 
-FORGOTTEN_SECONDS = 1800
-"""What was sent longer ago counts no more: a node that failed is tried again."""
 CLOCKS_SECONDS = 60
 """How far AWS's clock and ours may differ."""
 
@@ -27,7 +26,7 @@ CLOCKS_SECONDS = 60
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
     """Everything that `decide` may know. An unreachable cluster is an observation, not an error."""
     intents = seen.intents_of("rolling_upgrade")
-    told = [*_taken(intents), *_staging(intents, seen.node_version)]
+    told = [*_taken(intents), *_staging(intents, seen.node_version, now)]
     cluster, snapshots = see(reads.search(spec), intents, seen.node_version)
     groups = reads.groups.describe([spec.name])
     return Observed(
@@ -38,7 +37,7 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         identity=seen.identity,
         version=seen.node_version,
         snapshots=snapshots,
-        commands=tuple(_sent(reads.commands(spec), told, now)) if told else (),
+        commands=tuple(_sent(reads.commands(spec), told)) if told else (),
         paused=seen.head("rolling_upgrade").paused,
         unhooked=unhooked(reads.groups, groups, cluster, intents),
         undrained=undrained(spec, paused=seen.head("zone_balance").paused),
@@ -95,21 +94,24 @@ def _snapshots(
         return None
 
 
-def _taken(intents: Iterable[Intent]) -> list[tuple[str, str]]:
-    """Nodes in hand, or that were last, and since when."""
+def _taken(intents: Iterable[Intent]) -> list[tuple[str, float]]:
+    """Nodes in hand, or that were last, and since when (epoch seconds). However long ago: one that never served still
+    does not."""
     restarted = [rolling(intent) for intent in intents if intent.kind != "replace"]
-    return [(name, one.taken_at) for one in restarted for name in one.taken]
+    return [(name, _since(one.taken_at)) for one in restarted for name in one.taken]
 
 
-def _staging(intents: Iterable[Intent], noted: str | None) -> list[tuple[str, str]]:
-    """The node that brings and checks a version beforehand, and since when; until that version is noted."""
+def _staging(intents: Iterable[Intent], noted: str | None, now: float) -> list[tuple[str, float]]:
+    """The node that brings and checks a version beforehand, and since when; until that version is noted. What failed
+    long ago is tried again."""
     asked = [rolling(intent) for intent in intents]
-    return [(one.staging, one.staging_at) for one in asked if one.staging and one.version != noted]
+    waits = [one for one in asked if one.staging and one.version != noted]
+    return [(one.staging, max(_since(one.staging_at), now - FORGOTTEN_SECONDS)) for one in waits]
 
 
-def _sent(commands: NodeCommandsRead, told: Iterable[tuple[str, str]], now: float) -> list[Command]:
-    found: list[Command] = []
-    for name, at in told:
-        since = datetime.fromisoformat(at).timestamp() - CLOCKS_SECONDS if at else 0.0
-        found += commands.sent(name, max(since, now - FORGOTTEN_SECONDS))
-    return found
+def _since(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp() - CLOCKS_SECONDS if at else 0.0
+
+
+def _sent(commands: NodeCommandsRead, told: Iterable[tuple[str, float]]) -> list[Command]:
+    return [one for name, since in told for one in commands.sent(name, since)]
