@@ -23,7 +23,10 @@ SAYS: dict[str, Hint | Ignored] = {
     "approaching_expiration": Hint(cluster="claims", capability="certificates", ending=Ending(arn=ARN, days=31, at=AT)),
     "of_another_certificate": Ignored(f"{ARN.replace('9012', '0000')} is the certificate of no declared gateway"),
 }
-MALFORMED = {"malformed_no_certificate": "is not the ARN of one certificate", "malformed_days": "DaysToExpiry"}
+MALFORMED = {
+    "malformed_no_certificate": "is not the ARN of one certificate",
+    "malformed_days": r"at `\$\.detail\.DaysToExpiry`",
+}
 
 
 @pytest.mark.parametrize("case", SAYS)

@@ -151,6 +151,14 @@ def parse(event: Mapping[str, Any] | bytes | str, fleet: Fleet) -> Parsed:
         raise Malformed(f"event: {error}") from error
 
 
+def _detail[T](envelope: _Envelope, kind: type[T]) -> T:
+    """What is told of it; a fault's path begins at the event."""
+    try:
+        return msgspec.convert(envelope.detail, kind)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"event: {str(error).replace(' - at `$', ' - at `$.detail')}") from error
+
+
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
     """What was told of one instance, in AWS's own words. `at`: ISO 8601."""
 
@@ -196,7 +204,7 @@ def _launching(envelope: _Envelope, fleet: Fleet) -> Parsed:
 
 
 def _lifecycle(envelope: _Envelope, transition: str) -> _Lifecycle:
-    detail = msgspec.convert(envelope.detail, _Lifecycle)
+    detail = _detail(envelope, _Lifecycle)
     if detail.LifecycleTransition != transition:
         kind = "launch" if transition.endswith("LAUNCHING") else "terminate"
         raise Malformed(f"event: detail.LifecycleTransition is {detail.LifecycleTransition} in a {kind} event")
@@ -223,7 +231,7 @@ def _called(envelope: _Envelope, fleet: Fleet) -> Parsed:
     """A call of an API, as CloudTrail logs it. Source: CloudTrail's record contents (`userIdentity.arn`)."""
     if (name := envelope.detail.get("eventName")) != "StopExecution":
         return Ignored(f"no capability reacts to a call of {name}")
-    call = msgspec.convert(envelope.detail, _Call)
+    call = _detail(envelope, _Call)
     machine, _, execution = call.request_parameters.execution_arn.rpartition(":")
     cluster, capability = [*execution.rsplit("-", 2), "", ""][:2]
     if cluster not in fleet or not machine.endswith(f":vagus-{fleet[cluster].cell}-{capability}"):
@@ -236,7 +244,7 @@ def _called(envelope: _Envelope, fleet: Fleet) -> Parsed:
 
 
 def _activity(envelope: _Envelope, fleet: Fleet) -> Parsed:
-    group = msgspec.convert(envelope.detail, _Activity).AutoScalingGroupName
+    group = _detail(envelope, _Activity).AutoScalingGroupName
     cluster = _cluster_of(group, fleet)
     return _unknown(group) if cluster is None else Hint(cluster=cluster, capability="zone_balance")
 
@@ -247,7 +255,7 @@ def _unknown(group: str) -> Ignored:
 
 def _ended(envelope: _Envelope, fleet: Fleet) -> Parsed:
     """An instance has ended. Whether we let it go is known by its row: else what it held is judged."""
-    detail = msgspec.convert(envelope.detail, _Activity)
+    detail = _detail(envelope, _Activity)
     hint = _activity(envelope, fleet)
     if not isinstance(hint, Hint) or not detail.EC2InstanceId:
         return hint
@@ -269,18 +277,18 @@ RETIREMENTS = (
 
 
 def _spot(envelope: _Envelope, _fleet: Fleet) -> Parsed:
-    instance = _id(msgspec.convert(envelope.detail, _OfInstance).instance_id, "instance-id")
+    instance = _id(_detail(envelope, _OfInstance).instance_id, "instance-id")
     deadline = _iso(_moment(envelope.time, "time") + timedelta(seconds=SPOT_SECONDS))
     return Notice(kind="spot", instances=(instance,), opened=envelope.time, deadline=deadline)
 
 
 def _rebalance(envelope: _Envelope, _fleet: Fleet) -> Parsed:
-    instance = _id(msgspec.convert(envelope.detail, _OfInstance).instance_id, "instance-id")
+    instance = _id(_detail(envelope, _OfInstance).instance_id, "instance-id")
     return Notice(kind="rebalance", instances=(instance,), opened=envelope.time)
 
 
 def _health(envelope: _Envelope, _fleet: Fleet) -> Parsed:
-    detail = msgspec.convert(envelope.detail, _Health)
+    detail = _detail(envelope, _Health)
     if detail.service != "EC2" or detail.event_type_code not in RETIREMENTS:
         return Ignored(f"no capability reacts to {detail.event_type_code} of AWS Health")
     if detail.status_code == "closed":
@@ -335,7 +343,7 @@ def _iso(moment: datetime) -> str:
 
 def _watched(envelope: _Envelope, fleet: Fleet) -> Parsed:
     """What the cluster watch told. Anybody in the account may put such an event: at worst a cluster is looked at."""
-    cluster = msgspec.convert(envelope.detail, _Watched).cluster
+    cluster = _detail(envelope, _Watched).cluster
     if cluster not in fleet:
         return Ignored(f"{cluster} is no cluster of this cell")
     return Hint(cluster=cluster, capability="zone_balance")
@@ -345,7 +353,7 @@ def _certificate(envelope: _Envelope, fleet: Fleet) -> Parsed:
     """A certificate in ACM ends. Source: ACM User Guide, "ACM Certificate Approaching Expiration event"."""
     if len(envelope.resources) != 1:
         raise Malformed(f"event: resources {list(envelope.resources)} is not the ARN of one certificate")
-    days, arn = msgspec.convert(envelope.detail, _Ending).DaysToExpiry, envelope.resources[0]
+    days, arn = _detail(envelope, _Ending).DaysToExpiry, envelope.resources[0]
     ending = Ending(arn=arn, days=days, at=_moment(envelope.time, "time").timestamp())
     for spec in fleet.values():
         if spec.certified and any(one.arn == arn for one in spec.certificates.gateways):
