@@ -280,17 +280,13 @@ take_up() { # the scratch folder becomes the one that the engine watches
   [[ -z $before ]] || rm -rf "$before"
 }
 
-asks_issuer() { # the cell's issuing function, which knows a node by its role's session; else people sign
-  [[ -n ${PARAMETER[role-id]:-} ]]
-}
-
 certified_name() {
-  if asks_issuer; then echo "$INSTANCE_ID.$CLUSTER.vagus.internal"; else echo "$INSTANCE_ID"; fi
+  echo "$INSTANCE_ID.$CLUSTER.vagus.internal"
 }
 
-certified_names() { # either is this node's: who signs may have changed, and what fits goes on fitting
+certified_names() { # either is this node's: before, people were asked for the first, and what fits goes on fitting
   local name
-  for name in "$INSTANCE_ID" "$INSTANCE_ID.$CLUSTER.vagus.internal"; do
+  for name in "$INSTANCE_ID" "$(certified_name)"; do
     ! openssl x509 -in "$1" -noout -checkhost "$name" | grep -q 'does match' || return 0
   done
   return 1

@@ -143,7 +143,7 @@ class LocalCluster:
         self.folder = self._given_folder or Path(tempfile.mkdtemp(prefix="vagus-cluster-"))
         self._network = claim_network()
         self._lifeline = os.pipe()
-        create_authority(self.folder / "certificates")
+        create_authority(self.certificates.folder)
         try:
             for zone in self._plan:
                 self._declare(zone, self.roles)
@@ -190,7 +190,7 @@ class LocalCluster:
     @property
     def certificates(self) -> Authority:
         """The authority's ca.pem and the clients' certificates (admin, read, write, application)."""
-        return Authority(self.folder / "certificates")
+        return Authority(self.folder / "certificates" / self.name)
 
     def call(
         self,
@@ -306,7 +306,6 @@ class LocalCluster:
             "VAGUS_FAKE_AWS": str(self.folder / "aws.json"),
             "VAGUS_JVM_FLAGS": self._jvm,
             "VAGUS_LIFELINE": str(self._lifeline[0]),
-            "VAGUS_CERTIFICATES": str(self.folder / "certificates"),
             "VAGUS_ENGINES": str(artifacts.engines_folder()),
             "VAGUS_JAVA_HOME": str(artifacts.find_java(self.engine.java, self.engine.java_below)),
             "PATH": f"{PACKAGE / 'node_bin'}:{os.environ['PATH']}",

@@ -159,7 +159,6 @@ def _environment(folder: Path, network: str) -> dict[str, str]:
         "VAGUS_NODE_BIN": str(ROOT / "local/vagus_local/node_bin"),
         "VAGUS_BOOT": f"/bin/bash {ROOT / 'nodes/boot.sh'}",
         "VAGUS_PYTHON": sys.executable,
-        "VAGUS_CERTIFICATES": str(folder / "certificates"),
     }
 
 

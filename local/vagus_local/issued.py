@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -20,6 +19,7 @@ from vagus.certificates.by_request import Kind, Wanted, issue
 from vagus.procedure import rows
 from vagus.procedure.records import Book, Record
 from vagus_cdk import names
+from vagus_local.certificates import private, replace
 
 if TYPE_CHECKING:
     from vagus.fleet import ClusterSpec
@@ -39,7 +39,7 @@ def give(stack: Stack, spec: ClusterSpec) -> None:
     for name, kind in PEOPLE.items():
         if kind == "admin" or name in spec.certificates.clients:
             _give(stack, spec, name, kind)
-    _replace(stack.authority_of(spec.name).ca, rows.read(_of(stack, "state"), spec.name).trust.bundle)
+    replace(stack.authority_of(spec.name).ca, rows.read(_of(stack, "state"), spec.name).trust.bundle)
 
 
 def _give(stack: Stack, spec: ClusterSpec, name: str, kind: Kind) -> None:
@@ -58,20 +58,10 @@ def _give(stack: Stack, spec: ClusterSpec, name: str, kind: Kind) -> None:
 
     keys = KmsAuthorityKeys(Clients(stack.session), stack.cell)
     issued = issue(keys, _of(stack, "state"), spec, wanted, recorded, time.time())
-    form = serialization.PrivateFormat.PKCS8
-    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
     pair = stack.authority_of(spec.name).client(name)
-    _replace(pair.key, pem)
-    _replace(pair.certificate, issued.certificate)
+    replace(pair.key, private(key))
+    replace(pair.certificate, issued.certificate)
 
 
 def _of(stack: Stack, table: str) -> DynamoTable:
     return DynamoTable(Clients(stack.session), names.of_cell(stack.cell, table))
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.chmod(0o600)
-    partial.rename(path)

@@ -43,8 +43,6 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     cell: str
     fleet: str
-    ca: str
-    certificates: str
     clusters: tuple[str, ...]
     run: str
     plain: tuple[str, ...] = ()
@@ -64,14 +62,9 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         """The queue that gets every message to the people who are called."""
         return f"vagus-{self.cell}-inbox"
 
-    @property
-    def authority(self) -> Authority:
-        """The throw-away issuer of this stack's certificates."""
-        return Authority(Path(self.certificates))
-
     def authority_of(self, cluster: str) -> Authority:
-        """What is trusted of a cluster, and its people's certificates: throw-away ones, or of its own authority."""
-        return Authority(Path(self.certificates) / cluster) if cluster in self.certified else self.authority
+        """What is trusted of a cluster, and its people's certificates: of Vagus's authority, or its owner's."""
+        return Authority(Path(self.run) / "certificates" / cluster)
 
     def admin(self, cluster: str) -> AdminClient:
         """The cluster as its owner sees it: for the stack and tests, never for a function."""
@@ -137,7 +130,6 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     with ThreadPoolExecutor(2) as pool:
         synthesized = pool.submit(synthesize, fleet, cell, folder / "cdk.out", *context)
         resolve_engines(fleet, cell, say)
-        create_authority(run / "certificates")
         say("starting the emulated AWS")
         emulator = emulator_process.start(run, extra)
         say("cdk bootstrap")
@@ -218,15 +210,12 @@ def _described(emulator: Emulator, fleet: Path, cell: str, run: Path) -> Stack:
     from vagus_cli.fleet_files import load  # the command line imports this module: not at the top
 
     specs = {name: spec for name, spec in load(fleet).items() if spec.cell == cell}
-    certificates = run / "certificates"
     return Stack(
         endpoint=emulator.endpoint,
         region=REGION,
         account=ACCOUNT,
         cell=cell,
         fleet=str(fleet),
-        ca=str(certificates / "ca.pem"),
-        certificates=str(certificates),
         clusters=tuple(specs),
         run=str(run),
         plain=tuple(name for name, spec in specs.items() if not spec.engine.tls),
@@ -247,12 +236,13 @@ def resolve_engines(fleet: Path, cell: str, say: Say) -> None:
 
 
 def hand_over_certificates(stack: Stack) -> None:
-    """Put the read and write certificates where functions look for them; of certified clusters Vagus does."""
+    """Owners make their certificates, and put those of functions where they look; of certified clusters Vagus does."""
     secrets = stack.client("secretsmanager")
-    ca = stack.authority.ca.read_text()
     for cluster in sorted(set(stack.clusters) - set(stack.certified)):
-        for role, client in (("read", stack.authority.read), ("write", stack.authority.write)):
-            secrets.put_secret_value(SecretId=f"vagus/{cluster}/{role}", SecretString=json.dumps(_pair(client, ca)))
+        owner = create_authority(stack.authority_of(cluster).folder)
+        for role, client in (("read", owner.read), ("write", owner.write)):
+            pair = json.dumps(_pair(client, owner.ca.read_text()))
+            secrets.put_secret_value(SecretId=f"vagus/{cluster}/{role}", SecretString=pair)
 
 
 def give_certificates(stack: Stack, cluster: str, seconds: float = 180) -> None:

@@ -40,13 +40,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         region="us-east-1",
         account="000000000000",
         cell="local",
-        ca="",
         fleet=str(ROOT / "fleet"),
-        certificates=str(folder / "run/certificates"),
         clusters=("demo",),
         run=str(folder / "run"),
     )
-    create_authority(folder / "run/certificates")
+    create_authority(stack.authority_of("demo").folder)
     (folder / "stack.json").write_bytes(msgspec.json.encode(stack))
     for name in (names.state_table("local"), names.record_table("local")):
         _create_table(stack.client("dynamodb"), name)

@@ -33,6 +33,11 @@ class Bench:
         return self.folder / "instances" / INSTANCE
 
     @property
+    def owner(self) -> Path:
+        """The folder of the cluster's authority, and of its clients' certificates."""
+        return self.folder / "certificates" / "one"
+
+    @property
     def engine(self) -> Path:
         return self.folder / "engines" / "opensearch-3.4.0"
 
@@ -73,7 +78,6 @@ class Bench:
         return (facts | {"AWS_REGION": "us-east-1"} if self.facts_by_environment else {}) | {
             "INSTANCE_HOME": str(self.home),
             "VAGUS_FAKE_AWS": str(self.folder / "aws.json"),
-            "VAGUS_CERTIFICATES": str(self.folder / "certificates"),
             "VAGUS_ENGINES": str(self.folder / "engines"),
             "VAGUS_JAVA_HOME": str(self.folder / "jdk"),
             "PATH": f"{self.folder / 'bin'}:{stand_ins}{os.environ['PATH']}",

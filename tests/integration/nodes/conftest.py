@@ -15,7 +15,7 @@ from vagus_local.cluster import LocalCluster
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     made = Bench(tmp_path)
-    create_authority(tmp_path / "certificates")
+    create_authority(made.owner)
     (tmp_path / "jdk" / "bin").mkdir(parents=True)
     (tmp_path / "jdk" / "bin" / "java").touch(mode=0o755)
     (tmp_path / "jdk" / "release").write_text('JAVA_VERSION="25.0.1"\n')

@@ -60,15 +60,15 @@ def refusing_issuer(bench: Bench) -> None:
 
 def foreign_chain(bench: Bench) -> None:
     """An issuer that answers with a certificate of another key and other names."""
-    bench.replace("issue-certificate", f"cat >/dev/null; cat '{bench.folder}/certificates/client.pem' '{_ca(bench)}'")
+    bench.replace("issue-certificate", f"cat >/dev/null; cat '{bench.owner}/client.pem' '{_ca(bench)}'")
 
 
 def chain_without_authority(bench: Bench) -> None:
-    bench.replace("issue-certificate", f"cat >/dev/null; cat '{bench.folder}/certificates/client.pem'")
+    bench.replace("issue-certificate", f"cat >/dev/null; cat '{bench.owner}/client.pem'")
 
 
 def _ca(bench: Bench) -> Path:
-    return bench.folder / "certificates" / "ca.pem"
+    return bench.owner / "ca.pem"
 
 
 def unwritable_volume(bench: Bench) -> None:

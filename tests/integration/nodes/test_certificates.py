@@ -72,7 +72,7 @@ def test_a_renewal_is_a_new_key_and_certificate(booted: Bench) -> None:
 )
 def test_a_renewal_that_fails_leaves_all_as_it_was(booted: Bench, case: str, answers: str, code: int) -> None:
     had = files(booted)
-    booted.replace("issue-certificate", answers.format(booted.folder / "certificates"))
+    booted.replace("issue-certificate", answers.format(booted.owner))
     done = booted.boot("renew")
     assert (done.returncode, "CHECK FAILED: certificate" in done.stderr) == (code, True), case
     assert files(booted) == had

@@ -45,8 +45,6 @@ def test_a_half_dead_stack_is_an_error_with_the_log_that_tells_why(tmp_path: Pat
         account="0" * 12,
         cell="local",
         fleet=str(ROOT / "fleet"),
-        ca="",
-        certificates="",
         clusters=(),
         run=str(tmp_path / "run"),
     )

@@ -40,8 +40,8 @@ def test_without_a_stack_nothing_is_opened_even_for_one_who_is_logged_in(
 
 
 def test_a_stack_that_is_half_dead_is_said_with_the_way_out(tmp_path: Path) -> None:
-    stack = {"endpoint": "http://127.0.0.1:1", "region": "us-east-1", "account": "0", "cell": "local", "ca": "",
-             "fleet": str(FLEET), "certificates": "", "clusters": ["demo"], "run": str(tmp_path / "run")}  # fmt: skip
+    stack = {"endpoint": "http://127.0.0.1:1", "region": "us-east-1", "account": "0", "cell": "local",
+             "fleet": str(FLEET), "clusters": ["demo"], "run": str(tmp_path / "run")}  # fmt: skip
     (tmp_path / "stack.json").write_text(json.dumps(stack))
     with pytest.raises(UsageFault, match="the emulator of this stack has ended; `make down` clears it away"):
         open_world(Choice(), tmp_path)

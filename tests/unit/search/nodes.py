@@ -12,9 +12,9 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from vagus_local.certificates import ORGANIZATION, Authority
+from vagus.certificates import profile
+from vagus_local.certificates import Authority, private
 
 
 class Asked(NamedTuple):
@@ -96,19 +96,13 @@ def node_context(authority: Authority, folder: Path, address: str) -> ssl.SSLCon
     """A server's context whose certificate names that address."""
     instance = "i-0123456789abcdef0"
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"node-{instance}"),
-        ]
-    )
-    names = x509.SubjectAlternativeName([x509.DNSName(instance), x509.IPAddress(ipaddress.ip_address(address))])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(names, critical=False)
-    asked = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    (folder / f"{address}.pem").write_bytes(authority.sign_request(asked, instance, address))
-    (folder / f"{address}.key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    name = profile.node_name(instance, authority.cluster)
+    names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))])
+    request = x509.CertificateSigningRequestBuilder().subject_name(profile.subject(f"node-{instance}"))
+    signed = request.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    asked = signed.public_bytes(serialization.Encoding.PEM)
+    (folder / f"{address}.pem").write_text(authority.sign_request(asked, instance, address))
+    (folder / f"{address}.key").write_text(private(key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / f"{address}.pem", folder / f"{address}.key")
     context.load_verify_locations(authority.ca)
