@@ -30,6 +30,7 @@ from vagus_local import artifacts
 from vagus_local.addresses import Network, claim_network
 from vagus_local.certificates import Authority, ClientCertificate, create_authority
 from vagus_local.engines import DEFAULT, Engine
+from vagus_local.waiting import until
 
 PACKAGE = Path(__file__).resolve().parent
 BOOT = PACKAGE.parents[1] / "nodes" / "boot.sh"
@@ -173,7 +174,12 @@ class LocalCluster:
         if self._network:
             self._network.close()
         if not self._given_folder:
-            shutil.rmtree(self.folder)
+            until(self._removed, 60, lambda: f"nothing writes below {self.folder} any more")
+
+    def _removed(self) -> bool:
+        """Whether its folder is gone. What was restarted on a node ends by the lifeline, and may write until it has."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return not self.folder.exists()
 
     # ------------------------------------------------------------ what others use
 

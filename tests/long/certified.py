@@ -48,6 +48,7 @@ from vagus.search.fake import FakeEngine
 from vagus.search.handshakes import Handshakes
 from vagus.steps import AnyStep
 from vagus.trust import Authority, Trust
+from vagus_local.certificates import private, replace
 from vagus_local.cluster import LocalCluster, LocalNode
 from vagus_local.engines import Engine
 from vagus_local.search_client import CallFailed, NoNodeAnswers
@@ -148,7 +149,7 @@ class Certified:
         self.groups = FakeGroups(time.time, name=lambda number: list(self.cluster.nodes)[number - 1])
         self.handshakes = Handshakes(lambda: self.cluster.addresses)
         self.bucket = Folder(folder / "buckets")
-        self._certificates = folder / "certificates"
+        self._certificates = self.cluster.certificates.folder
         self._halt = threading.Event()
         self._issuing = threading.Thread(target=self._issue, daemon=True)
         self.refused: list[str] = []
@@ -175,17 +176,16 @@ class Certified:
 
     def give(self, *names: str) -> None:
         """Owners of certificates have the bundle, and a certificate of the authority that signs, as files."""
-        self._certificates.mkdir(parents=True, exist_ok=True)
         for name in names:
             key = ec.generate_private_key(ec.SECP256R1())
             request = x509.CertificateSigningRequestBuilder().subject_name(profile.subject(name))
             pem = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
             wanted = Wanted(kind=PEOPLE[name], common=name, request=pem)
             issued = issue(self.keys, self.table, self.spec, wanted, nullcontext, time.time())
-            _replace(self._certificates / f"{name}.key", _pem(key))
-            _replace(self._certificates / f"{name}.pem", issued.certificate)
-            _replace(self._certificates / f"{name}.ca", self.trust.bundle)
-        _replace(self._certificates / "ca.pem", self.trust.bundle)
+            replace(self._certificates / f"{name}.key", private(key))
+            replace(self._certificates / f"{name}.pem", issued.certificate)
+            replace(self._certificates / f"{name}.ca", self.trust.bundle)
+        replace(self._certificates / "ca.pem", self.trust.bundle)
         self.cluster.forget_connections()
 
     def client(self, name: str) -> "Anew":
@@ -326,8 +326,8 @@ class Certified:
         link = node.home / "search" / "config" / "certificates"
         before, made = link.resolve(), link.with_name(f"certificates-{secrets.token_hex(4)}")
         made.mkdir(mode=0o750)
-        for name, text in (("node.key", _pem(key)), ("node.pem", profile.pem(leaf)), ("ca.pem", bundle)):
-            _replace(made / name, text)
+        for name, text in (("node.key", private(key)), ("node.pem", profile.pem(leaf)), ("ca.pem", bundle)):
+            replace(made / name, text)
         (made / "link").symlink_to(made.name)
         (made / "link").rename(link)
         shutil.rmtree(before)
@@ -413,15 +413,3 @@ class Anew:
             else:
                 return context
         raise AssertionError(f"{self._name} has a key that is not its certificate's")
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> str:
-    form = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.chmod(0o600)
-    partial.rename(path)
