@@ -230,7 +230,7 @@ def adopted_in_some_zones(spec: ClusterSpec) -> Iterator[Fault]:
 
 
 def issuer_where_it_cannot_be(spec: ClusterSpec) -> Iterator[Fault]:
-    """Vagus issues for nodes that it makes, of an engine that takes certificates, in a cell that has KMS."""
+    """Vagus issues for nodes that it makes, of an engine that takes certificates, with what its cell has."""
     issuer = spec.certificates.issuer
     if issuer == "own":
         return
@@ -240,8 +240,8 @@ def issuer_where_it_cannot_be(spec: ClusterSpec) -> Iterator[Fault]:
         yield path, f"is {issuer}, but Vagus issues no certificates for {spec.engine.name}: {remedy}"
     elif adopted:
         yield path, f"is {issuer}, but the nodes of {adopted} are adopted and keep their owners' certificates: {remedy}"
-    elif spec.cell == LOCAL_CELL:
-        yield path, f"is {issuer}, but cell {LOCAL_CELL} has throw-away certificates of its own: leave it out"
+    elif issuer == "private_ca" and spec.cell == LOCAL_CELL:
+        yield path, f"is {issuer}, but the local stack has no AWS Private CA: use kms"
 
 
 def issuer_that_renews_nothing(spec: ClusterSpec) -> Iterator[Fault]:

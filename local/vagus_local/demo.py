@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
+from vagus.handshake import Handshake
 from vagus.procedure.records import Record
 from vagus_local import stack as stacks
 from vagus_local.scene import Scene
@@ -62,9 +63,11 @@ def _run() -> int:
     records = scene.records()
     figures = _figures(scene, asked, result, records)
     _tell(records, figures, result)
+    shown = scene.handshakes()
+    console.print(_issued(shown))
     (LOCAL / "demo.json").write_text(json.dumps(figures, indent=2) + "\n")
     console.print(f"[dim]{time.monotonic() - started:.0f} s in all; figures in .local/demo.json[/]")
-    return _judge(scene, instance, figures)
+    return _judge(scene, instance, figures, shown)
 
 
 def _watch(scene: Scene, instance: str) -> None:
@@ -128,7 +131,15 @@ def _tell(records: list[Record], figures: dict[str, Any], result: Result) -> Non
         console.print(f"[red]{failure}[/]")
 
 
-def _judge(scene: Scene, instance: str, figures: dict[str, Any]) -> int:
+def _issued(shown: tuple[Handshake, ...]) -> str:
+    """Who issued what the nodes show, and when the first of it ends."""
+    issuers = ", ".join(sorted({one.issuer_subject for one in shown}))
+    ends = datetime.fromtimestamp(min(one.ends for one in shown), UTC).strftime("%Y-%m-%d")
+    nodes = len({one.instance for one in shown})
+    return f"certificates of {nodes} nodes, on ports 9200 and 9300: issued by {issuers}; the first ends on {ends}"
+
+
+def _judge(scene: Scene, instance: str, figures: dict[str, Any], shown: tuple[Handshake, ...]) -> int:
     """The promises, each said aloud."""
     promises = {
         "no acknowledged write was lost": figures["writes_lost"] == 0,
@@ -139,6 +150,7 @@ def _judge(scene: Scene, instance: str, figures: dict[str, Any]) -> int:
         "no setting of ours is left in the cluster": not scene.settings_of_ours(),
         "every write has a record of its outcome": not scene.without_outcome(),
         "the cluster is green": scene.green(),
+        "every node shows a certificate that Vagus issued, on both ports": not any(one.failure for one in shown),
     }
     for promise, holds in promises.items():
         console.print(f"{'[green]kept  [/]' if holds else '[bold red]BROKEN[/]'} {promise}")

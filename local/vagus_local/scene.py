@@ -18,6 +18,7 @@ from vagus.aws.clients import Clients
 from vagus.aws.executions import Machine
 from vagus.aws.tables import DynamoTable
 from vagus.fleet import ClusterSpec
+from vagus.handshake import Handshake
 from vagus.intent import Intent
 from vagus.procedure import head as heads
 from vagus.procedure import records as record_book
@@ -25,6 +26,7 @@ from vagus.procedure import rows
 from vagus.procedure.records import Record
 from vagus.procedure.rows import Rows
 from vagus.rooms import ROOMS
+from vagus.search.handshakes import Handshakes
 from vagus_local import emulator_process
 from vagus_local.stack import Stack, StackError, addresses
 from vagus_local.waiting import until
@@ -201,6 +203,11 @@ class Scene:
     def declared_nodes(self) -> int:
         """How many nodes the fleet file declares."""
         return sum(self.spec().sizes().values())
+
+    def handshakes(self) -> tuple[Handshake, ...]:
+        """What each node shows on both ports, verified against what the cluster's people trust."""
+        bundle = self.stack.authority_of(self.cluster).ca.read_text()
+        return Handshakes(lambda: addresses(self.stack, self.cluster)).all(bundle)
 
     # -- our own rows and records ------------------------------------------------------------------------------------
 
