@@ -145,7 +145,8 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "zone_balance: {mode: observe}", "certificates: {issuer: kms, mode: observe}", 15, "certificates.mode",
         "every certificate would end. Set it to approve, or act"),
     "an issuer that the local stack has not": (
-        GOOD, GOOD.replace("cell: prod", "cell: local") + "certificates: {issuer: private_ca, mode: act}\n", 16,
+        GOOD, GOOD.replace("cell: prod", "cell: local")
+        + f"certificates: {{issuer: private_ca, mode: act, private_cas: ['{CA}']}}\n", 16,
         "certificates.issuer", "the local stack has no AWS Private CA: use kms"),
     "an issuer for nodes that are adopted": (
         GOOD, GOOD.replace("per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: a, eu-west-1b: b, eu-west-1c: c}")

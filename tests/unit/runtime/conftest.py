@@ -13,6 +13,7 @@ from vagus.aws.fake_certificates import FakeAskers, FakeAuthorityKeys, FakeReque
 from vagus.aws.fake_gateways import FakeImported
 from vagus.certificates.issuing import Issuer
 from vagus.fleet import ClusterSpec
+from vagus.policy import Certificates
 from vagus.ports import Bus, Executions, GroupFactsRead, GroupsWrite, Put, SearchRead, Table
 from vagus.procedure import rows
 from vagus.procedure.records import Book, iso
@@ -111,8 +112,9 @@ class FakeParts:
 
 @pytest.fixture
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterSpec:
-    """The demo cluster, deployed: its fleet layer is on the path, as in a function."""
-    found = fleet_files.load(ROOT / "fleet")["demo"]
+    """The demo cluster, with its owners' certificates, deployed: its fleet layer is on the path, as in a function."""
+    demo = fleet_files.load(ROOT / "fleet")["demo"]
+    found = msgspec.structs.replace(demo, certificates=Certificates())
     package = tmp_path / "vagus_fleet"
     package.mkdir()
     (package / "__init__.py").touch()
