@@ -13,6 +13,7 @@ from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
+from vagus.policy import Certificates
 from vagus.ports import Put
 from vagus.procedure import rows
 from vagus.procedure.room import Reads
@@ -39,7 +40,8 @@ class Scene:
         self.authority_keys = FakeAuthorityKeys("demo")
         self.groups = FakeGroups(lambda: self.now)
         self.engine = FakeEngine(lambda: self.now, managers=3)
-        self.fleet = {"demo": fleet_files.load(ROOT / "fleet")["demo"]}
+        demo = fleet_files.load(ROOT / "fleet")["demo"]
+        self.fleet = {"demo": msgspec.structs.replace(demo, certificates=Certificates())}
         self.sent: list[tuple[str, bytes]] = []
         self.dead = {"events-dead": FakeDeadLetters(), "calls-dead": FakeDeadLetters()}
         self.pause: Callable[[float], None] = lambda _: None
