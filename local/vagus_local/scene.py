@@ -14,8 +14,6 @@ from typing import Any
 
 import msgspec
 
-from vagus.aws.clients import Clients
-from vagus.aws.executions import Machine
 from vagus.aws.tables import DynamoTable
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
@@ -249,15 +247,12 @@ class Scene:
         return self._table("state")
 
     def _table(self, kind: str) -> DynamoTable:
-        return DynamoTable(Clients(self.stack.session), f"vagus-{self.stack.cell}-{kind}")
+        return self.stack.table(kind)
 
     def ask(self, intent: Intent) -> None:
         """Open an intent as `vagus restart` and `vagus upgrade` do, and start its run."""
-        table, now = self._table("state"), time.time()
-        heads.open_intent(table, self.cluster, intent)
-        machine = f"arn:aws:states:{self.stack.region}:{self.stack.account}:stateMachine:vagus-{self.stack.cell}"
-        executions = Machine(Clients(self.stack.session), f"{machine}-{intent.capability}")
-        heads.ensure_running(table, executions, self.cluster, intent.capability, now, record_book.iso(now))
+        heads.open_intent(self._table("state"), self.cluster, intent)
+        self.stack.start_run(self.cluster, intent.capability)
 
     def processes(self) -> dict[str, str]:
         """Ephemeral id by node: another one is another process."""

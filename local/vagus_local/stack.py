@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,8 +20,13 @@ from typing import Any
 import boto3
 import msgspec
 
-from vagus_local import artifacts, emulator_process
-from vagus_local.certificates import Authority, ClientCertificate, create_authority
+from vagus.aws.clients import Clients
+from vagus.aws.executions import Machine
+from vagus.aws.tables import DynamoTable
+from vagus.procedure import head as heads
+from vagus.procedure.records import iso
+from vagus_local import artifacts, emulator_process, issued
+from vagus_local.certificates import Authority
 from vagus_local.emulator_process import ACCOUNT, REGION, ROOT, Emulator, EmulatorDied, tail
 from vagus_local.engines import engine
 from vagus_local.search_client import AdminClient
@@ -57,6 +63,10 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         """A boto3 client of the emulated AWS."""
         return self.session.client(service)  # type: ignore[call-overload]  # the name is a variable
 
+    def table(self, kind: str) -> DynamoTable:
+        """The cell's table of that kind: `state` or `records`."""
+        return DynamoTable(Clients(self.session), f"vagus-{self.cell}-{kind}")
+
     @property
     def inbox(self) -> str:
         """The queue that gets every message to the people who are called."""
@@ -75,6 +85,13 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         """The cluster as an application sees it: documents only."""
         owner = self.authority_of(cluster)
         return AdminClient(owner, owner.application, lambda: addresses(self, cluster), tls=cluster not in self.plain)
+
+    def start_run(self, cluster: str, capability: str) -> None:
+        """A run of a capability, as a person's command starts it."""
+        now = time.time()
+        machine = f"arn:aws:states:{self.region}:{self.account}:stateMachine:vagus-{self.cell}-{capability}"
+        executions = Machine(Clients(self.session), machine)
+        heads.ensure_running(self.table("state"), executions, cluster, capability, now, iso(now))
 
 
 class LocalSession(boto3.Session):
@@ -138,12 +155,11 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     say("cdk deploy")
     _deploy(emulator, assembly)
     stack = _described(emulator, fleet, cell, run)
-    hand_over_certificates(stack)
+    issued.hand_over(stack)
     subscribe_inbox(stack)
+    issued.make_authorities(stack, say)
     say("the first sweep gives the groups their sizes")
     sweep(stack)
-    for cluster in stack.certified:
-        give_certificates(stack, cluster)
     for cluster in stack.clusters:
         wait_green(stack, cluster, say)
     wait_known(stack)
@@ -235,25 +251,6 @@ def resolve_engines(fleet: Path, cell: str, say: Say) -> None:
             raise StackError(error.args[0]) from error
 
 
-def hand_over_certificates(stack: Stack) -> None:
-    """Owners make their certificates, and put those of functions where they look; of certified clusters Vagus does."""
-    secrets = stack.client("secretsmanager")
-    for cluster in sorted(set(stack.clusters) - set(stack.certified)):
-        owner = create_authority(stack.authority_of(cluster).folder)
-        for role, client in (("read", owner.read), ("write", owner.write)):
-            pair = json.dumps(_pair(client, owner.ca.read_text()))
-            secrets.put_secret_value(SecretId=f"vagus/{cluster}/{role}", SecretString=pair)
-
-
-def give_certificates(stack: Stack, cluster: str, seconds: float = 180) -> None:
-    """Once Vagus has made the cluster's authority, its owner and its application get certificates of it."""
-    from vagus_cli.fleet_files import load
-    from vagus_local import issued
-
-    until(lambda: issued.published(stack, cluster), seconds, f"{cluster} has an authority")
-    issued.give(stack, load(Path(stack.fleet))[cluster])
-
-
 def subscribe_inbox(stack: Stack) -> None:
     """A queue plays the people who are called: what Vagus tells them can be read from it."""
     sqs, sns = stack.client("sqs"), stack.client("sns")
@@ -270,10 +267,6 @@ def subscribe_inbox(stack: Stack) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-
-
-def _pair(client: ClientCertificate, ca: str) -> dict[str, str]:
-    return {"certificate": client.certificate.read_text(), "key": client.key.read_text(), "ca": ca}
 
 
 def sweep(stack: Stack) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tests.long.certified import Anew
 from tests.long.commanding import vagus
 
 from vagus.reasons import Reason
-from vagus_local import gate
+from vagus_local import gate, issued
 from vagus_local import stack as stacks
 from vagus_local.scene import Scene
 from vagus_local.stack import Stack
@@ -52,7 +52,7 @@ def replaced(scene: Scene, folder: Path, answered: set[str]) -> bool:
     asked = str(noted.plans.get("certificates", {}).get("reason"))
     if asked in (Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW) and asked not in answered:
         answered.add(asked)
-        stacks.give_certificates(scene.stack, CLUSTER)
+        issued.give(scene.stack, CLUSTER)
         vagus(folder, "acknowledge", CLUSTER, CLIENT, *(["--renewed"] if asked == Reason.CLIENTS_TO_RENEW else []))
     return noted.trust.generations == (2,) and settled(scene)
 
