@@ -11,6 +11,7 @@ from vagus_local import emulator_process, stack
 from vagus_local.emulator_process import ACCOUNT, REGION, ROOT, Emulator
 
 Client = Callable[[str], Any]
+FLEET = ROOT / "tests" / "fleets" / "records"
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +42,7 @@ def client(emulator: Emulator) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cell `local`, bootstrapped and deployed as a platform team does it; the assembly's folder."""
-    assembly = stack.synthesize(ROOT / "fleet", "local", tmp_path_factory.mktemp("assembly"))
+    assembly = stack.synthesize(FLEET, "local", tmp_path_factory.mktemp("assembly"))
     stack.cdk(emulator, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
     deploy(emulator, assembly)
     return assembly

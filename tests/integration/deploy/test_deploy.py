@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.integration.deploy.conftest import Client, deploy
+from tests.integration.deploy.conftest import FLEET, Client, deploy
 
 from vagus_local import stack
-from vagus_local.emulator_process import ROOT, Emulator
+from vagus_local.emulator_process import Emulator
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +98,7 @@ def test_a_later_deploy_changes_neither_sizes_nor_what_a_step_wrote(
 ) -> None:
     client("autoscaling").set_desired_capacity(AutoScalingGroupName=groups[0], DesiredCapacity=2)
     client("ssm").put_parameter(Name="/vagus/demo/node/formed", Value="a-uuid", Type="String")
-    fleet = Path(shutil.copytree(ROOT / "fleet", tmp_path / "fleet"))
+    fleet = Path(shutil.copytree(FLEET, tmp_path / "fleet"))
     demo = fleet / "demo.yaml"
     demo.write_text(demo.read_text().replace("heap: 192m", "heap: 256m\n    most_per_zone: 9\n    root_volume: 21"))
     deploy(emulator, stack.synthesize(fleet, "local", tmp_path / "assembly"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.deploy.conftest import Client
+from tests.integration.deploy.conftest import FLEET, Client
 
 from vagus.aws.clients import Clients
 from vagus.aws.group_facts import GroupFactsReader
@@ -13,14 +13,14 @@ from vagus.group_safety import violations
 from vagus_cli import cell_checks, fleet_files
 from vagus_cli.cell_checks import Patient
 from vagus_cli.cell_judged import NEEDED, Check
-from vagus_local.emulator_process import ROOT, Emulator
+from vagus_local.emulator_process import Emulator
 from vagus_local.stack import LocalSession
 
 
 @pytest.fixture(scope="module")
 def patient(deployed: Path, emulator: Emulator) -> Patient:
     assert deployed.exists()
-    return Patient("local", fleet_files.load(ROOT / "fleet"), LocalSession(emulator.endpoint), time.time, time.sleep)
+    return Patient("local", fleet_files.load(FLEET), LocalSession(emulator.endpoint), time.time, time.sleep)
 
 
 def states(checks: Iterator[Check]) -> dict[str, str]:

@@ -13,10 +13,11 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.integration.deploy.conftest import FLEET
 
 from vagus_local import emulator_process, stack
 from vagus_local.certificates import create_authority
-from vagus_local.emulator_process import ACCOUNT, REGION, ROOT, Emulator
+from vagus_local.emulator_process import ACCOUNT, REGION, Emulator
 from vagus_local.waiting import until
 
 Client = Callable[[str], Any]
@@ -38,7 +39,7 @@ def handler(event, context):
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator that enforces policies, with the cell deployed by the caller's own credentials."""
-    assembly = stack.synthesize(ROOT / "fleet", "local", tmp_path_factory.mktemp("assembly"), "synthesizer=cli")
+    assembly = stack.synthesize(FLEET, "local", tmp_path_factory.mktemp("assembly"), "synthesizer=cli")
     idle = {"VAGUS_BOOT": "/bin/sleep 3600", "AUTH": "true", "SFN_WAIT_SCALE": "0.05"}
     running = emulator_process.start(tmp_path_factory.mktemp("strict"), idle)
     stack.cdk(running, "bootstrap", f"aws://{ACCOUNT}/{REGION}")

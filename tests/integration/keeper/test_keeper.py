@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.integration.deploy.conftest import FLEET
 
 from vagus_local import emulator_process, stack
-from vagus_local.emulator_process import ACCOUNT, REGION, ROOT, Emulator
+from vagus_local.emulator_process import ACCOUNT, REGION, Emulator
 from vagus_local.stack import LocalSession
 from vagus_local.waiting import until
 
@@ -22,7 +23,7 @@ TIMEOUT = 70
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     folder = tmp_path_factory.mktemp("keeper")
     running = emulator_process.start(folder, {"VAGUS_BOOT": "/bin/sleep 3600"})
-    assembly = stack.synthesize(ROOT / "fleet", "local", folder / "assembly")
+    assembly = stack.synthesize(FLEET, "local", folder / "assembly")
     stack.cdk(running, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", str(assembly))
     stack.cdk(running, "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--concurrency", "2")
     yield running
