@@ -16,10 +16,10 @@ from vagus.intent import replace
 from vagus.plan import Blocked, Done, Plan
 from vagus.procedure.records import iso
 from vagus.reasons import Reason
-from vagus.rolling_upgrade import on_the_way, replacing
+from vagus.rolling_upgrade import on_the_way, replaceable, replacing
 from vagus.rolling_upgrade.looking import looked
 from vagus.rolling_upgrade.observed import Observed
-from vagus.rolling_upgrade.replacing import Question
+from vagus.rolling_upgrade.replaceable import Question
 from vagus.snapshots import Snapshots
 
 Change = Callable[[Question], Question]
@@ -31,7 +31,7 @@ def question() -> Question:
     world.clock.now += 60
     cluster = world.engine.look()
     observed = Observed(cluster=cluster, groups=world.groups.describe(), version="3.4.0", snapshots=Snapshots())
-    first = replacing.candidates(observed, cluster)[0]
+    first = replaceable.candidates(observed, cluster)[0]
     return Question(observed=observed, cluster=cluster, spec=world.spec, one=first)
 
 
@@ -149,7 +149,7 @@ CASES: dict[str, tuple[Change, Reason | None, str]] = {
 @pytest.mark.parametrize("sentence", CASES)
 def test_what_stands_against_it(sentence: str) -> None:
     change, reason, words = CASES[sentence]
-    found = replacing.against(change(question()))
+    found = replaceable.against(change(question()))
     assert (found.reason if found else None) == reason
     assert words in (found.message if found else "")
 
@@ -157,7 +157,7 @@ def test_what_stands_against_it(sentence: str) -> None:
 @pytest.mark.parametrize("reason", [NO, Reason.VERSION_PATH, Reason.NO_ROOM])
 def test_what_stands_under_a_reason_with_several_causes_is_told_for_itself(reason: Reason) -> None:
     """Else the second cause would never be told: a person puts the first right, and nothing goes on."""
-    found = [replacing.against(change(question())) for change, because, _ in CASES.values() if because is reason]
+    found = [replaceable.against(change(question())) for change, because, _ in CASES.values() if because is reason]
     abouts = [one.about for one in found if one is not None]
     assert all(abouts)
     assert len(set(abouts)) >= len(abouts) - 2  # its hook is missing by three ways, of which one is told
@@ -165,17 +165,17 @@ def test_what_stands_under_a_reason_with_several_causes_is_told_for_itself(reaso
 
 def test_who_can_be_replaced_goes_before_whom_somebody_has_to_set_right() -> None:
     world = made(2)
-    first, *others = replacing.candidates(_observed(world), world.engine.look())
+    first, *others = replaceable.candidates(_observed(world), world.engine.look())
     world.groups.protect(first.id)
-    found = replacing.candidates(_observed(world), world.engine.look())
+    found = replaceable.candidates(_observed(world), world.engine.look())
     assert [one.id for one in found] == [*(one.id for one in others), first.id]
 
 
 def test_one_whose_node_is_away_goes_first() -> None:
     world = made(2)
-    last = replacing.candidates(_observed(world), world.engine.look())[-2]
+    last = replaceable.candidates(_observed(world), world.engine.look())[-2]
     world.engine.crash(last.id)
-    assert replacing.candidates(_observed(world), world.engine.look())[0].id == last.id
+    assert replaceable.candidates(_observed(world), world.engine.look())[0].id == last.id
 
 
 def _observed(world: Any) -> Observed:

@@ -14,7 +14,7 @@ from vagus.plan import Progress
 from vagus.ports import GroupsRead, NodeCommandsRead, SearchRead
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
-from vagus.rolling_upgrade import on_the_way, replacing
+from vagus.rolling_upgrade import on_the_way, replaceable
 from vagus.rolling_upgrade.looking import FORGOTTEN_SECONDS
 from vagus.rolling_upgrade.observed import Observed, begun, rolling, undrained
 from vagus.snapshots import Snapshots
@@ -55,7 +55,7 @@ def unhooked(
     seen = Observed(cluster=cluster, groups=groups)
     if not wanted or isinstance(cluster, Unseen) or on_the_way.under_way(seen, cluster):
         return frozenset()
-    found = {one.group.name for named in wanted for one in replacing.candidates(seen, cluster, named)}
+    found = {one.group.name for named in wanted for one in replaceable.candidates(seen, cluster, named)}
     return frozenset(name for name in sorted(found) if asked.hooks(name)[0] is None)
 
 

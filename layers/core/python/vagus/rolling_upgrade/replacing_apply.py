@@ -9,7 +9,7 @@ from vagus.cluster import Cluster
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
-from vagus.rolling_upgrade import on_the_way, replacing
+from vagus.rolling_upgrade import on_the_way, replaceable, replacing
 from vagus.rolling_upgrade.checking import foreign
 from vagus.rolling_upgrade.looking import Look, looked
 from vagus.rolling_upgrade.observe import unhooked
@@ -40,7 +40,7 @@ def _may_replace(writes: Writes, seen: Rows, step: ReplaceNext, token: int) -> s
         return f"{step.instance} is not to be replaced any more"
     if one.group.template != step.template:
         return f"{one.group.name} launches from {one.group.template or 'something unknown'} now, not {step.template}"
-    violation = replacing.against(replacing.question(look, one))
+    violation = replaceable.against(replacing.question(look, one))
     return violation.message if violation else None
 
 

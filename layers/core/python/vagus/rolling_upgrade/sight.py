@@ -6,7 +6,7 @@ from vagus import owned
 from vagus.cluster import Unseen
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.reasons import Reason
-from vagus.rolling_upgrade import replacing, rules, versions
+from vagus.rolling_upgrade import replaceable, replacing, rules, versions
 from vagus.rolling_upgrade.looking import Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import Observed
 from vagus.steps import NoteVersion, PutSettingsRight
@@ -87,7 +87,7 @@ def nothing_wanted(look: Look) -> Plan | None:
     if update and any(mark in look.cluster.persistent for mark in owned.MARKS):
         step = PutSettingsRight(closes=(), update=update)
         return Steps(steps=(step,), reason=Reason.TIDYING, message=step.sentence)
-    behind = replacing.candidates(look.observed, look.cluster)
+    behind = replaceable.candidates(look.observed, look.cluster)
     shown = replacing.steps(behind)
     said = f"{_count(behind)} behind their group's launch template: `vagus replace {look.spec.name}`" if behind else ""
     running, wanted = sorted({node.version for node in look.cluster.nodes}), look.spec.engine.version
