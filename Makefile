@@ -60,17 +60,20 @@ lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck
 .PHONY: test
 test: install engine lint unit infrastructure integration e2e ## everything, tier after tier
 
+# What PYTEST names takes the place of the whole tier; options alone are added to it.
+TESTS = $(if $(findstring tests/,$(PYTEST)),,tests/$@) $(PYTEST)
+
 .PHONY: unit infrastructure integration e2e
 unit: install ## one tier of tests; replays of every interruption are many, so both cores take part
-	$(BIN)/pytest tests/$@ -n $(WORKERS) --dist worksteal $(PYTEST)
+	$(BIN)/pytest $(TESTS) -n $(WORKERS) --dist worksteal
 infrastructure: install
-	$(BIN)/pytest tests/$@ $(PYTEST)
+	$(BIN)/pytest $(TESTS)
 integration e2e: install engine
-	$(BIN)/pytest tests/$@ $(PYTEST)
+	$(BIN)/pytest $(TESTS)
 
 .PHONY: long
 long: install engine ## tests that take minutes apiece, on the stack of e2e (PYTEST=... for one); not a part of `test`
-	$(BIN)/pytest tests/$@ $(PYTEST)
+	$(BIN)/pytest $(TESTS)
 
 .PHONY: engine
 engine: $(VENV)/.installed ## bring the search engine from Maven Central into the cache, once
