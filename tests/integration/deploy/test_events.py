@@ -65,9 +65,9 @@ def test_each_leaving_instance_is_one_intent_and_what_is_malformed_is_dead_lette
         found = rows.read(table, "demo")
         return len(found.intents) + len(found.closed)
 
-    until(lambda: seen() >= INSTANCES, 120, f"{INSTANCES} intents")
+    until(lambda: seen() >= INSTANCES, 300, f"{INSTANCES} intents")
     queue = client("sqs").get_queue_url(QueueName="vagus-local-events-dead")["QueueUrl"]
-    until(lambda: dead(client, queue) >= len(malformed), 120, "the malformed are dead-lettered")
+    until(lambda: dead(client, queue) >= len(malformed), 300, "the malformed are dead-lettered")
     assert (seen(), dead(client, queue)) == (INSTANCES, len(malformed))
 
 
