@@ -134,6 +134,7 @@ class AwsGroups:
             name,
             DesiredCapacity=desired,
             subnets=self._aws.subnets("ab")[1:],
+            LaunchTemplate={"LaunchTemplateName": "nodes", "Version": "1"},
             Tags=[{"Key": f"vagus:{key}", "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()],
             InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": result}},
         )
