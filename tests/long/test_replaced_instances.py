@@ -2,9 +2,9 @@
 a loaded machine."""
 
 import pytest
-from tests.unit.rolling_upgrade.replacing import SCENARIOS, Scenario, ends_alike
+from tests.unit.rolling_upgrade.replacing import SCENARIOS, Scenario, replaced_alike
 
 
 @pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIOS.keys())
 def test_interrupted_anywhere_a_replacement_ends_as_if_it_had_not_been(make: Scenario) -> None:
-    ends_alike(make)
+    replaced_alike(make)

@@ -1,10 +1,15 @@
-"""Where a function can die with an effect."""
+"""Where a function can die with an effect, and that it then ends alike."""
 
-from tests.unit.simulation.ports import When, reads
+from collections.abc import Callable
+from typing import Any
+
+from tests.unit.simulation.ports import Meter, When, reads
 from tests.unit.simulation.world import World
 
 CALM_CALLS = 10
 OFTEN = 1
+CALM = 200.0
+"""A sweep finds within a minute what was left undone while an intent is open."""
 
 
 def points(whole: World) -> list[tuple[int, When]]:
@@ -16,3 +21,20 @@ def points(whole: World) -> list[tuple[int, When]]:
         if call.startswith(("apply", "decide")) and not reads(call):
             at.setdefault((call, when), []).append(number)
     return sorted((number, when) for (_, when), found in at.items() for number in {*found[:OFTEN], found[-1]})
+
+
+def ends_alike(make: Callable[..., Any], calm: float = CALM) -> list[str]:
+    """Interrupted at each point, a world ends as if it had not been. The calls before and after which it was, as
+    `after apply.groups.replace`."""
+    whole = make(calm=calm)
+    whole.run()
+    expected, found = whole.summary(), points(whole)
+    for at, when in found:
+        where = f"died {when} call {at}, {whole.meter.calls[at]}"
+        world = make(meter=Meter(crashes={at: when}), calm=calm)
+        try:
+            world.run()
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}") from error
+        assert world.summary() == expected, where
+    return [f"{when} {whole.meter.calls[at]}" for at, when in found]

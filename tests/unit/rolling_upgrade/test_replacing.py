@@ -12,10 +12,10 @@ from tests.unit.rolling_upgrade.replacing import (
     a_person_aborts,
     another_is_asked_for_elsewhere_meanwhile,
     aws_shows_it_late,
-    ends_alike,
     one_cause_after_another_is_put_right,
     one_that_is_named,
     replaced,
+    replaced_alike,
     six_and_managers_apart,
     the_new_template_launches_nowhere_until_a_person_mends_it,
     three_are_replaced,
@@ -61,7 +61,7 @@ def test_undisturbed_every_instance_is_of_its_groups_template_and_nothing_of_our
 @pytest.mark.parametrize("make", REPLAYED, ids=[make.__name__ for make in REPLAYED])
 def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(make: Scenario) -> None:
     """A request whose answer is lost, too: an instance that was asked for is asked for again, and no other with it."""
-    ends_alike(make)
+    replaced_alike(make)
 
 
 def test_what_a_person_aborts_goes_on_leaving_and_no_other_is_asked_for() -> None:

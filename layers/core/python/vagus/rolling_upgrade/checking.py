@@ -1,17 +1,12 @@
 """What every write of this room looks at afresh."""
 
-from vagus import owned
 from vagus.cluster import Cluster
+from vagus.procedure import foreign as frame
 from vagus.procedure.rows import Rows
 
 
 def foreign(cluster: Cluster, seen: Rows, token: int) -> str | None:
-    """Another cluster, one we can't wholly see, or a younger writer."""
-    if cluster.uuid != seen.identity:
-        return f"cluster {cluster.uuid} answers instead of {seen.identity}"
-    if cluster.visible_indices < cluster.counted_indices:
-        return f"only {cluster.visible_indices} of {cluster.counted_indices} indices are visible"
-    noted = cluster.persistent.get(owned.TOKEN, "0")
-    if not noted.isdecimal() or int(noted) > token:
-        return f"a younger writer (lease {noted!r}) was here; ours is {token}"
-    return None
+    """As for every room; and a cluster whose identity is not noted is nobody's to restart."""
+    if seen.identity is None:
+        return f"cluster {cluster.uuid} answers, and nobody has noted which one is ours"
+    return frame.foreign(cluster, seen, token)

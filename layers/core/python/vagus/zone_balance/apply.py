@@ -8,6 +8,7 @@ from vagus import owned
 from vagus.cluster import Cluster
 from vagus.intent import leave
 from vagus.procedure import rows
+from vagus.procedure.foreign import foreign
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.steps import (
@@ -25,7 +26,7 @@ from vagus.steps import (
     Step,
 )
 from vagus.zone_balance import forced_zones, replicas, rules, voting
-from vagus.zone_balance.checking import Fresh, afresh, foreign, leaving, look_afresh, red, says, waiting_afresh
+from vagus.zone_balance.checking import Fresh, afresh, leaving, look_afresh, red, says, waiting_afresh
 from vagus.zone_balance.demanding import set_demanded
 from vagus.zone_balance.looking import demands
 from vagus.zone_balance.placement import started_elsewhere

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from vagus.cluster import Cluster
 from vagus.owned import TOKEN, SettingsUpdate
+from vagus.procedure.foreign import foreign
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.steps import GiveVotesBack, Step, TakeVote
 from vagus.zone_balance import rules, voting
-from vagus.zone_balance.checking import afresh, foreign, red, says
+from vagus.zone_balance.checking import afresh, red, says
 
 METADATA = "cluster.metadata.vagus."
 

@@ -7,11 +7,12 @@ import msgspec
 from vagus.errors import Refused
 from vagus.intent import Intent
 from vagus.procedure import rows
+from vagus.procedure.foreign import foreign
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.steps import NoteDeparture, ReplaceInstance, SaveLastCopies, Step
 from vagus.zone_balance import departed, warned
-from vagus.zone_balance.checking import foreign, look_afresh
+from vagus.zone_balance.checking import look_afresh
 
 
 def _may_save(writes: Writes, seen: Rows, step: SaveLastCopies, token: int) -> str | None:

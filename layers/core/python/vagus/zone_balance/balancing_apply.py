@@ -6,11 +6,12 @@ import msgspec
 
 from vagus.cluster import Cluster, ShardMove
 from vagus.procedure import rows
+from vagus.procedure.foreign import foreign
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.steps import MoveShards, RaiseBalanceThreshold, Step
 from vagus.zone_balance import balancing
-from vagus.zone_balance.checking import foreign, leaving
+from vagus.zone_balance.checking import leaving
 from vagus.zone_balance.demanding import set_demanded
 from vagus.zone_balance.observe import moved
 from vagus.zone_balance.observed import Moved

@@ -2,25 +2,12 @@
 
 import msgspec
 
-from vagus import owned
 from vagus.cluster import Cluster
 from vagus.procedure.room import Writes
 from vagus.procedure.rows import Rows
 from vagus.zone_balance import observed, rules
 from vagus.zone_balance.looking import Look, looked
 from vagus.zone_balance.observed import Leaver, Observed
-
-
-def foreign(cluster: Cluster, seen: Rows, token: int) -> str | None:
-    """Another cluster, one we can't wholly see, or a younger writer."""
-    if seen.identity is not None and cluster.uuid != seen.identity:
-        return f"cluster {cluster.uuid} answers instead of {seen.identity}"
-    if cluster.visible_indices < cluster.counted_indices:
-        return f"only {cluster.visible_indices} of {cluster.counted_indices} indices are visible"
-    noted = cluster.persistent.get(owned.TOKEN, "0")
-    if not noted.isdecimal() or int(noted) > token:
-        return f"a younger writer (lease {noted!r}) was here; ours is {token}"
-    return None
 
 
 def leaving(writes: Writes, seen: Rows) -> frozenset[str]:

@@ -8,11 +8,11 @@ from vagus import owned
 from vagus.cluster import Cluster, Unseen
 from vagus.instances import Launches, Suspended, TriedAgain
 from vagus.procedure import rows
+from vagus.procedure.foreign import foreign
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
 from vagus.steps import AbandonLaunch, ContinueLaunch, NoteJoined, ResumeLaunching, Step, SuspendLaunching
 from vagus.zone_balance import launching, whole
-from vagus.zone_balance.checking import foreign
 from vagus.zone_balance.launching import Comer
 from vagus.zone_balance.looking import Look, looked
 from vagus.zone_balance.observe import with_launches
