@@ -401,6 +401,16 @@ check_engine() {
     check_failed engine "a jar of $wanted is not the one in its manifest"
 }
 
+checked_a_moment_ago() { # by `stage`, while the process still served: a node is away no longer than it must be. Once: who
+  # restarts it otherwise has it all checked
+  local noted="$HOME_FOLDER/checked" fresh
+  fresh="$(find "$noted" -mmin -10 2>/dev/null)"
+  [[ $fresh && $(<"$noted") == "${PARAMETER[engine]}-${PARAMETER[version]}" ]] || fresh=""
+  [[ -z $(find "$ENGINE_HOME" -newer "$noted" -print -quit 2>/dev/null) ]] || fresh=""
+  rm -f "$noted"
+  [[ $fresh ]]
+}
+
 check_data() { # an engine ends at once on data of a newer one, at each start. What wrote it last is in its own notes
   local at bit=0 wrote wanted
   at="$(cat "$DATA"/search/nodes/*/_state/segments_* 2>/dev/null |
@@ -499,7 +509,7 @@ prepare() {
   find_java
   obtain_certificate
   check_zone
-  check_engine
+  checked_a_moment_ago || check_engine
   check_data
   check_certificate
   check_disk
@@ -519,12 +529,14 @@ stage() { # nothing that a running process uses is touched. $1: of this version,
   PARAMETER[version]="${1:-${PARAMETER[version]}}"
   know_engine
   DATA="$(mount-data-volume)" || later disk "the data volume cannot be mounted"
+  rm -f "$HOME_FOLDER/checked"
   bring_engine
   find_java
   check_zone
   check_engine
   check_data
   ((FAILED == 0)) || exit 78
+  echo "${PARAMETER[engine]}-${PARAMETER[version]}" >"$HOME_FOLDER/checked"
   [[ -z ${1:-} ]] || echo "staged $1"
 }
 

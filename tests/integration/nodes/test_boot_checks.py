@@ -4,8 +4,10 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -388,3 +390,42 @@ def test_a_package_whose_jar_is_another_is_not_staged(bench: Bench) -> None:
     done = bench.boot("stage")
     assert done.returncode == 78
     assert "is not the one in its manifest" in done.stderr
+
+
+def test_jars_that_were_checked_while_the_node_served_are_not_checked_again_while_it_is_away_but_once(
+    bench: Bench,
+) -> None:
+    """Seen by a jar that becomes another with the times of before, as no package does."""
+    assert bench.prepare().returncode == 0
+    assert bench.boot("stage").returncode == 0
+    changed_unnoticed(next(bench.engine.rglob("*.jar")))
+    assert bench.prepare().returncode == 0
+    done = bench.prepare()
+    assert done.returncode == 78
+    assert "is not the one in its manifest" in done.stderr
+
+
+UNPROVED: dict[str, Callable[[Bench], object]] = {
+    "long ago": lambda bench: os.utime(bench.home / "checked", (1, 1)),
+    "of another version": lambda bench: (bench.home / "checked").write_text("opensearch-3.3.0\n"),
+    "before a package was changed": lambda bench: os.utime(next(bench.engine.rglob("*.jar")), (time.time() + 5,) * 2),
+    "and then staging failed": lambda bench: bench.boot("stage", "3.5.0"),
+}
+
+
+@pytest.mark.parametrize("since", UNPROVED.values(), ids=UNPROVED.keys())
+def test_jars_are_checked_at_the_start_where_they_were_checked(bench: Bench, since: Callable[[Bench], object]) -> None:
+    assert bench.prepare().returncode == 0
+    changed_unnoticed(next(bench.engine.rglob("*.jar")))
+    (bench.home / "checked").write_text("opensearch-3.4.0\n")
+    since(bench)
+    done = bench.prepare()
+    assert done.returncode == 78
+    assert "is not the one in its manifest" in done.stderr
+
+
+def changed_unnoticed(jar: Path) -> None:
+    """Other bytes, the same times."""
+    was = jar.stat()
+    jar.write_text("something else")
+    os.utime(jar, ns=(was.st_atime_ns, was.st_mtime_ns))
