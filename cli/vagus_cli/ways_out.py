@@ -16,6 +16,8 @@ WAYS_OUT: Mapping[Reason, str] = {
     Reason.UNREACHABLE: "Look whether the nodes run, whether their certificate is valid, and whether the functions' "
     "security group may reach port 9200. Waiting instances are kept meanwhile.",
     Reason.FORMING: "If it lasts, read the boot log of the managers: more than half of them have to join.",
+    Reason.TRUST_AWAITED: "If it lasts, see what `vagus plan CLUSTER` says under certificates: in mode `observe` no "
+    "authority is made, in mode `approve` it waits for your approval.",
     Reason.OBSERVING: "Set `mode: approve` (or `act`) in the fleet file and deploy, once the plans shown are what "
     "you want.",
     Reason.CANNOT_SEE_ALL: "Give the read role the missing privilege on all indices, hidden ones included.",

@@ -70,6 +70,42 @@ CASES: dict[str, tuple[Observed, dict[str, Any], str, Reason]] = {
         "SetGroupSize",
         Reason.SIZING,
     ),
+    "a certified cluster that never had a node is given none before its trust is published": (
+        observed(UNREACHABLE, [group(0, {})], identity=None, sizes={}, trust_published=False),
+        {},
+        "Done",
+        Reason.TRUST_AWAITED,
+    ),
+    "nor where something answers that has not formed": (
+        observed(cluster([], uuid="_na_"), [group(0, {})], identity=None, sizes={}, trust_published=False),
+        {},
+        "Done",
+        Reason.TRUST_AWAITED,
+    ),
+    "one node that serves is proof enough that nodes boot, whatever is published": (
+        observed(UNREACHABLE, [group(0, {"n1": "InService"})], identity=None, sizes={}, trust_published=False),
+        {},
+        "SetGroupSize",
+        Reason.SIZING,
+    ),
+    "so is a size that was asked for": (
+        observed(UNREACHABLE, [group(0, {}, desired=1)], identity=None, sizes={}, trust_published=False),
+        {},
+        "SetGroupSize",
+        Reason.SIZING,
+    ),
+    "or one that was given": (
+        observed(UNREACHABLE, [group(0, {})], identity=None, sizes=OTHERS_SIZED, trust_published=False),
+        {},
+        "SetGroupSize",
+        Reason.SIZING,
+    ),
+    "a cluster that has formed is given its sizes, whatever is published": (
+        six(BOTH_SERVE, sizes={}, desired=1, trust_published=False),
+        {},
+        "SetGroupSize",
+        Reason.SIZING,
+    ),
     "a cluster that never formed and has its nodes is waited for": (
         observed(UNREACHABLE, [group(0, BOTH_SERVE)], identity=None),
         {},

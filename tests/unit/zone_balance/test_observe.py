@@ -11,10 +11,13 @@ from vagus.errors import Denied, Malformed, Refused, Throttled, Unreachable, Vag
 from vagus.instances import Launch
 from vagus.owned import SettingsUpdate
 from vagus.plan import Progress
+from vagus.policy import Certificates
 from vagus.procedure import head as heads
+from vagus.procedure import rows
 from vagus.procedure.room import Reads
 from vagus.search.fake import FakeEngine
 from vagus.search.fake_handshakes import FakeHandshakes
+from vagus.trust import Trust
 from vagus.zone_balance import launching
 from vagus.zone_balance.observe import observe, see
 from vagus.zone_balance.observed import Observed
@@ -142,3 +145,19 @@ def test_launches_that_cannot_be_asked_for_stop_nothing(monkeypatch: pytest.Monk
     assert asked
     assert found.launches == {}
     assert found.explanation, "the drain is looked at all the same"
+
+
+TRUST: dict[str, tuple[Certificates, Trust, bool]] = {
+    "its owners certify it": (Certificates(), Trust(), True),
+    "Vagus has no authority for it yet": (Certificates(issuer="kms"), Trust(), False),
+    "it is made, and nodes are not told of it": (Certificates(issuer="kms"), Trust(signs=1), False),
+    "nodes are told of it": (Certificates(issuer="kms"), Trust(signs=1, published=(1,)), True),
+}
+
+
+@pytest.mark.parametrize(("policy", "trust", "published"), TRUST.values(), ids=TRUST.keys())
+def test_whether_nodes_could_get_a_certificate(policy: Certificates, trust: Trust, published: bool) -> None:
+    world = World().known()
+    world.spec = msgspec.structs.replace(world.spec, certificates=policy)
+    world.table.write(rows.partition(world.spec.name), world.seen().put("trust", trust))
+    assert _observed(world, silent=None).trust_published is published

@@ -78,6 +78,8 @@ class Reason(StrEnum):
     """The cluster did not answer; an error is never "empty"."""
     FORMING = "FORMING"
     """The cluster has not formed yet."""
+    TRUST_AWAITED = "TRUST_AWAITED"
+    """The cluster has no node, and gets none before Vagus's authority for it is published."""
 
     NODES_TAKE_UP = "NODES_TAKE_UP"
     """Nodes were told to take up a bundle or a certificate, and no handshake shows it yet."""

@@ -35,6 +35,7 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         others=tuple(intent for intent in seen.intents if intent.capability != "zone_balance"),
         identity=seen.identity,
         sizes=seen.sizes,
+        trust_published=not spec.certified or bool(seen.trust.published),
         suspended=seen.launches,
         progress=progress,
         moved=moved(seen),

@@ -34,6 +34,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     `others`: open intents of other capabilities, whose demands the settings have to keep.
     `launches`: the tries to launch instances, newest first, of those groups where something comes or should.
+    `trust_published`: whether a node that boots could get a certificate; where owners bring them, always.
     `suspended`: what we have suspended of that. `placement`: only where shards might be moved for the bytes' sake, now.
     """
 
@@ -43,6 +44,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Intent, ...] = ()
     identity: str | None = None
     sizes: Mapping[str, int] = {}
+    trust_published: bool = True
     launches: Mapping[str, tuple[Launch, ...]] = {}
     suspended: Launches = Launches()
     progress: Progress | None = None

@@ -9,7 +9,7 @@ from vagus.zone_balance import launching
 from vagus.zone_balance.looking import Look, unsure
 from vagus.zone_balance.observed import Observed
 from vagus.zone_balance.rules import Violation
-from vagus.zone_balance.sizing import sizes
+from vagus.zone_balance.sizing import before_trust, sizes
 
 
 def unseen(observed: Observed, why: Unseen, spec: ClusterSpec, now: float) -> Plan:
@@ -26,8 +26,8 @@ def unseen(observed: Observed, why: Unseen, spec: ClusterSpec, now: float) -> Pl
 
 
 def _forming(observed: Observed, spec: ClusterSpec, why: str) -> Plan:
-    """It is given its nodes; that they can't be launched is told."""
-    due = sizes(observed, spec, green=False) or launching.stopped(observed, spec)
+    """It is given its nodes, once they can get certificates; that they can't be launched is told."""
+    due = before_trust(observed) or sizes(observed, spec, green=False) or launching.stopped(observed, spec)
     return due or Done(reason=Reason.FORMING, message=why)
 
 

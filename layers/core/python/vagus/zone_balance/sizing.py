@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
-from vagus.plan import Blocked, Plan, Steps
+from vagus.plan import Blocked, Done, Plan, Steps
 from vagus.reasons import Reason
 from vagus.steps import SetGroupSize
 from vagus.zone_balance.looking import Look
@@ -28,6 +28,20 @@ def shrink(look: Look) -> Plan | None:
 def sizes(observed: Observed, spec: ClusterSpec, *, green: bool) -> Plan | None:
     """What is due of the declared sizes; shrinking only where `green`."""
     return _plan(list(_due(observed, spec, green=green)))
+
+
+def before_trust(observed: Observed) -> Plan | None:
+    """A cluster that never had a node is given none before its trust is published: they would boot, ask for
+    certificates that nobody can sign yet, and be given up. One node, or one size, that was ever given is never held up:
+    how its nodes boot is known by then. The next sweep looks again; that certificates can't be issued is told by
+    their own capability."""
+    if observed.trust_published or observed.sizes or any(one.desired or one.instances for one in observed.groups):
+        return None
+    return Done(
+        reason=Reason.TRUST_AWAITED,
+        message="no node is launched before Vagus has made the cluster's authority and published it: it could get no "
+        "certificate. `vagus plan` says under certificates what that waits for",
+    )
 
 
 def _due(observed: Observed, spec: ClusterSpec, *, green: bool) -> Iterator[SetGroupSize]:
