@@ -22,6 +22,7 @@ from vagus.procedure.sweep import Sweep
 from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.snapshots import Snapshots
 from vagus.steps import AnyStep
+from vagus.weights import Weighing, Weights
 from vagus.zone_balance.room import ZONE_BALANCE
 
 DRAIN_SECONDS = 90.0
@@ -56,6 +57,12 @@ class Watched:
 
     def snapshots(self, *, newest: bool) -> Snapshots:
         return self._port.snapshots(newest=newest)
+
+    def weights(self) -> Weights | None:
+        return self._port.weights()
+
+    def weigh(self, weighing: Weighing) -> None:
+        self._port.weigh(weighing)
 
     def reroute(self, moves: Sequence[ShardMove], *, dry_run: bool) -> tuple[str, ...]:
         refused = self._port.reroute(moves, dry_run=dry_run)

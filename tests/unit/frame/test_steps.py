@@ -14,8 +14,12 @@ from vagus.steps import FRAME, AnyStep, EndRun, HandOver, Heartbeat, SetReplicas
 ROLES = Path(__file__).parents[3] / "nodes/security/roles.yml"
 KINDS: tuple[type[Step], ...] = get_args(AnyStep)
 KEEPERS = (Heartbeat,)
-ADMIN_READS = {"cluster:admin/repository/get", "cluster:admin/snapshot/get"}
-"""Called admin by the engine, and no more than a look: when the newest snapshot ended."""
+ADMIN_READS = {
+    "cluster:admin/repository/get",
+    "cluster:admin/snapshot/get",
+    "cluster:admin/routing/awareness/weights/get",
+}
+"""Called admin by the engine, and no more than a look: when the newest snapshot ended, how zones are weighed."""
 
 BY_MAPPING: dict[type[Step], str] = {SetReplicas: "vagus_replicas"}
 """Steps whose right a cluster's owner gives by hand, and the role that has it."""

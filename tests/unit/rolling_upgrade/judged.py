@@ -104,4 +104,5 @@ class JudgedWorld(RollingWorld):
             f"lease of {one.holder}" for one in seen.leases.values() if one.holder and one.expires > self.clock.now
         ]
         found += [f"{group.name} does not launch" for group in self.groups.describe() if group.suspended]
+        found += [f"weights {dict(self.engine.zone_weights.zones)}"] if self.engine.zone_weights.zones else []
         return found + [f"the vote of {name}" for name in self.engine.votes_taken]

@@ -317,7 +317,7 @@ def test_what_a_function_that_died_left_restricted_is_given_back_before_shards_a
     asked = question()
     node = asked.cluster.nodes[0]
     observed = told_to_restart(node.name, "another-process-than-now", (100, "done"))
-    held = looked(observed, asked.cluster, asked.spec, NOW).converged(holding=True).update.persistent
+    held = looked(observed, asked.cluster, asked.spec, NOW).converged([AllocationPrimaries()]).update.persistent
     copies = tuple(
         msgspec.structs.replace(one, state="UNASSIGNED", node=None)
         if one.node == node.name and not one.primary

@@ -37,6 +37,10 @@ def test_undisturbed_every_node_is_restarted_once_and_nothing_of_ours_is_left(ma
     assert end["head"] == ("idle", "UP_TO_DATE")
     assert not [name for name in end["persistent"] if name.startswith("cluster.metadata.vagus")]
     assert "cluster.routing.allocation.enable" not in end["persistent"]
+    assert "cluster.routing.weighted.strict" not in end["persistent"]
+    assert end["weights"] == {}
+    assert world.spared
+    assert all(world.spared), "searches were led away before each stop"
     assert world.seen().lease("topology").holder == ""
 
 

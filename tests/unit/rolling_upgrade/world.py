@@ -47,7 +47,7 @@ def declared(*, version: str = "3.4.0", mode: Mode = "act", batch: int = 1, **op
 @dataclass
 class RollingWorld(World):
     """`runs`: the version that its nodes ran at first. `spoilt`: versions whose archive nobody can start with;
-    `stages`: which node brought and checked which."""
+    `stages`: which node brought and checked which; `spared`: of each stop, whether searches were led away before."""
 
     spec: ClusterSpec = field(default_factory=declared)
     runs: str = "3.4.0"
@@ -61,6 +61,7 @@ class RollingWorld(World):
         self.restarts: list[str] = []
         self.spoilt: set[str] = set()
         self.stages: list[tuple[str, str]] = []
+        self.spared: list[bool] = []
         super().__post_init__()
         self.commands = FakeCommands(self, self.clock)
         for machine in self.engine.machines.values():
@@ -100,6 +101,7 @@ class RollingWorld(World):
     def stop_service(self, instance: str) -> None:
         self._judge(instance)
         self.restarts.append(instance)
+        self.spared.append(self.engine.zone_weights.zones.get(self.engine.machines[instance].zone) == 0)
         self.booting.pop(instance, None)
         self.engine.crash(instance)
 
@@ -176,6 +178,7 @@ class RollingWorld(World):
         found = super().summary()
         found["head"] = (seen.head(ROOM).state, seen.head(ROOM).reason)
         found["closed"] = sorted(seen.closed)
+        found["weights"] = dict(self.engine.zone_weights.zones)
         found["versions"] = sorted({machine.version for machine in self.engine.machines.values()})
         found["restarted"] = {name: self.restarts.count(name) for name in self.engine.machines}
         return found

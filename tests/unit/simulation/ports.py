@@ -8,7 +8,7 @@ from vagus.errors import Denied
 
 When = Literal["before", "after"]
 
-READS = ("read", "describe", "hooks", "groups_of", "look", "placement", "status", "explain", "waiting_since")
+READS = ("read", "describe", "hooks", "groups_of", "look", "placement", "status", "explain", "waiting_since", "weights")
 """Calls without an effect."""
 
 

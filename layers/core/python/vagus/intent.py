@@ -33,7 +33,12 @@ class AwareZones(msgspec.Struct, frozen=True, tag=True):
     values: tuple[str, ...]
 
 
-Demand = ExcludeNode | AllocationPrimaries | BalanceThreshold | AwareZones
+class AnyPreference(msgspec.Struct, frozen=True, tag=True):
+    """Searches that ask for certain nodes are answered while zones have weights (`cluster.routing.weighted.strict:
+    false`); the engine refuses them otherwise."""
+
+
+Demand = ExcludeNode | AllocationPrimaries | BalanceThreshold | AwareZones | AnyPreference
 
 
 Kind = Literal["leave", "spot", "rebalance", "retire", "gone", "balance", "zones", "restart", "upgrade", "replace"]

@@ -1,4 +1,5 @@
-"""Owned settings of one value each: allocation, the balance threshold, the zones of forced awareness. Pure.
+"""Owned settings of one value each: allocation, the balance threshold, the zones of forced awareness, whether
+searches may ask for certain nodes. Pure.
 
 A row of `VALUES` for each: its demand, its setting, and the mark `cluster.metadata.vagus.<word>`. The mark is written
 in the same update as the setting and holds, as JSON, what we set and what stood in either layer before:
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from vagus.cluster import Cluster
-from vagus.intent import AllocationPrimaries, AwareZones, BalanceThreshold, Demand
+from vagus.intent import AllocationPrimaries, AnyPreference, AwareZones, BalanceThreshold, Demand
 
 Settings = Mapping[str, str | None]
 
@@ -167,6 +168,15 @@ VALUES: tuple[Value, ...] = (
         enough=lambda theirs, wanted: zones(theirs) == zones(wanted),
         told_by_nodes=True,
         held_to=lambda text: AwareZones(values=zones(text)),
+    ),
+    Value(
+        demand=AnyPreference,
+        setting="cluster.routing.weighted.strict",
+        word="strict",
+        default="true",
+        come_to=lambda _: "false",
+        enough=lambda theirs, _: theirs == "false",
+        held_to=lambda _: AnyPreference(),
     ),
 )
 """In the order in which they are written."""

@@ -20,6 +20,7 @@ from vagus.instances import Asker, Group, Launch
 from vagus.owned import SettingsUpdate
 from vagus.snapshots import Snapshots
 from vagus.trust import Imported, Slot
+from vagus.weights import Weighing, Weights
 
 
 class SearchRead(Protocol):
@@ -39,6 +40,10 @@ class SearchRead(Protocol):
 
     def snapshots(self, *, newest: bool) -> Snapshots:
         """The snapshots that run; and, if asked for, when the newest that succeeded ended: a call per repository."""
+        ...
+
+    def weights(self) -> Weights | None:
+        """How searches are shared among zones; `None` where the engine knows no weights."""
         ...
 
 
@@ -64,6 +69,11 @@ class SearchWrite(SearchRead, Protocol):
     def clear_votes_taken(self, *, gone: bool) -> None:
         """Clear every voting exclusion, whoever set it. `gone`: the nodes have left the cluster; where one has not,
         `Unreachable` is raised and none is cleared."""
+        ...
+
+    def weigh(self, weighing: Weighing) -> None:
+        """Set the zones' weights, or take them away. Raises `Refused` where they have changed since, where there are
+        none to be taken away, and for what the engine does not take (a zone without a weight): then nothing changed."""
         ...
 
     def set_replicas(self, indices: Sequence[str], replicas: int) -> None:

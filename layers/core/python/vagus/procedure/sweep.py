@@ -33,6 +33,7 @@ from vagus.procedure.standing import Shows
 from vagus.snapshots import Snapshots
 from vagus.status import Status
 from vagus.steps import NoteVersion
+from vagus.weights import Weights
 
 QUIET_MINUTES = 5
 SECONDS = 50.0
@@ -104,6 +105,9 @@ class LookedOnce:
         if isinstance(self._looked, VagusError):
             raise self._looked
         return self._search.snapshots(newest=newest)
+
+    def weights(self) -> Weights | None:
+        return self._search.weights()
 
 
 class ShakenOnce:

@@ -1,6 +1,7 @@
 """How rolling_upgrade's steps are done: each looks afresh at its own precondition, and refuses; it never chooses."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -27,6 +28,7 @@ from vagus.steps import (
     StageEngine,
     Step,
 )
+from vagus.weights import Weighing
 
 NODE_PARAMETER = "/vagus/{cluster}/node/version"
 REFUSED_MOST = 300
@@ -118,16 +120,26 @@ def _may_keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> str
         foreign(cluster, seen, token)
         or _stands_against(writes, seen, cluster, intent, step.nodes)
         or rules.recovering(cluster)
-        or _moved_on(cluster, step.update, seen, intent, holding=True)
+        or _moved_on(cluster, step.update, seen, intent, step.demands)
     )
 
 
 def _keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> None:
-    """The demand first: if the setting is never written, the next look finds it wanting."""
+    """The demand first: if the setting is never written, the next look finds it wanting. The weights last, once
+    searches that ask for certain nodes are let be: if they are never written, a few searches are not spared."""
     taken: Mapping[str, str | tuple[str, ...]] = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": ""}
-    _put(writes, seen, step.intent, (AllocationPrimaries(),), taken)
+    _put(writes, seen, step.intent, step.demands, taken)
     if step.update:
         writes.search.update_settings(owned.signed(step.update, token))
+    _weigh(writes, step.weighing)
+
+
+def _weigh(writes: Writes, weighing: Weighing | None) -> None:
+    """Refused: a person was quicker, whose weights stand, or the engine wants others of which we don't know. Nodes are
+    restarted without, as ever; what stands is seen by the next look."""
+    if weighing is not None:
+        with suppress(Refused):
+            writes.search.weigh(weighing)
 
 
 def _may_restart(writes: Writes, seen: Rows, step: RestartNodes, token: int) -> str | None:
@@ -139,7 +151,7 @@ def _may_restart(writes: Writes, seen: Rows, step: RestartNodes, token: int) -> 
         foreign(cluster, seen, token)
         or next((why for one in step.processes if (why := _another_process(cluster, one.node, one.ephemeral_id))), None)
         or _stands_against(writes, seen, cluster, intent, rolling(intent).taken)
-        or _moved_on(cluster, owned.SettingsUpdate(), seen, intent, holding=True)
+        or _moved_on(cluster, owned.SettingsUpdate(), seen, intent, intent.demands)
     )
 
 
@@ -167,12 +179,14 @@ def _may_allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) ->
     cluster = writes.search.look()
     if (intent := _intent(seen, step.intent)) is None:
         return f"{step.intent} is over"
-    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, intent, holding=False)
+    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, intent)
 
 
 def _allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) -> None:
-    """The row first: if the setting is never written, the next look finds a mark that nobody demands."""
+    """The row first: if the setting is never written, the next look finds a mark that nobody demands. The weights
+    before the setting that lets searches ask for certain nodes."""
     _put(writes, seen, step.intent, (), {})
+    _weigh(writes, step.weighing)
     if step.update:
         writes.search.update_settings(owned.signed(step.update, token))
 
@@ -185,7 +199,7 @@ def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: in
         return None
     cluster = writes.search.look()
     closing = next((intent for intent in _ours(seen) if intent.id in step.closes), None)
-    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, closing, holding=False)
+    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, closing)
 
 
 def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> None:
@@ -263,11 +277,10 @@ def _question(writes: Writes, seen: Rows, cluster: Cluster, intent: Intent, name
 
 
 def _moved_on(
-    cluster: Cluster, decided: owned.SettingsUpdate, seen: Rows, intent: Intent | None, *, holding: bool
+    cluster: Cluster, decided: owned.SettingsUpdate, seen: Rows, intent: Intent | None, mine: Iterable[Demand] = ()
 ) -> str | None:
     """Whether the settings, or what others demand, have changed since the decision."""
     others = [demand for one in seen.intents if intent is None or one.id != intent.id for demand in one.demands]
-    mine: list[Demand] = [AllocationPrimaries()] if holding else []
     now = owned.converge(cluster, [*owned.standing(cluster, others), *mine]).update
     return None if decided == now else f"the settings of {cluster.uuid} have changed since the decision"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from vagus.intent import AllocationPrimaries
+from vagus.intent import AllocationPrimaries, AnyPreference
 from vagus.owned_values import VALUES
 from vagus.plan import Blocked, Plan, Steps, Wait
 from vagus.reasons import Reason
@@ -11,9 +11,10 @@ from vagus.rolling_upgrade.looking import LINGERING_SECONDS, LISTED_SECONDS, TOL
 from vagus.rolling_upgrade.observed import step_id
 from vagus.rolling_upgrade.on_the_way import replaced_by_hand
 from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
+from vagus.weights import led_away, ours, taken_away
 
-OURS = next(value.mark for value in VALUES if value.demand is AllocationPrimaries)
-"""The mark that allocation is restricted by us; one that an update takes away (`None`) is given back."""
+OURS = tuple(value.mark for value in VALUES if value.demand in (AllocationPrimaries, AnyPreference))
+"""The marks of what nodes in hand demand; one that an update takes away (`None`) is given back."""
 SILENT = "none, so that its SSM agent may be dead (on it: `systemctl restart amazon-ssm-agent`)"
 
 
@@ -29,7 +30,7 @@ def restart(look: Look) -> Plan | None:
         return give_back(look, f"{', '.join(names)} is let be")
     if waiting or just_sent:
         return _awaited(look, names, f"{', '.join(names)} was told to restart")
-    converged = look.converged(holding=True)
+    converged = look.converged(look.intent.demands if look.intent else ())
     if converged.by_hand:
         return Blocked(
             reason=Reason.REMOVED_BY_HAND,
@@ -51,8 +52,15 @@ def _let_be(look: Look) -> bool:
 def keep(look: Look, names: tuple[str, ...]) -> KeepReplicas:
     """The step that takes nodes in hand."""
     intent = look.intent.id if look.intent else ""
-    update = look.converged(holding=True).update
-    return KeepReplicas(intent=intent, wanted=look.wanted.version, nodes=names, update=update)
+    demands = look.demands(names)
+    return KeepReplicas(
+        intent=intent,
+        wanted=look.wanted.version,
+        nodes=names,
+        update=look.converged(demands).update,
+        demands=demands,
+        weighing=led_away(look.cluster, look.observed.weights, names),
+    )
 
 
 def told(look: Look) -> RestartNodes:
@@ -103,18 +111,19 @@ def _awaited(look: Look, names: tuple[str, ...] | list[str], message: str) -> Pl
 def give_back(look: Look, why: str) -> Steps:
     """The step that ends what was in hand, whatever became of it."""
     intent = look.intent.id if look.intent else ""
-    update = look.converged(holding=False).update
-    step = AllowAllocation(intent=intent, nodes=look.wanted.taken, update=update)
+    update, weighing = look.converged().update, taken_away(look.observed.weights)
+    step = AllowAllocation(intent=intent, nodes=look.wanted.taken, update=update, weighing=weighing)
     return Steps(steps=(step,), reason=_reason(look), message=f"{why}: allocation is given back")
 
 
 def unreturned(look: Look) -> Plan | None:
-    """Nobody demands any more that replicas stay, and the setting says so still: a function died between the two. It is
-    given back before shards are waited for, of which replicas could not be assigned for it."""
-    update = look.converged(holding=False).update.persistent
-    if look.holding or look.intent is None or update.get(OURS, "") is not None:
+    """No node is in hand, and what was set for one stands still: a function died between the two. It is given back
+    before shards are waited for, of which replicas could not be assigned for it, and before the row is closed."""
+    update = look.converged().update.persistent
+    stands = ours(look.observed.weights) or None in [update.get(mark, "") for mark in OURS]
+    if look.holding or look.intent is None or not stands:
         return None
-    return give_back(look, "replicas are still kept from being allocated")
+    return give_back(look, "replicas are still kept from being allocated, or searches led away")
 
 
 def _failure(look: Look, names: Iterable[str]) -> str:

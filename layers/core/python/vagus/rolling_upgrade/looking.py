@@ -5,11 +5,11 @@ from datetime import datetime
 
 import msgspec
 
-from vagus import owned
+from vagus import owned, weights
 from vagus.cluster import Cluster, Node
 from vagus.command import Command
 from vagus.fleet import ClusterSpec
-from vagus.intent import AllocationPrimaries, Demand, Intent, Rolling
+from vagus.intent import AllocationPrimaries, AnyPreference, Demand, Intent, Rolling
 from vagus.plan import Progress
 from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.observed import Observed, begun, is_done, remaining, rolling
@@ -159,10 +159,17 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         """Seconds since an ISO time; for ever, if there is none."""
         return self.now - datetime.fromisoformat(at).timestamp() if at else float("inf")
 
-    def converged(self, *, holding: bool) -> owned.Converged:
-        """What the settings must be, with or without our own demand. Others' that wait for a step of theirs wait."""
+    def demands(self, names: Iterable[str]) -> tuple[Demand, ...]:
+        """What it takes to have these nodes in hand. Where searches are led away, those that ask for certain nodes are
+        answered all the same, unless a person said that they are not to be."""
+        led = not weights.why_not(self.cluster, self.observed.weights, tuple(names))
+        lax = led and not weights.strict_by_hand(self.cluster)
+        return (AllocationPrimaries(), *([AnyPreference()] if lax else []))
+
+    def converged(self, mine: Iterable[Demand] = ()) -> owned.Converged:
+        """What the settings must be, with demands of our own or none. Others' that wait for a step of theirs wait."""
         demands: list[Demand] = owned.standing(self.cluster, others_demands(self.observed, self.intent))
-        return owned.converge(self.cluster, [*demands, *([AllocationPrimaries()] if holding else [])])
+        return owned.converge(self.cluster, [*demands, *mine])
 
 
 def others_demands(observed: Observed, intent: Intent | None) -> list[Demand]:

@@ -18,6 +18,7 @@ from vagus.rolling_upgrade import on_the_way, replaceable
 from vagus.rolling_upgrade.looking import FORGOTTEN_SECONDS
 from vagus.rolling_upgrade.observed import Observed, begun, rolling, undrained
 from vagus.snapshots import Snapshots
+from vagus.weights import Weights
 
 CLOCKS_SECONDS = 60
 """How far AWS's clock and ours may differ."""
@@ -27,7 +28,9 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
     """Everything that `decide` may know. An unreachable cluster is an observation, not an error."""
     intents = seen.intents_of("rolling_upgrade")
     told = [*_taken(intents), *_staging(intents, seen.node_version, now)]
-    cluster, snapshots = see(reads.search(spec), intents, seen.node_version)
+    search = reads.search(spec)
+    cluster, snapshots = see(search, intents, seen.node_version)
+    cluster, weights = weighed(search, cluster, intents)
     groups = reads.groups.describe([spec.name])
     return Observed(
         cluster=cluster,
@@ -37,6 +40,7 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         identity=seen.identity,
         version=seen.node_version,
         snapshots=snapshots,
+        weights=weights,
         commands=tuple(_sent(reads.commands(spec), told)) if told else (),
         paused=seen.head("rolling_upgrade").paused,
         unhooked=unhooked(reads.groups, groups, cluster, intents),
@@ -73,6 +77,21 @@ def see(
     except (Unreachable, Refused, Malformed) as error:
         return Unseen(reason="UNREACHABLE", message=str(error)), None
     return cluster, _snapshots(search, cluster, tuple(intents), noted)
+
+
+def weighed(
+    search: SearchRead, cluster: Cluster | Unseen, intents: Iterable[Intent]
+) -> tuple[Cluster | Unseen, Weights | Unseen | None]:
+    """How searches are shared among zones, if a restart is asked for. Without the right to know, a restart goes
+    without; an answer that fails otherwise is none of the cluster: weights of ours must not be overlooked."""
+    if isinstance(cluster, Unseen) or not any(one.kind != "replace" for one in intents):
+        return cluster, None
+    try:
+        return cluster, search.weights()
+    except Denied as error:
+        return cluster, Unseen(reason="DENIED", message=str(error))
+    except (Throttled, Unreachable, Refused, Malformed) as error:
+        return Unseen(reason="UNREACHABLE", message=str(error)), None
 
 
 def _snapshots(

@@ -11,12 +11,14 @@ from vagus.instances import Group
 from vagus.intent import AllocationPrimaries, Intent, Rolling
 from vagus.plan import Progress
 from vagus.snapshots import Snapshots
+from vagus.weights import Weights
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` may know.
 
     `version` is what booting nodes are told to bring, once it was noted. `others`: open intents of other capabilities.
+    `weights`: how searches are shared among zones, while a restart is asked for; `None` where the engine knows none.
     `commands`: what was sent to the nodes in hand, and to the one that stages. `paused`: a person stopped this
     capability. `unhooked`: groups that were asked and have no terminate hook of ours; `undrained`: why nobody would
     drain an instance that leaves; `stopped`: groups in which we suspended launching, for it fails.
@@ -29,6 +31,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     identity: str | None = None
     version: str | None = None
     snapshots: Snapshots | Unseen | None = None
+    weights: Weights | Unseen | None = None
     commands: tuple[Command, ...] = ()
     paused: bool = False
     unhooked: frozenset[str] = frozenset()

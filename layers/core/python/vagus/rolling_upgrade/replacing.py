@@ -139,7 +139,7 @@ def over(look: Look) -> Plan | None:
 
 def _closing(look: Look, why: str) -> Plan:
     name = look.intent.id if look.intent else ""
-    step = PutSettingsRight(closes=(name,), update=look.converged(holding=False).update)
+    step = PutSettingsRight(closes=(name,), update=look.converged().update)
     return Steps(steps=(step,), reason=Reason.TIDYING, message=f"{name}: {why}")
 
 

@@ -83,7 +83,7 @@ def nothing_wanted(look: Look) -> Plan | None:
     """No restart and no upgrade is asked for: what is left of one is put right."""
     if look.intent is not None:
         return None
-    update = look.converged(holding=False).update
+    update = look.converged().update
     if update and any(mark in look.cluster.persistent for mark in owned.MARKS):
         step = PutSettingsRight(closes=(), update=update)
         return Steps(steps=(step,), reason=Reason.TIDYING, message=step.sentence)

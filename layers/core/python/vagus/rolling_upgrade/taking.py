@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from vagus import weights
 from vagus.cluster import Node
 from vagus.owned import SettingsUpdate
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
@@ -30,7 +31,7 @@ def aborted(look: Look) -> Plan | None:
 
 def _closed(look: Look, why: str) -> Plan:
     name = look.intent.id if look.intent else ""
-    step = PutSettingsRight(closes=(name,), update=look.converged(holding=False).update)
+    step = PutSettingsRight(closes=(name,), update=look.converged().update)
     return Steps(steps=(step,), reason=Reason.TIDYING, message=f"{name}: {why}")
 
 
@@ -112,8 +113,14 @@ def told_to_people(look: Look) -> str:
     what = f"upgrade to {look.wanted.version}" if look.wanted.version else "restart"
     return (
         f"{what} of {order}; about {len(look.batches) * MINUTES_EACH} minutes; unavailable meanwhile: {away}; "
-        f"found by the checks: {checks}"
+        f"found by the checks: {checks}; searches: {_searches(look, names)}"
     )
+
+
+def _searches(look: Look, names: Sequence[str]) -> str:
+    """Whether those that are under way are spared."""
+    why = weights.why_not(look.cluster, look.observed.weights, names)
+    return f"not led away from nodes that stop ({why})" if why else "led to other zones before a node stops"
 
 
 def _foreseen(look: Look, batches: Sequence[Sequence[Node]]) -> tuple[AnyStep, ...]:

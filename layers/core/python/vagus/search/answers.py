@@ -299,6 +299,13 @@ class Fetches(msgspec.Struct, frozen=True):
     number_of_in_flight_fetch: int
 
 
+class ZoneWeights(msgspec.Struct, frozen=True):
+    """Weights by zone, as texts; no version where there never were any."""
+
+    weights: Mapping[str, str] = {}
+    version: int = msgspec.field(name="_version", default=-1)
+
+
 class _Search(msgspec.Struct, frozen=True):
     query_total: int = 0
     query_time_in_millis: int = 0

@@ -30,13 +30,16 @@ from vagus.search.answers import (
     Stats,
     TakenSnapshots,
     Voting,
+    ZoneWeights,
     decoded,
 )
 from vagus.search.engines import OPENSEARCH, Dialect
 from vagus.search.tls import Tls, context
 from vagus.search.transport import Transport
 from vagus.snapshots import Snapshots
+from vagus.weights import Weighing, Weights
 
+WEIGHTS = "/_cluster/routing/awareness/zone/weights"
 LONGEST_PATH = 3000
 """Characters of index names in one request: the engine takes a first line of 4,096 bytes."""
 
@@ -166,6 +169,13 @@ class SearchClient:
         running = tuple(one.snapshot for one in self._get(path, Customs).snapshots.snapshots)
         return Snapshots(running=running, newest=self._newest_snapshot() if newest else None)
 
+    def weights(self) -> Weights | None:
+        """How searches are shared among zones; `None` where the engine knows no weights."""
+        if not self._dialect.weighted:
+            return None
+        told = self._get(f"{WEIGHTS}?{self._bounded}", ZoneWeights)
+        return Weights(zones={zone: float(weight) for zone, weight in told.weights.items()}, version=told.version)
+
     def _newest_snapshot(self) -> float | None:
         repositories = self._get(f"/_snapshot?{self._bounded}", dict[str, Any])
         ends = [
@@ -264,6 +274,12 @@ class SearchClient:
             "DELETE", f"/_cluster/voting_config_exclusions?wait_for_removal={'true' if gone else 'false'}"
         )
 
+    def weigh(self, weighing: Weighing) -> None:
+        """Set the zones' weights, or take them away, if they are still of the version that this was decided on."""
+        said = {"weights": weighing.zones} if weighing.zones else {}
+        path = f"{WEIGHTS}?{self._bounded}"
+        self._transport.write("PUT" if said else "DELETE", path, {**said, "_version": weighing.version})
+
     def set_replicas(self, indices: Sequence[str], replicas: int) -> None:
         """How many replicas these indices have from now on; one that is gone is as good as done."""
         said = {"index": {"number_of_replicas": replicas}}
@@ -315,6 +331,12 @@ class Renewing:
 
     def snapshots(self, *, newest: bool) -> Snapshots:
         return self._read(lambda client: client.snapshots(newest=newest))
+
+    def weights(self) -> Weights | None:
+        return self._read(lambda client: client.weights())
+
+    def weigh(self, weighing: Weighing) -> None:
+        self._opened().weigh(weighing)
 
     def update_settings(self, update: SettingsUpdate) -> None:
         self._opened().update_settings(update)

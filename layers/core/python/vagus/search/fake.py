@@ -20,6 +20,7 @@ from vagus.owned_values import Settings
 from vagus.search.fake_copies import Machine, Rules
 from vagus.search.fake_shards import Shards
 from vagus.snapshots import Snapshots
+from vagus.weights import Weighing, Weights
 
 Clock = Callable[[], float]
 
@@ -56,6 +57,7 @@ class FakeEngine:
         self.created: dict[str, int] = {}
         self.voters: tuple[str, ...] = ()
         self.votes_taken: list[str] = []
+        self.zone_weights = Weights()
         self._settled_at: float | None = None
 
     # -- the world's side ----------------------------------------------------------------------------------------
@@ -217,6 +219,26 @@ class FakeEngine:
         """As the test says they are."""
         self._answers("cluster:monitor/state")
         return Snapshots(running=tuple(self.running_snapshots), newest=self.newest_snapshot if newest else None)
+
+    def weights(self) -> Weights | None:
+        """How searches are shared among zones."""
+        self._answers("cluster:admin/routing/awareness/weights/get")
+        return self.zone_weights
+
+    def weigh(self, weighing: Weighing) -> None:
+        """Set or take away, if the version is still the same: every zone needs a weight, at most half of them none."""
+        self._answers(f"cluster:admin/routing/awareness/weights/{'put' if weighing.zones else 'delete'}")
+        if weighing.version != self.zone_weights.version:
+            raise Refused(f"requested version is {weighing.version}, and the weights are at a different version")
+        known = {one.zone for one in self.up()} | set(_items(self.persistent.get(FORCED))) | set(self._configured())
+        weights = {zone: float(weight) for zone, weight in weighing.zones.items()}
+        if missing := known - set(weights) if weights else set():
+            raise Refused(f"weight for {sorted(missing)} is not set")
+        if list(weights.values()).count(0.0) * 2 > len(weights):
+            raise Refused("There are too many attribute values given zero weight")
+        if not weights and not self.zone_weights.zones:
+            raise Refused("weighted routing metadata does not have weights set for awareness attribute zone")
+        self.zone_weights = Weights(zones=weights, version=self.zone_weights.version + 1)
 
     def update_settings(self, update: SettingsUpdate) -> None:
         """One cluster-state update; an unknown name, or a value that can't be, changes nothing."""

@@ -2,8 +2,10 @@
 
 import msgspec
 
+from vagus.intent import AllocationPrimaries, Demand
 from vagus.owned import SettingsUpdate
 from vagus.steps.base import Grant, Step
+from vagus.weights import Weighing
 
 
 class _OfAnUpgrade(Step, frozen=True, kw_only=True):
@@ -55,16 +57,20 @@ class BringVersion(_OfAnUpgrade, frozen=True, kw_only=True):
 
 
 class KeepReplicas(_OfAnUpgrade, frozen=True, kw_only=True):
-    """Take the next nodes in hand: no replica is allocated anew while they are away for a moment."""
+    """Take the next nodes in hand: no replica is allocated anew, and no search sent to their zone, while they are away
+    for a moment. `weighing`: how searches are led away; `None`: they are not (or already)."""
 
     title = "Keep replicas where they are"
-    search = ("cluster:admin/settings/update",)
+    search = ("cluster:admin/settings/update", "cluster:admin/routing/awareness/weights/put")
     nodes: tuple[str, ...]
     update: SettingsUpdate
+    demands: tuple[Demand, ...] = (AllocationPrimaries(),)
+    weighing: Weighing | None = None
 
     @property
     def sentence(self) -> str:
-        return f"keep replicas where they are while {', '.join(self.nodes)} restarts"
+        led = ", and lead searches to other zones," if self.weighing else ""
+        return f"keep replicas where they are{led} while {', '.join(self.nodes)} restarts"
 
     @property
     def subject(self) -> str:
@@ -99,15 +105,17 @@ class RestartNodes(_OfAnUpgrade, frozen=True, kw_only=True):
 
 
 class AllowAllocation(Step, frozen=True, kw_only=True):
-    """Give back that replicas may be allocated: the nodes in hand are back, or will not be soon."""
+    """Give back that replicas may be allocated, and their zone searched: the nodes in hand are back, or will not be
+    soon."""
 
     title = "Allow allocation again"
-    search = ("cluster:admin/settings/update",)
+    search = ("cluster:admin/settings/update", "cluster:admin/routing/awareness/weights/delete")
     protective = True
     in_every_mode = True
     intent: str
     nodes: tuple[str, ...]
     update: SettingsUpdate
+    weighing: Weighing | None = None
 
     @property
     def sentence(self) -> str:
