@@ -14,6 +14,7 @@ from vagus.search.client import SearchClient
 from vagus.search.engines import dialect
 from vagus.search.fake import FakeEngine
 from vagus.search.tls import Tls
+from vagus.weights import Weighing
 from vagus_local.certificates import Authority
 from vagus_local.cluster import LocalCluster
 
@@ -203,6 +204,9 @@ class RealSearch:
         """Leave the cluster as it was met."""
         nothing = {"cluster.routing.*": None, "cluster.metadata.*": None}
         self.cluster.call("PUT", "/_cluster/settings", {"persistent": nothing, "transient": nothing})
+        met = self.port.weights()
+        if met is not None and met.zones:
+            self.port.weigh(Weighing(version=met.version))
         for name in self._made:
             self.cluster.call("DELETE", f"/{name}?ignore_unavailable=true")
         for name in self._repositories:

@@ -15,6 +15,8 @@ from vagus.policy import ClusterWatch
 from vagus.rolling_upgrade.versions import made_by_major, too_old
 from vagus.search.handshakes import HTTP, TRANSPORT, Handshakes
 from vagus.snapshots import Snapshots
+from vagus.weights import MARK as MARK_ZONE
+from vagus.weights import Weighing, Weights
 from vagus_local.cluster import LocalCluster
 
 THRESHOLD = "cluster.routing.allocation.balance.threshold"
@@ -323,6 +325,31 @@ def test_a_vote_is_taken_and_given_back(search: SearchWorld) -> None:
     assert search.port.look().voting_exclusions == ()
     search.until(lambda: leaver in search.port.look().voters)
     search.port.clear_votes_taken(gone=False)  # nothing to clear is as good as cleared
+
+
+def test_zones_are_weighed_on_the_version_that_was_seen(search: SearchWorld) -> None:
+    """A zone that no node is in may be named: that is how ours are known."""
+    met = search.port.weights()
+    if met is None:
+        pytest.skip("this engine knows no weights")
+    away = {"a": "0", "b": "1", "c": "1", MARK_ZONE: "1"}
+    search.port.weigh(Weighing(zones=away, version=met.version))
+    stands = Weights(zones={"a": 0.0, "b": 1.0, "c": 1.0, MARK_ZONE: 1.0}, version=met.version + 1)
+    assert search.port.weights() == stands
+    for refused in (
+        Weighing(zones=away, version=met.version),
+        Weighing(zones={"a": "0", MARK_ZONE: "1"}, version=stands.version),
+        Weighing(zones={"a": "0", "b": "0", "c": "0", MARK_ZONE: "1"}, version=stands.version),
+        Weighing(version=met.version),
+    ):
+        with pytest.raises(Refused):
+            search.port.weigh(refused)
+    assert search.port.weights() == stands, "nothing of it was done"
+    search.port.weigh(Weighing(version=stands.version))
+    gone = Weights(version=stands.version + 1)
+    assert search.port.weights() == gone
+    with pytest.raises(Refused):
+        search.port.weigh(Weighing(version=gone.version))
 
 
 def test_looked_at_closely_a_node_says_how_it_speaks(engine_cluster: LocalCluster | None) -> None:

@@ -36,6 +36,7 @@ LOOK: list[Request] = [
     ("GET", "/_snapshot", None),
     ("GET", "/_snapshot/near/_all", None),
     ("GET", "/_cluster/pending_tasks", None),
+    ("GET", "/_cluster/routing/awareness/zone/weights", None),
     ("GET", "/patients/_settings", None),
 ]
 DOCUMENTS: list[Request] = [
@@ -49,7 +50,10 @@ DOCUMENTS: list[Request] = [
     ("GET", "/patients/_mapping", None),
     ("PUT", "/patients/_doc/2", {"name": "b"}),
 ]
+WEIGHTS = dict.fromkeys(("a", "b", "c", "vagus"), "1")
 CHANGES: list[Request] = [
+    ("PUT", "/_cluster/routing/awareness/zone/weights", {"weights": WEIGHTS, "_version": -1}),
+    ("DELETE", "/_cluster/routing/awareness/zone/weights", {"_version": 0}),
     ("PUT", "/_cluster/settings", {"persistent": {"cluster.metadata.vagus.test": "1"}}),
     ("POST", "/patients/_flush", None),
     ("POST", "/_flush", None),

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from tests.unit.zone_balance.building import cluster, node
 
 from vagus.cluster import Cluster
-from vagus.intent import AllocationPrimaries, AwareZones, BalanceThreshold, Demand, ExcludeNode
+from vagus.intent import AllocationPrimaries, AnyPreference, AwareZones, BalanceThreshold, Demand, ExcludeNode
 from vagus.owned import EXCLUDE, MARK, MARKS, TOKEN, VOTES, SettingsUpdate, converge, marked, signed, standing
 from vagus.owned_values import VALUES, Mark
 
-ENABLE, THRESHOLD, ZONES = (value.setting for value in VALUES)
-ENABLED, RAISED, AWARE = (value.mark for value in VALUES)
+ENABLE, THRESHOLD, ZONES, STRICT = (value.setting for value in VALUES)
+ENABLED, RAISED, AWARE, LAX = (value.mark for value in VALUES)
 PRIMARIES = AllocationPrimaries()
 
 
@@ -58,6 +58,9 @@ CASES: dict[str, Case] = {
         _seen({ZONES: "z1,z9"}), [AwareZones(("z2", "z1")), AwareZones(("z3",))],
         {ZONES: "z1,z2,z3", AWARE: _mark("z1,z2,z3", "z1,z9")}, {}, ()),
     "the same zones in another order are left": (_seen({ZONES: "z2, z1"}), [AwareZones(("z1", "z2"))], {}, {}, ()),
+    "searches for certain nodes are let be, and a person's word is carried": (
+        _seen({STRICT: "true"}), [AnyPreference()], {STRICT: "false", LAX: _mark("false", "true")}, {}, ()),
+    "a person lets them be already": (_seen({STRICT: "false"}), [AnyPreference()], {}, {}, ()),
     "removed by hand while wanted: not set again, and it keeps its mark": (
         _seen({ENABLED: _mark("primaries", "all")}), [PRIMARIES], {}, {}, (ENABLE,)),
     "changed by hand while wanted": (
@@ -106,11 +109,19 @@ VALUE_OF = {
     ENABLE: st.sampled_from(["all", "primaries", "none"]),
     THRESHOLD: st.sampled_from(["1.0", "1.5", "4"]),
     ZONES: st.sampled_from(["z1", "z1,z2", "z3"]),
+    STRICT: st.sampled_from(["true", "false"]),
 }
 LAYER = st.fixed_dictionaries({}, optional=VALUE_OF)
 DEMANDS: st.SearchStrategy[list[Demand]] = st.lists(
     st.sampled_from(
-        [PRIMARIES, BalanceThreshold(1.5), BalanceThreshold(2.5), AwareZones(("z1",)), AwareZones(("z1", "z2"))]
+        [
+            PRIMARIES,
+            AnyPreference(),
+            BalanceThreshold(1.5),
+            BalanceThreshold(2.5),
+            AwareZones(("z1",)),
+            AwareZones(("z1", "z2")),
+        ]
     ),
     max_size=3,
 )
@@ -166,5 +177,5 @@ def test_the_leases_token_stays_while_a_vote_of_ours_is_taken() -> None:
 
 
 def test_no_mark_is_taken_for_another() -> None:
-    assert len(set(MARKS)) == len(MARKS) == 4
+    assert len(set(MARKS)) == len(MARKS) == 5
     assert TOKEN not in MARKS

@@ -127,8 +127,9 @@ def _may_keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> str
 def _keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> None:
     """The demand first: if the setting is never written, the next look finds it wanting. The weights last, once
     searches that ask for certain nodes are let be: if they are never written, a few searches are not spared."""
-    taken: Mapping[str, str | tuple[str, ...]] = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": ""}
-    _put(writes, seen, step.intent, step.demands, taken)
+    taken: dict[str, str | tuple[str, ...]] = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": ""}
+    led = {"led": writes.iso} if step.weighing else {}
+    _put(writes, seen, step.intent, step.demands, taken | led)
     if step.update:
         writes.search.update_settings(owned.signed(step.update, token))
     _weigh(writes, step.weighing)

@@ -82,14 +82,16 @@ def see(
 def weighed(
     search: SearchRead, cluster: Cluster | Unseen, intents: Iterable[Intent]
 ) -> tuple[Cluster | Unseen, Weights | Unseen | None]:
-    """How searches are shared among zones, if a restart is asked for. Without the right to know, a restart goes
-    without; an answer that fails otherwise is none of the cluster: weights of ours must not be overlooked."""
-    if isinstance(cluster, Unseen) or not any(one.kind != "replace" for one in intents):
+    """How searches are shared among zones, if a restart is asked for. A role that never had the right to know (a cluster
+    of before) holds no restart up; else what fails is no look at the cluster: weights of ours are not overlooked."""
+    asked = [rolling(one) for one in intents if one.kind != "replace"]
+    if isinstance(cluster, Unseen) or not asked:
         return cluster, None
     try:
         return cluster, search.weights()
     except Denied as error:
-        return cluster, Unseen(reason="DENIED", message=str(error))
+        unseen = Unseen(reason="DENIED", message=str(error))
+        return (unseen, None) if any(one.led for one in asked) else (cluster, unseen)
     except (Throttled, Unreachable, Refused, Malformed) as error:
         return Unseen(reason="UNREACHABLE", message=str(error)), None
 

@@ -40,6 +40,8 @@ from vagus.snapshots import Snapshots
 from vagus.weights import Weighing, Weights
 
 WEIGHTS = "/_cluster/routing/awareness/zone/weights"
+"""Takes no parameter that bounds the wait in the manager's queue: the connection's time-out does."""
+"""The one call that takes no time-out for the manager's queue."""
 LONGEST_PATH = 3000
 """Characters of index names in one request: the engine takes a first line of 4,096 bytes."""
 
@@ -173,7 +175,7 @@ class SearchClient:
         """How searches are shared among zones; `None` where the engine knows no weights."""
         if not self._dialect.weighted:
             return None
-        told = self._get(f"{WEIGHTS}?{self._bounded}", ZoneWeights)
+        told = self._get(WEIGHTS, ZoneWeights)
         return Weights(zones={zone: float(weight) for zone, weight in told.weights.items()}, version=told.version)
 
     def _newest_snapshot(self) -> float | None:
@@ -277,8 +279,7 @@ class SearchClient:
     def weigh(self, weighing: Weighing) -> None:
         """Set the zones' weights, or take them away, if they are still of the version that this was decided on."""
         said = {"weights": weighing.zones} if weighing.zones else {}
-        path = f"{WEIGHTS}?{self._bounded}"
-        self._transport.write("PUT" if said else "DELETE", path, {**said, "_version": weighing.version})
+        self._transport.write("PUT" if said else "DELETE", WEIGHTS, {**said, "_version": weighing.version})
 
     def set_replicas(self, indices: Sequence[str], replicas: int) -> None:
         """How many replicas these indices have from now on; one that is gone is as good as done."""

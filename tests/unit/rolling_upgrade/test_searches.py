@@ -1,0 +1,181 @@
+"""Searches are led away from nodes before they stop: when, when not, and that nothing of it is left."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.rolling_upgrade.scenarios import all_restart, restarted
+from tests.unit.rolling_upgrade.test_rules import NODE, NOW, question
+from tests.unit.rolling_upgrade.world import RollingWorld
+from tests.unit.simulation.world import World
+
+from vagus.allocation import AWARENESS
+from vagus.cluster import Cluster, Unseen
+from vagus.errors import Denied, Unreachable
+from vagus.intent import AllocationPrimaries, AnyPreference, restart
+from vagus.plan import Steps
+from vagus.rolling_upgrade.decide import decide
+from vagus.rolling_upgrade.looking import looked
+from vagus.rolling_upgrade.observe import weighed
+from vagus.rolling_upgrade.observed import Observed, rolling
+from vagus.steps import AllowAllocation, KeepReplicas
+from vagus.weights import FAIL_OPEN, IGNORED, MARK, STRICT, Weighing, Weights, led_away, strict_by_hand, why_not
+
+SIX = question().cluster
+FIRST, SECOND, THIRD = sorted({node.zone for node in SIX.nodes})
+AWAY = {FIRST: "0", MARK: "1", SECOND: "1", THIRD: "1"}
+OURS = Weights(zones={zone: float(weight) for zone, weight in AWAY.items()}, version=4)
+THEIRS = Weights(zones={FIRST: 1.0, SECOND: 2.0, THIRD: 3.0}, version=7)
+
+
+def with_settings(**persistent: str) -> Cluster:
+    return msgspec.structs.replace(SIX, persistent={**SIX.persistent, **persistent})
+
+
+def in_one_zone() -> Cluster:
+    return msgspec.structs.replace(SIX, nodes=tuple(node for node in SIX.nodes if node.zone == FIRST))
+
+
+def with_one_older() -> Cluster:
+    older = msgspec.structs.replace(SIX.nodes[0], version="1.3.0")
+    return msgspec.structs.replace(SIX, nodes=(older, *SIX.nodes[1:]))
+
+
+@pytest.mark.parametrize(
+    ("cluster", "weights", "said"),
+    [
+        pytest.param(SIX, None, "can't", id="an engine without weights"),
+        pytest.param(with_one_older(), Weights(), "can't", id="a node of a release on which it was not tried"),
+        pytest.param(SIX, THEIRS, "by hand", id="weights of a person"),
+        pytest.param(SIX, Unseen(reason="DENIED", message="no right"), "no right", id="nobody may know them"),
+        pytest.param(with_settings(**{AWARENESS: "rack"}), Weights(), AWARENESS, id="zones that are no attribute"),
+        pytest.param(with_settings(**{IGNORED: "true"}), Weights(), IGNORED, id="weights that a person has ignored"),
+        pytest.param(with_settings(**{FAIL_OPEN: "false"}), Weights(), FAIL_OPEN, id="where a lone copy would fail"),
+        pytest.param(in_one_zone(), Weights(), "no other zone", id="a cluster of one zone"),
+    ],
+)
+def test_searches_are_not_led_away_and_a_person_reads_why(cluster: Cluster, weights: Any, said: str) -> None:
+    assert said in why_not(cluster, weights, [NODE])
+    assert led_away(cluster, weights, [NODE]) is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "change"),
+    [
+        pytest.param(Weights(), Weighing(zones=AWAY, version=-1), id="there never were any"),
+        pytest.param(Weights(version=6), Weighing(zones=AWAY, version=6), id="they were taken away"),
+        pytest.param(OURS, None, id="it stands already"),
+        pytest.param(
+            msgspec.structs.replace(OURS, zones={**OURS.zones, FIRST: 1.0, SECOND: 0.0}),
+            Weighing(zones=AWAY, version=4),
+            id="ours of another zone",
+        ),
+    ],
+)
+def test_the_zone_of_the_nodes_gets_no_searches(weights: Weights, change: Weighing | None) -> None:
+    assert led_away(SIX, weights, [NODE]) == change
+
+
+def test_a_zone_that_copies_are_forced_over_has_a_weight_though_no_node_is_in_it() -> None:
+    forced = "cluster.routing.allocation.awareness.force.zone.values"
+    change = led_away(with_settings(**{forced: f"{FIRST},{SECOND},{THIRD},z"}), Weights(), [NODE])
+    assert change is not None
+    assert change.zones == {**AWAY, "z": "1"}
+
+
+@pytest.mark.parametrize(("said", "by_hand"), [({}, False), ({STRICT.setting: "true"}, True)])
+def test_searches_for_certain_nodes_are_answered_unless_a_person_said_otherwise(
+    said: Mapping[str, str], by_hand: bool
+) -> None:
+    cluster = with_settings(**said)
+    observed = Observed(cluster=cluster, groups=(), weights=Weights())
+    look = looked(observed, cluster, question().spec, NOW)
+    assert strict_by_hand(cluster) is by_hand
+    assert look.demands([NODE]) == ((AllocationPrimaries(),) if by_hand else (AllocationPrimaries(), AnyPreference()))
+
+
+def test_weights_of_ours_that_no_node_in_hand_needs_are_taken_away_before_anything_else() -> None:
+    """A function died between the row and the weights."""
+    asked = question()
+    intent = restart({node.name: node.ephemeral_id for node in SIX.nodes}, "2026-01-01T00:00:00+00:00", "ada")
+    observed = Observed(
+        cluster=SIX, groups=(), intents=(intent,), identity=SIX.uuid, version="2.19.4", weights=OURS,
+        snapshots=asked.observed.snapshots,
+    )  # fmt: skip
+    plan = decide(observed, asked.spec, NOW)
+    assert isinstance(plan, Steps)
+    (step,) = plan.steps
+    assert isinstance(step, AllowAllocation)
+    assert step.weighing == Weighing(version=4)
+    taken = decide(msgspec.structs.replace(observed, weights=THEIRS), asked.spec, NOW)
+    assert isinstance(taken, Steps)
+    assert isinstance(taken.steps[0], KeepReplicas), "a person's are none of ours"
+    assert taken.steps[0].weighing is None
+    assert "not led away from nodes that stop (weights of searches were set by hand" in taken.message
+
+
+class Engine:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def weights(self) -> Weights:
+        raise self.error
+
+
+def test_without_the_right_to_know_weights_a_restart_goes_on_and_an_answer_that_fails_is_none() -> None:
+    intents = (restart({}, "2026-01-01T00:00:00+00:00", "ada"),)
+    denied = Denied("cluster:admin/routing/awareness/weights/get", "no permissions")
+    cluster, weights = weighed(Engine(denied), SIX, intents)  # type: ignore[arg-type]
+    assert cluster is SIX
+    assert isinstance(weights, Unseen)
+    assert "weights/get" in weights.message
+    led = msgspec.structs.replace(intents[0], rolling=msgspec.structs.replace(rolling(intents[0]), led="2026"))
+    cluster, _ = weighed(Engine(denied), SIX, (led,))  # type: ignore[arg-type]
+    assert isinstance(cluster, Unseen), "weights of ours may stand"
+    assert cluster.reason == "DENIED"
+    cluster, _ = weighed(Engine(Unreachable("gone")), SIX, intents)  # type: ignore[arg-type]
+    assert isinstance(cluster, Unseen)
+    assert weighed(Engine(denied), SIX, ()) == (SIX, None), "nobody asks while no restart is asked for"
+
+
+# -- as it goes ------------------------------------------------------------------------------------------------------
+
+
+def by_hand(world: World) -> None:
+    """A person sets weights, over ours if they stand."""
+    zones = {zone: str(weight) for zone, weight in THEIRS.zones.items()}
+    world.engine.weigh(Weighing(zones=zones, version=world.engine.zone_weights.version))
+
+
+def whole(world: RollingWorld) -> bool:
+    end = world.summary()
+    return (end["open"], end["status"], set(end["restarted"].values())) == ([], "green", {1})
+
+
+def test_weights_that_a_person_sets_meanwhile_stay_and_the_restart_goes_on_without() -> None:
+    world = all_restart()
+    world.when("weights", restarted(2), by_hand)
+    world.run()
+    assert whole(world), world.story()
+    assert world.spared == [True, True, False, False, False, False]
+    assert world.engine.zone_weights.zones == THEIRS.zones
+    assert STRICT.setting not in world.engine.persistent
+
+
+def test_a_role_that_may_not_know_the_weights_holds_no_restart_up() -> None:
+    """A cluster that was formed with the roles of before."""
+    world = all_restart()
+    world.engine.denied = "cluster:admin/routing/awareness/weights/get"
+    world.run()
+    assert whole(world), world.story()
+    assert not any(world.spared)
+
+
+def test_a_person_who_holds_searches_to_weights_keeps_the_setting() -> None:
+    world = all_restart()
+    world.engine.persistent[STRICT.setting] = "true"
+    world.run()
+    assert whole(world), world.story()
+    assert all(world.spared)
+    assert world.engine.persistent[STRICT.setting] == "true"
