@@ -82,8 +82,8 @@ def see(
 def weighed(
     search: SearchRead, cluster: Cluster | Unseen, intents: Iterable[Intent]
 ) -> tuple[Cluster | Unseen, Weights | Unseen | None]:
-    """How searches are shared among zones, if a restart is asked for. A role that never had the right to know (a cluster
-    of before) holds no restart up; else what fails is no look at the cluster: weights of ours are not overlooked."""
+    """How searches are shared among zones, if a restart is asked for. A role that never had the right to know (a
+    cluster of before) holds no restart up; else what fails is no look: weights of ours are not overlooked."""
     asked = [rolling(one) for one in intents if one.kind != "replace"]
     if isinstance(cluster, Unseen) or not asked:
         return cluster, None
