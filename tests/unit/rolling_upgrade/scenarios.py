@@ -161,6 +161,23 @@ def an_agent_is_dead_until_a_person_restarts_it(**options: Any) -> RollingWorld:
     return rolling
 
 
+def ssm_refuses_one_of_two_until_a_person_mends_its_agent(**options: Any) -> RollingWorld:
+    """Two of a zone are to be restarted, and go together: the other one is told, and awaited."""
+    rolling = world(spec=declared(per_zone=3, batch=2), **options)
+    both = {name: rolling.processes()[name] for name in (SECOND, THIRD)}
+    rolling.when("a person asks", always, lambda _: rolling.ask(restart(both, rolling.iso(), "ada")))
+    rolling.unregistered.add(THIRD)
+
+    def mend(one: World) -> None:
+        assert isinstance(one, RollingWorld)
+        assert one.restarts == [SECOND]
+        assert not [name for name in one.engine.look().persistent if "allocation.enable" in name]
+        one.unregistered.clear()
+
+    rolling.when("mended", told("NOT_RESTARTED"), mend)
+    return rolling
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     make.__name__: make
     for make in (

@@ -8,6 +8,7 @@ from tests.unit.rolling_upgrade.interruptions import CALM, ends_alike
 from tests.unit.rolling_upgrade.scenarios import (
     SCENARIOS,
     SECOND,
+    THIRD,
     Scenario,
     a_node_does_not_start_until_a_person_ends_its_instance,
     a_person_aborts,
@@ -16,6 +17,7 @@ from tests.unit.rolling_upgrade.scenarios import (
     always,
     an_agent_is_dead_until_a_person_ends_its_instance,
     restarted,
+    ssm_refuses_one_of_two_until_a_person_mends_its_agent,
     wants_restart,
 )
 from tests.unit.rolling_upgrade.world import ROOM, VERSION
@@ -101,6 +103,17 @@ def test_a_node_that_ssm_does_not_reach_is_told_to_people_and_told_again_half_an
     assert "could not be told to bring and check 3.4.0: ssm: InvalidInstanceId" in world.texts[1]
     assert "systemctl restart amazon-ssm-agent" in world.texts[1]
     assert (world.reason(), world.seen().node_version) == ("UP_TO_DATE", "3.4.0")
+
+
+def test_a_node_that_could_not_be_told_to_restart_is_let_be_told_to_people_and_told_again_half_an_hour_later() -> None:
+    """Once, and with what SSM said: tries that fail are nobody's news. Wherever a function dies, it ends alike."""
+    make = ssm_refuses_one_of_two_until_a_person_mends_its_agent
+    world = make().done()
+    assert world.pages == ["claims: NOT_RESTARTED"]
+    assert f"{THIRD} could not be told to restart, and runs as before: InvalidInstanceId" in world.texts[0]
+    assert "systemctl restart amazon-ssm-agent" in world.texts[0]
+    assert (world.restarts, world.reason()) == ([SECOND, THIRD], "UP_TO_DATE")
+    assert len(ends_alike(make)) > 15
 
 
 def silence(world: World) -> None:

@@ -47,7 +47,8 @@ def declared(*, version: str = "3.4.0", mode: Mode = "act", batch: int = 1, **op
 @dataclass
 class RollingWorld(World):
     """`runs`: the version that its nodes ran at first. `spoilt`: versions whose archive nobody can start with;
-    `stages`: which node brought and checked which; `spared`: of each stop, whether searches were led away before."""
+    `stages`: which node brought and checked which; `spared`: of each stop, whether searches were led away before;
+    `unregistered`: nodes of which SSM refuses commands."""
 
     spec: ClusterSpec = field(default_factory=declared)
     runs: str = "3.4.0"
@@ -60,6 +61,7 @@ class RollingWorld(World):
         self.accepted: frozenset[str] = frozenset()
         self.restarts: list[str] = []
         self.spoilt: set[str] = set()
+        self.unregistered: set[str] = set()
         self.stages: list[tuple[str, str]] = []
         self.spared: list[bool] = []
         super().__post_init__()
@@ -80,7 +82,7 @@ class RollingWorld(World):
 
     def started(self, instance: str) -> int | None:
         machine = self.engine.machines.get(instance)
-        return None if machine is None else machine.started
+        return None if machine is None or instance in self.unregistered else machine.started
 
     def active(self, instance: str) -> bool:
         return instance in self.booting or self.engine.machines[instance].up

@@ -54,11 +54,11 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     `version` is what every node is to run; without one, `processes` says which process of which node (its ephemeral id)
     is to be gone. `instances`: those that are to be replaced, whatever they were launched from (none: all that are
     behind their group's launch template). `taken`: the nodes in hand, since `taken_at`; `sent_at`: when they were last
-    told to restart, or asked to be replaced. `staging`: the node that was told to bring and check the version
-    beforehand, at `staging_at`; `staging_refused`: why it could not be told. `led`: when searches were last led away
-    from nodes that were taken: weights of ours may stand. `unavailable`: indices that a person lets be away meanwhile;
-    `without_snapshot`: a person waived it. `aborted`: who wants no further node taken. Times are ISO
-    8601.
+    told to restart, or asked to be replaced; `refused`: why those could not be told that SSM does not reach. `staging`:
+    the node that was told to bring and check the version beforehand, at `staging_at`; `staging_refused`: why it could
+    not be told. `led`: when searches were last led away from nodes that were taken: weights of ours may stand.
+    `unavailable`: indices that a person lets be away meanwhile; `without_snapshot`: a person waived it. `aborted`: who
+    wants no further node taken. Times are ISO 8601.
     """
 
     version: str = ""
@@ -67,6 +67,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     taken: tuple[str, ...] = ()
     taken_at: str = ""
     sent_at: str = ""
+    refused: Mapping[str, str] = {}
     staging: str = ""
     staging_at: str = ""
     staging_refused: str = ""

@@ -173,7 +173,7 @@ class Reason(StrEnum):
     """An instance is to be replaced, and its group, its fleet file or a person stands against it; the message says
     how."""
     NOT_RESTARTED = "NOT_RESTARTED"
-    """A node was told several times to restart, and runs as before."""
+    """A node was told several times to restart, or could not be told, and runs as before."""
     VERSION_PATH = "VERSION_PATH"
     """The wanted version can't be reached from one that runs."""
     INDEX_TOO_OLD = "INDEX_TOO_OLD"

@@ -33,6 +33,8 @@ from vagus.weights import Weighing
 NODE_PARAMETER = "/vagus/{cluster}/node/version"
 REFUSED_MOST = 300
 """Characters of what AWS said that are noted."""
+Noted = Mapping[str, str | tuple[str, ...] | Mapping[str, str]]
+"""Fields of an intent's `Rolling`."""
 
 # -- the version that nodes bring ------------------------------------------------------------------------------------
 
@@ -63,14 +65,19 @@ def _may_stage(writes: Writes, seen: Rows, step: StageEngine, token: int) -> str
 def _stage(writes: Writes, seen: Rows, step: StageEngine, _token: int) -> None:
     """The row last, since to send twice is harmless. That a node could not be told (its agent is dead) is noted too:
     a person is told of that node, and not that tries failed."""
-    refused = ""
-    try:
-        writes.commands.send("stage-search", step.node, step.step, {"Version": step.wanted})
-    except Refused as error:
-        refused = str(error)[:REFUSED_MOST]
+    refused = _send(writes, "stage-search", step.node, step.step, {"Version": step.wanted})
     intent = _intent(seen, step.intent)
-    noted = {"staging": step.node, "staging_at": writes.iso, "staging_refused": refused}
+    noted: Noted = {"staging": step.node, "staging_at": writes.iso, "staging_refused": refused}
     _put(writes, seen, step.intent, intent.demands if intent else (), noted)
+
+
+def _send(writes: Writes, document: str, node: str, step: str, parameters: Mapping[str, str]) -> str:
+    """Send it; why SSM does not take it, or nothing."""
+    try:
+        writes.commands.send(document, node, step, parameters)
+    except Refused as error:
+        return str(error)[:REFUSED_MOST]
+    return ""
 
 
 def _may_bring(writes: Writes, seen: Rows, step: BringVersion, token: int) -> str | None:
@@ -127,9 +134,9 @@ def _may_keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> str
 def _keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> None:
     """The demand first: if the setting is never written, the next look finds it wanting. The weights last, once
     searches that ask for certain nodes are let be: if they are never written, a few searches are not spared."""
-    taken: dict[str, str | tuple[str, ...]] = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": ""}
     led = {"led": writes.iso} if step.weighing else {}
-    _put(writes, seen, step.intent, step.demands, taken | led)
+    taken: Noted = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": "", "refused": {}, **led}
+    _put(writes, seen, step.intent, step.demands, taken)
     if step.update:
         writes.search.update_settings(owned.signed(step.update, token))
     _weigh(writes, step.weighing)
@@ -164,16 +171,24 @@ def _another_process(cluster: Cluster, name: str, process: str) -> str | None:
 
 
 def _restart(writes: Writes, seen: Rows, step: RestartNodes, _token: int) -> None:
-    """Flush, so that the nodes come back quickly; then the commands; the row last, since to send twice is harmless."""
+    """Flush, so that the nodes come back quickly; then the commands; the row last, since to send twice is harmless. Who
+    could not be told is noted too, and the others of the batch are told all the same."""
     names = {one.node for one in step.processes}
     indices = sorted({copy.index for copy in writes.search.look().copies if copy.node in names})
     writes.search.flush(indices)
     late = str(int(writes.now) + STOPS_WITHIN_SECONDS)
-    for one in step.processes:
-        parameters = {"StartedAt": str(one.started), "NotAfter": late}
-        writes.commands.send("restart-search", one.node, one.step, parameters)
-    intent = _intent(seen, step.intent)
-    _put(writes, seen, step.intent, intent.demands if intent else (), {"sent_at": writes.iso})
+    refused = {
+        one.node: why
+        for one in step.processes
+        if (
+            why := _send(
+                writes, "restart-search", one.node, one.step, {"StartedAt": str(one.started), "NotAfter": late}
+            )
+        )
+    }
+    if intent := _intent(seen, step.intent):
+        noted: Noted = {"sent_at": writes.iso, "refused": {**rolling(intent).refused, **refused}}
+        _put(writes, seen, step.intent, intent.demands, noted)
 
 
 def _may_allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) -> str | None:
@@ -228,9 +243,7 @@ def _intent(seen: Rows, name: str) -> Intent | None:
     return next((intent for intent in _ours(seen) if intent.id == name), None)
 
 
-def _put(
-    writes: Writes, seen: Rows, name: str, demands: tuple[Demand, ...], changed: Mapping[str, str | tuple[str, ...]]
-) -> None:
+def _put(writes: Writes, seen: Rows, name: str, demands: tuple[Demand, ...], changed: Noted) -> None:
     """The intent's row as it is now, so that what a person said meanwhile stays."""
     intent = _intent(seen, name)
     if intent is None:

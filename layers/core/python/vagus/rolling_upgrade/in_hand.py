@@ -1,6 +1,6 @@
 """Stages about the nodes in hand: told to restart, awaited, and given their allocation back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from vagus.intent import AllocationPrimaries, AnyPreference
 from vagus.owned_values import VALUES
@@ -20,11 +20,11 @@ SILENT = "none, so that its SSM agent may be dead (on it: `systemctl restart ama
 
 def restart(look: Look) -> Plan | None:
     """Nodes in hand that run as before are told to restart; or let be, if anything has come between."""
-    if not look.holding or look.away or not look.to_restart:
+    if not look.holding or look.away or not look.to_tell:
         return None
-    names = [node.name for node in look.to_restart]
+    names = [node.name for node in look.to_tell]
     waiting = [one for one in look.told(names) if not look.ended(one)]
-    enough = any(look.in_vain(node) >= TOLD_ENOUGH for node in look.to_restart)
+    enough = any(look.in_vain(node) >= TOLD_ENOUGH for node in look.to_tell)
     just_sent = look.since(look.wanted.sent_at) < LISTED_SECONDS
     if enough or (not waiting and not just_sent and _let_be(look)):
         return give_back(look, f"{', '.join(names)} is let be")
@@ -64,12 +64,12 @@ def keep(look: Look, names: tuple[str, ...]) -> KeepReplicas:
 
 
 def told(look: Look) -> RestartNodes:
-    """The step that restarts the nodes in hand which run as before."""
+    """The step that restarts the nodes in hand which run as before, and can be told to."""
     intent = look.intent
     assert intent is not None  # noqa: S101  (stages about nodes in hand have an intent)
     processes = tuple(
         Process(node=one.name, ephemeral_id=one.ephemeral_id, started=one.started, step=step_id(intent, one))
-        for one in look.to_restart
+        for one in look.to_tell
     )
     return RestartNodes(intent=intent.id, wanted=look.wanted.version, processes=processes)
 
@@ -77,11 +77,15 @@ def told(look: Look) -> RestartNodes:
 def back(look: Look) -> Plan | None:
     """All that were in hand have joined again with what is wanted, or are gone for good: allocation is given back.
 
-    Before they serve: shards recover while a node's security gets ready, and the next node waits for both.
+    Before they serve: shards recover while a node's security gets ready, and the next node waits for both. One that
+    could not be told to restart is let be.
     """
-    if not look.holding or look.absent or look.to_restart:
+    if not look.holding or look.absent or look.to_tell:
         return None
-    return give_back(look, f"{', '.join(look.wanted.taken)} is back")
+    let_be = [node.name for node in look.to_restart]
+    found = [name for name in look.wanted.taken if name not in let_be]
+    ends = [f"{', '.join(found)} is back"] if found else []
+    return give_back(look, "; ".join([*ends, *(f"{name} could not be told to restart" for name in let_be)]))
 
 
 def joining(look: Look) -> Plan | None:
@@ -153,7 +157,9 @@ def not_back(look: Look) -> Plan | None:
 
 
 def not_restarted(look: Look) -> Plan | None:
-    """A node was told often enough, and runs as before."""
+    """A node could not be told, or was told often enough, and runs as before."""
+    if refused := {node.name: look.refused[node.name] for node in look.to_restart if node.name in look.refused}:
+        return _not_told(refused)
     for node in look.to_restart:
         if look.in_vain(node) >= TOLD_ENOUGH:
             said = look.told([node.name])[-1]
@@ -166,6 +172,17 @@ def not_restarted(look: Look) -> Plan | None:
                 open_deadline=True,
             )
     return None
+
+
+def _not_told(refused: Mapping[str, str]) -> Blocked:
+    said = "; ".join(f"{name} could not be told to restart, and runs as before: {why}" for name, why in refused.items())
+    return Blocked(
+        reason=Reason.NOT_RESTARTED,
+        message=f"{said}. See why SSM does not reach it (on it: `systemctl restart amazon-ssm-agent`), or "
+        f"{replaced_by_hand(next(iter(refused)))}: it is tried again half an hour after the last time, and the "
+        "rest goes on; or `vagus abort`",
+        open_deadline=True,
+    )
 
 
 def recovering(look: Look) -> Plan | None:

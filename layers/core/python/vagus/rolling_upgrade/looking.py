@@ -1,6 +1,6 @@
 """What every stage of a decision is asked about. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -102,6 +102,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     def _unlisted(self, name: str) -> bool:
         """Whether a node was told a moment ago, and AWS does not list it yet: what is not heard of is no good news."""
+        if name in self.refused:
+            return False
         since, told = self.since(self.wanted.sent_at or self.wanted.taken_at), self.told([name])
         listed = any(one.outcome == "done" or self.now - one.sent <= since + AGREES_SECONDS for one in told)
         return since < LISTED_SECONDS and not listed
@@ -111,6 +113,16 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         """Nodes in hand that run as before."""
         nodes = (self.cluster.node(name) for name in self.wanted.taken)
         return tuple(node for node in nodes if node is not None and not is_done(self.wanted, node))
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Nodes that could not be told to restart, and why; forgotten after a while, so that they are told again."""
+        return self.wanted.refused if self.since(self.wanted.sent_at) < FORGOTTEN_SECONDS else {}
+
+    @property
+    def to_tell(self) -> tuple[Node, ...]:
+        """Nodes in hand that run as before, and can be told to restart."""
+        return tuple(node for node in self.to_restart if node.name not in self.refused)
 
     @property
     def left(self) -> tuple[Node, ...]:
