@@ -52,6 +52,12 @@ ROOMS: Mapping[str, Room] = {"zone_balance": ZONE_BALANCE, ROOM: ROLLING_UPGRADE
 SWEEP_SECONDS = 10.0
 """On AWS it is a minute: what is proved here does not hang on it."""
 AWS_KEEPS, TOLD = 2500, 500
+OURS = (
+    "cluster.metadata.vagus.",
+    "cluster.routing.allocation.enable",
+    "cluster.routing.allocation.exclude",
+    "cluster.routing.weighted.strict",
+)
 WITHOUT_EFFECT = ("snapshots", "sent")
 
 
@@ -248,10 +254,10 @@ class Rolled:
         return Counter({name: log.count("Started vagus-search.service") for name, log in told.items()})
 
     def ours(self) -> list[str]:
-        """Settings of ours that are left."""
+        """Settings and weights of ours that are left."""
         flat = self.owner("GET", "/_cluster/settings?flat_settings=true")["persistent"]
-        ours = ("cluster.metadata.vagus.", "cluster.routing.allocation.enable", "cluster.routing.allocation.exclude")
-        return [name for name in flat if name.startswith(ours)]
+        weights = self.owner("GET", "/_cluster/routing/awareness/zone/weights").get("weights", {})
+        return [*(name for name in flat if name.startswith(OURS)), *(f"the weight of {zone}" for zone in weights)]
 
     def owner(self, method: str, path: str, body: Any = None) -> Any:
         """As the cluster's owner, on any node that answers."""

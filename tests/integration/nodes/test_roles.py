@@ -1,6 +1,9 @@
 """What each certificate may do on a real node: 200 where the role needs it, 403 where it must not."""
 
+import json
+import re
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import urllib3
 from vagus_local.certificates import ClientCertificate
 from vagus_local.cluster import LocalCluster
 
+UPGRADES = Path(__file__).parents[3] / "docs/upgrades.md"
 READ, WRITE, APPLICATION = "vagus-read", "vagus-write", "client"
 NOBODY: tuple[str, ...] = ()
 FUNCTIONS = (READ, WRITE)
@@ -112,6 +116,28 @@ def test_role(patients: LocalCluster, request_: Request, allowed: tuple[str, ...
         assert status in (200, 201), answer
     else:
         assert status == 403, answer
+
+
+def test_a_role_of_before_gets_its_rights_as_the_docs_say(patients: LocalCluster) -> None:
+    """The security plugin reads its roles once: a cluster that was formed before has those of then."""
+    roles, path = "/_plugins/_security/api/roles", "/_cluster/routing/awareness/zone/weights"
+    said = re.search(r"api/roles -d '(\[.*?\])'", UPGRADES.read_text(), re.DOTALL)
+    assert said is not None
+    rights = {change["value"] for change in json.loads(said[1])}
+    before = [
+        {"op": "replace", "path": f"/{name}/cluster_permissions", "value": sorted(set(granted) - rights)}
+        for name in ("vagus_read", "vagus_write")
+        for granted in [patients.call("GET", f"{roles}/{name}")[name]["cluster_permissions"]]
+    ]
+    patients.call("PATCH", roles, before)
+    read = patients.certificates.client(READ)
+    assert patients.try_call("GET", path, client=read)[0] == 403
+    patients.call("PATCH", roles, json.loads(said[1]))
+    assert patients.try_call("GET", path, client=read)[0] == 200
+    version = patients.call("GET", path)["_version"]
+    write = patients.certificates.client(WRITE)
+    patients.call("PUT", path, {"weights": WEIGHTS, "_version": version}, client=write)
+    patients.call("DELETE", path, {"_version": version + 1}, client=write)
 
 
 def test_a_restore_is_a_persons_alone(patients: LocalCluster) -> None:
