@@ -33,7 +33,6 @@ PHASES = [
     "PublishTrust",
     "IssueClientCertificate",
     "InstallTrust",
-    "EndRun",
 ]
 
 
