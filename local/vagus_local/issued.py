@@ -43,13 +43,10 @@ def hand_over(stack: Stack) -> None:
             secrets_manager.put_secret_value(SecretId=f"vagus/{cluster}/{role}", SecretString=secret)
 
 
-def make_authorities(stack: Stack, say: Callable[[str], None]) -> None:
-    """Start the runs that make them, await those, and certify the clusters' people. The first sweep would start them;
-    but a local instance boots at once, and would ask for a certificate before anybody can sign."""
+def certify_people(stack: Stack, say: Callable[[str], None]) -> None:
+    """Await the authorities that the first sweep has Vagus make, and certify the clusters' people by them."""
     for cluster in stack.certified:
         say(f"{cluster}: Vagus makes its authority")
-        stack.start_run(cluster, "certificates")
-    for cluster in stack.certified:
         until(lambda cluster=cluster: _published(stack, cluster), 180, f"{cluster} has an authority")  # type: ignore[misc]
         give(stack, cluster)
 

@@ -157,9 +157,12 @@ def _up(fleet: Path, cell: str, say: Say, folder: Path, extra: Mapping[str, str]
     stack = _described(emulator, fleet, cell, run)
     issued.hand_over(stack)
     subscribe_inbox(stack)
-    issued.make_authorities(stack, say)
     say("the first sweep gives the groups their sizes")
     sweep(stack)
+    if stack.certified:
+        issued.certify_people(stack, say)
+        say("the second sweep gives the groups of certified clusters theirs")
+        sweep(stack)
     for cluster in stack.clusters:
         wait_green(stack, cluster, say)
     wait_known(stack)
