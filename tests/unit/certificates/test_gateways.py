@@ -451,7 +451,8 @@ def _points(world: World) -> list[tuple[int, str, str]]:
     world.rotate().run()
     of_import = {at + more for at, name in enumerate(calls) if "imported" in name for more in range(4)}
     points = world.meter.points(every_read=False, until=10_000)
-    return [(at, when, calls[at]) for at, when in points if at >= begins and at in of_import]
+    points = [(at, when) for at, when in points if at >= begins and at in of_import]
+    return [(at, when, calls[at]) for at, when in world.meter.different(points)]
 
 
 def test_interrupted_at_any_call_it_ends_as_if_it_had_not_been() -> None:

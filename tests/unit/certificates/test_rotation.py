@@ -119,8 +119,8 @@ def _points() -> list[tuple[int, str, str]]:
     whole = World().known()
     begins = len(whole.meter.calls)
     whole.rotate().run()
-    return [(at, when, whole.meter.calls[at]) for at, when in whole.meter.points(every_read=False, until=10_000)
-            if at >= begins]  # fmt: skip
+    points = [point for point in whole.meter.points(every_read=False, until=10_000) if point[0] >= begins]
+    return [(at, when, whole.meter.calls[at]) for at, when in whole.meter.different(points)]
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -20,7 +20,8 @@ def points(whole: World) -> list[tuple[int, When]]:
         call = whole.meter.calls[number]
         if call.startswith(("apply", "decide")) and not reads(call):
             at.setdefault((call, when), []).append(number)
-    return sorted((number, when) for (_, when), found in at.items() for number in {*found[:OFTEN], found[-1]})
+    found = sorted((number, when) for (_, when), found in at.items() for number in {*found[:OFTEN], found[-1]})
+    return whole.meter.different(found)
 
 
 def ends_alike(make: Callable[..., Any], calm: float = CALM) -> list[str]:

@@ -7,6 +7,7 @@
 Nothing here is random, and nothing sleeps: the clock jumps to when something happens next.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -230,6 +231,7 @@ class World:
     def take(self, event: Any) -> None:
         """One delivery of one event to intake; a crash, or what is transient, shows it again later."""
         self.stir()
+        self.meter.begins()
         table = wired(self.table, "intake", self.meter)
         machines = wired(self.machines, "intake.executions", self.meter)
         try:
@@ -250,6 +252,7 @@ class World:
 
     def _minute(self) -> None:
         for actor in (self._keep, self._sweep):
+            self.meter.begins()
             try:
                 actor()
             except (Crash, Denied):
@@ -266,6 +269,8 @@ class World:
             fleet={self.spec.name: self.spec},
             rooms=self.rooms,
             executions=dict.fromkeys(self.rooms, wired(self.machines, "sweep.executions", self.meter)),
+            seconds=math.inf,
+            look_seconds=math.inf,
         )
         swept = sweep.run(self.clock.now, self.iso())
         if any(one.result in ("started", "failed") for one in swept):
@@ -336,12 +341,14 @@ class World:
 
     def decide(self, call: Call) -> Answer:
         """The function that decides."""
+        self.meter.begins()
         table = wired(self.table, "decide.table", self.meter)
         room = self.rooms[call.capability]
         return loop.look_and_note(room, self._reads("decide"), self.spec, table, call, self.clock.now)
 
     def apply(self, call: Call, step: AnyStep) -> Outcome:
         """The function that writes."""
+        self.meter.begins()
         table = wired(self.table, "apply.table", self.meter)
         writes = Writes(
             spec=self.spec,
