@@ -9,7 +9,21 @@ from vagus.errors import Denied
 
 When = Literal["before", "after"]
 
-READS = ("read", "describe", "hooks", "groups_of", "look", "placement", "status", "explain", "waiting_since", "weights")
+READS = (
+    "read",
+    "describe",
+    "hooks",
+    "groups_of",
+    "launches",
+    "look",
+    "placement",
+    "snapshots",
+    "status",
+    "sent",
+    "explain",
+    "waiting_since",
+    "weights",
+)
 """Calls without an effect."""
 
 

@@ -9,6 +9,7 @@ have one value each: ours stands in place of what was there before, which the ma
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -52,8 +53,9 @@ class Converged(msgspec.Struct, frozen=True, kw_only=True):
         return f"{' and '.join(parts)} by hand" if parts else ""
 
 
+@lru_cache(maxsize=256)
 def names(value: str | None) -> frozenset[str]:
-    """The names in a comma-separated setting."""
+    """The names in a comma-separated setting. A look asks for the same ones in each of its stages."""
     return frozenset(name.strip() for name in (value or "").split(",") if name.strip())
 
 
