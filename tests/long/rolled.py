@@ -58,7 +58,6 @@ OURS = (
     "cluster.routing.allocation.exclude",
     "cluster.routing.weighted.strict",
 )
-WITHOUT_EFFECT = ("snapshots", "sent")
 
 
 class DyingOnce(Meter):
@@ -78,7 +77,7 @@ class DyingOnce(Meter):
         self._act, self._so_far = act, Counter()
 
     def around[T](self, name: str, call: Callable[[], T]) -> T:
-        if not name.startswith("apply.") or reads(name) or name.rpartition(".")[2] in WITHOUT_EFFECT:
+        if not name.startswith("apply.") or reads(name):
             return call()
         self._so_far[name] += 1
         point = (self._act, name, self._so_far[name])

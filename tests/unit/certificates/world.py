@@ -206,7 +206,7 @@ class World:
         """Start a run if something is due; whether one runs."""
         seen = rows.read(self.table, CLUSTER)
         head = seen.head("certificates")
-        self.meter.begins()
+        self.meter.next_process()
         if head.state != "running":
             plan = loop.plan_for(CERTIFICATES, self._reads("sweep"), self.spec, seen, None, self.now)
             if type(plan).__name__ in ("Done",):
@@ -254,7 +254,7 @@ class World:
 
     def _decide(self, call: Call) -> Answer:
         while True:
-            self.meter.begins()
+            self.meter.next_process()
             try:
                 seen = consent.rows_for(CERTIFICATES, self.spec, wired(self.table, "decide.table", self.meter))
                 return loop.look(CERTIFICATES, self._reads("decide"), self.spec, seen, call, self.now)
@@ -264,7 +264,7 @@ class World:
     def _apply(self, answer: Answer) -> Outcome | None:
         assert answer.step is not None
         self.steps.append(answer.next)
-        self.meter.begins()
+        self.meter.next_process()
         writes = Writes(
             spec=self.spec,
             groups=self.groups,

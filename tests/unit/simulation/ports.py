@@ -34,7 +34,7 @@ class Crash(BaseException):
 @dataclass
 class Meter:
     """Numbers each call of every actor, and ends the process at those in `crashes`. `denied`: calls, by name, for which
-    a permission is missing. `processes`: of each call, which process made it (`begins` is the next one's birth)."""
+    a permission is missing. `processes`: of each call, which process made it."""
 
     crashes: Mapping[int, When] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Meter:
     born: int = 0
     dead: int = -1
 
-    def begins(self) -> None:
+    def next_process(self) -> None:
         """Another process begins: one call of a function, which knows nothing of those before it."""
         self.born += 1
 

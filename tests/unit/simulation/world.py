@@ -231,7 +231,7 @@ class World:
     def take(self, event: Any) -> None:
         """One delivery of one event to intake; a crash, or what is transient, shows it again later."""
         self.stir()
-        self.meter.begins()
+        self.meter.next_process()
         table = wired(self.table, "intake", self.meter)
         machines = wired(self.machines, "intake.executions", self.meter)
         try:
@@ -252,7 +252,7 @@ class World:
 
     def _minute(self) -> None:
         for actor in (self._keep, self._sweep):
-            self.meter.begins()
+            self.meter.next_process()
             try:
                 actor()
             except (Crash, Denied):
@@ -341,14 +341,14 @@ class World:
 
     def decide(self, call: Call) -> Answer:
         """The function that decides."""
-        self.meter.begins()
+        self.meter.next_process()
         table = wired(self.table, "decide.table", self.meter)
         room = self.rooms[call.capability]
         return loop.look_and_note(room, self._reads("decide"), self.spec, table, call, self.clock.now)
 
     def apply(self, call: Call, step: AnyStep) -> Outcome:
         """The function that writes."""
-        self.meter.begins()
+        self.meter.next_process()
         table = wired(self.table, "apply.table", self.meter)
         writes = Writes(
             spec=self.spec,
