@@ -9,6 +9,7 @@ from tests.unit.rolling_upgrade.interruptions import ends_alike
 from tests.unit.rolling_upgrade.scenarios import aborts, always, approves, asked
 from tests.unit.rolling_upgrade.world import ROOM, RollingWorld, declared
 from tests.unit.simulation.ports import Meter
+from tests.unit.simulation.scenarios import retires
 from tests.unit.simulation.world import World
 
 from vagus.intent import replace
@@ -123,6 +124,13 @@ def _serving(world: World) -> list[str]:
     return [name for name in world.instances() if name not in world.oracle.replaced]
 
 
+def another_retires_meanwhile(**options: Any) -> ReplacingWorld:
+    """Two rooms replace now, and AWS shows late who was asked for."""
+    world = asked_and_approved(made(lag=40.0, **options))
+    world.when("it retires", replaced(1), lambda one: retires(_serving(one)[-1])(one))
+    return world
+
+
 def a_person_stops_and_resumes(**options: Any) -> ReplacingWorld:
     world = asked_and_approved(made(**options))
     world.when("vagus stop", replaced(1), lambda one: one.halt(ROOM))
@@ -207,6 +215,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         six_and_managers_apart,
         one_that_is_named,
         another_is_asked_for_elsewhere_meanwhile,
+        another_retires_meanwhile,
         a_person_stops_and_resumes,
         one_is_protected_until_a_person_takes_it_back,
         one_cause_after_another_is_put_right,

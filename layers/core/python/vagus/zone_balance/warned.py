@@ -129,8 +129,25 @@ def may_not_replace(look: Look, intent: Intent) -> str | None:
         return f"the cluster is {look.cluster.status}"
     if look.leavers or look.in_transit:
         return "another instance is on its way"
+    if asked := _asked_for(look):
+        return f"{asked} was asked to be replaced just now"
     acted = _seconds_since(intent.acted, look.now)
     return "it was asked for just now" if acted is not None and acted < ANSWERED_SECONDS else None
+
+
+def _asked_for(look: Look) -> str:
+    """Whom `vagus replace` has asked for, while Auto Scaling shows it as before: the row tells earlier."""
+    serving = {one.id for group in look.observed.groups for one in group.instances if one.lifecycle == "InService"}
+    wishes = [one.rolling for one in look.observed.others if one.kind == "replace" and one.rolling]
+    asked = [
+        name
+        for one in wishes
+        for name in one.taken
+        if name in serving
+        and (since := _seconds_since(one.sent_at or None, look.now)) is not None
+        and since < ANSWERED_SECONDS
+    ]
+    return ", ".join(asked)
 
 
 def _unprotected(look: Look, intent: Intent) -> bool:
