@@ -61,8 +61,8 @@ lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck
 # infrastructure compute on one core each, and leave nothing up: they run side by side.
 .PHONY: test
 test: install engine ## everything, tier after tier
-	$(MAKE) -j2 --output-sync=target lint infrastructure
-	$(MAKE) -j1 -o engine unit integration e2e
+	$(MAKE) --no-print-directory -j2 --output-sync=target lint infrastructure
+	$(MAKE) --no-print-directory -j1 -o engine unit integration e2e
 
 # What PYTEST names takes the place of the whole tier; options alone are added to it.
 TESTS = $(if $(findstring tests/,$(PYTEST)),,tests/$@) $(PYTEST)
