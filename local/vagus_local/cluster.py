@@ -235,7 +235,7 @@ class LocalCluster:
         wanted = len(self.addresses) if nodes is None else nodes
         self.wait_until(lambda: self._green(wanted), f"green with {wanted} nodes", seconds)
 
-    def wait_until(self, holds: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    def wait_until(self, holds: Callable[[], bool], what: str, seconds: float = 180.0) -> None:
         """Asks every 0.2 s whether something holds; raises ClusterError with the nodes' last log lines."""
         deadline, last = time.monotonic() + seconds, ""
         while time.monotonic() < deadline:

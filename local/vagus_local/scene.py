@@ -294,7 +294,7 @@ class Scene:
 
         until(away, seconds, lambda: f"{', '.join(gone)} gone ({self._now()})", 0.25)
 
-    def await_step(self, step: str, asked: float, seconds: float = 90) -> None:
+    def await_step(self, step: str, asked: float, seconds: float = 180) -> None:
         """Until such a step has been recorded since then."""
         until(lambda: step in [r.step for r in self.records_since(asked)], seconds, f"a step {step} is recorded")
 
@@ -323,7 +323,7 @@ class Scene:
         seen = self.rows()
         return not seen.intents and all(seen.head(room).state == "idle" for room in ROOMS)
 
-    def await_writes(self, work: Workload, count: int, seconds: float = 60) -> None:
+    def await_writes(self, work: Workload, count: int, seconds: float = 180) -> None:
         """Until the workload has so many documents acknowledged."""
         until(lambda: work.acknowledged >= count, seconds, f"{count} writes acknowledged")
 

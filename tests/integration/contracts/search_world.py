@@ -198,7 +198,7 @@ class RealSearch:
         return time.time()
 
     def until(self, holds: Callable[[], bool]) -> None:
-        self.cluster.wait_until(holds, "as the test wants it", seconds=60)
+        self.cluster.wait_until(holds, "as the test wants it", seconds=180)
 
     def close(self) -> None:
         """Leave the cluster as it was met."""

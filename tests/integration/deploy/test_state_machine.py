@@ -89,7 +89,7 @@ def run(
     def ended() -> bool:
         return bool(states.describe_execution(executionArn=arn)["status"] != "RUNNING")
 
-    until(ended, 60, f"the execution of {script} ends")
+    until(ended, 120, f"the execution of {script} ends")
     events = states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
     entered = [one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one]
     left = [one["stateExitedEventDetails"] for one in events if "stateExitedEventDetails" in one]
@@ -196,6 +196,6 @@ def test_a_page_is_the_looks_own_text_and_the_plan_where_an_older_function_says_
             said.append(json.loads(one["Body"])["Message"])
         return len(said) == 2
 
-    until(both, 60, "both pages came")
+    until(both, 120, "both pages came")
     assert "look here" in said
     assert [json.loads(one)["message"] for one in said if one != "look here"] == ["because"]

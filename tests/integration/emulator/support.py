@@ -27,7 +27,7 @@ wait
 """
 
 
-def until[T](condition: Callable[[], T | None], seconds: float = 60.0) -> T:
+def until[T](condition: Callable[[], T | None], seconds: float = 120.0) -> T:
     """Poll until the condition is truthy and return what it gave; fail after `seconds`."""
     end, pause = time.monotonic() + seconds, threading.Event()
     while True:

@@ -89,7 +89,7 @@ def test_the_keeper_alone_holds_a_waiting_instance_past_its_time_out(emulator: E
     for group in (GROUP, CONTROL):
         impatient_hook(scaling, group)
         scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=1)
-    until(lambda: serves(scaling, GROUP) and serves(scaling, CONTROL), 60, "both are in service")
+    until(lambda: serves(scaling, GROUP) and serves(scaling, CONTROL), 120, "both are in service")
     delete_all_but_the_keeper(session)
     for group in (GROUP, CONTROL):
         scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=0)

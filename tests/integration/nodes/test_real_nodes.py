@@ -35,7 +35,7 @@ def test_a_frozen_node_answers_with_silence_and_is_found_out(cluster: LocalClust
     first, *_, last = cluster.nodes.values()
     cluster.freeze(last)
     try:
-        cluster.wait_until(lambda: last.id not in seen(cluster, first), "without the frozen node", seconds=90)
+        cluster.wait_until(lambda: last.id not in seen(cluster, first), "without the frozen node", seconds=180)
     finally:
         cluster.thaw(last)
     cluster.wait_green(3)

@@ -27,7 +27,7 @@ def test_an_interrupt_while_it_comes_up_leaves_no_process(tmp_path: Path) -> Non
         assert process.poll() is None, process.communicate()[0].decode()
         emulator = msgspec.json.decode(note.read_bytes(), type=Emulator)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=90)
+        said, _ = process.communicate(timeout=240)
     finally:
         process.kill()
         process.wait()
@@ -52,7 +52,7 @@ def test_a_half_dead_stack_is_an_error_with_the_log_that_tells_why(tmp_path: Pat
     assert stack.status(tmp_path)["up"] is True
     emulator.log.write_text("the reason of its death\n")
     os.kill(emulator.pid, signal.SIGKILL)
-    until(lambda: not emulator.alive(), 10, "it is dead")
+    until(lambda: not emulator.alive(), 120, "it is dead")
     with pytest.raises(stack.StackError, match="the reason of its death"):
         stack.status(tmp_path)
     stack.down(tmp_path)
