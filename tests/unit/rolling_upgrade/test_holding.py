@@ -242,6 +242,7 @@ CLOSED: dict[str, tuple[tuple[tuple[int, Outcome | None], ...], Reason]] = {
     "its command still waits until it serves": (((100, "pending"),), Reason.NODE_AWAY),
     "also for long": (((250, "pending"),), Reason.NODE_AWAY),
     "not for ever: a person is called": (((600, "pending"),), Reason.NODE_NOT_BACK),
+    "its agent is dead by now, and it counts as serving": (((970, "pending"),), Reason.RESTARTING),
     "it serves, and the next is taken": (((100, "done"),), Reason.RESTARTING),
     "it serves, and was told once more": (((100, "done"), (50, "pending")), Reason.RESTARTING),
     "it never served: a person is called": (((700, "not-serving"), (690, "already")), Reason.NODE_NOT_BACK),
