@@ -8,11 +8,12 @@ import pytest
 from tests.unit.rolling_upgrade.scenarios import all_restart, restarted
 from tests.unit.rolling_upgrade.test_rules import NODE, NOW, question
 from tests.unit.rolling_upgrade.world import RollingWorld
+from tests.unit.simulation.ports import Meter, When, reads
 from tests.unit.simulation.world import World
 
 from vagus.allocation import AWARENESS
 from vagus.cluster import Cluster, Unseen
-from vagus.errors import Denied, Unreachable
+from vagus.errors import Denied, Refused, Unreachable
 from vagus.intent import AllocationPrimaries, AnyPreference, restart
 from vagus.plan import Steps
 from vagus.rolling_upgrade.decide import decide
@@ -130,7 +131,7 @@ def test_without_the_right_to_know_weights_a_restart_goes_on_and_an_answer_that_
     assert cluster is SIX
     assert isinstance(weights, Unseen)
     assert "weights/get" in weights.message
-    led = msgspec.structs.replace(intents[0], rolling=msgspec.structs.replace(rolling(intents[0]), led="2026"))
+    led = msgspec.structs.replace(intents[0], rolling=msgspec.structs.replace(rolling(intents[0]), led=1))
     cluster, _ = weighed(Engine(denied), SIX, (led,))  # type: ignore[arg-type]
     assert isinstance(cluster, Unseen), "weights of ours may stand"
     assert cluster.reason == "DENIED"
@@ -180,3 +181,37 @@ def test_a_person_who_holds_searches_to_weights_keeps_the_setting() -> None:
     assert whole(world), world.story()
     assert all(world.spared)
     assert world.engine.persistent[STRICT.setting] == "true"
+
+
+def deaths() -> dict[int, str]:
+    """Where a function writes weights for the first node, the calls before it in the step too."""
+    whole = all_restart()
+    whole.run()
+    first = whole.meter.calls.index("apply.search.weigh")
+    begun = max(at for at, call in enumerate(whole.meter.calls[:first]) if call == "apply.records.write")
+    return {at: call for at, call in enumerate(whole.meter.calls) if begun <= at <= first and not reads(call)}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_searches_are_led_away_though_a_function_died_before_it_did_so(when: When) -> None:
+    found = deaths()
+    assert len(found) > 2, found
+    for at, call in found.items():
+        world = all_restart(meter=Meter(crashes={at: when}))
+        world.run()
+        assert whole(world), world.story()
+        assert all(world.spared), f"died {when} {call}: {world.spared}"
+
+
+def test_weights_that_the_engine_refuses_for_good_are_tried_twice_for_each_node() -> None:
+    world = all_restart()
+    tried: list[Weighing] = []
+
+    def refuses(weighing: Weighing) -> None:
+        tried.append(weighing)
+        raise Refused("There are too many attribute values given zero weight")
+
+    world.engine.weigh = refuses  # type: ignore[method-assign]
+    world.run()
+    assert whole(world), world.story()
+    assert len(tried) == 12

@@ -56,7 +56,8 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     behind their group's launch template). `taken`: the nodes in hand, since `taken_at`; `sent_at`: when they were last
     told to restart, or asked to be replaced; `refused`: why those could not be told that SSM does not reach. `staging`:
     the node that was told to bring and check the version beforehand, at `staging_at`; `staging_refused`: why it could
-    not be told. `led`: when searches were last led away from nodes that were taken: weights of ours may stand.
+    not be told. `led`: how often it was begun to lead searches away from the nodes that were
+    last taken so (0: never, so that no weights of ours can stand).
     `unavailable`: indices that a person lets be away meanwhile; `without_snapshot`: a person waived it. `aborted`: who
     wants no further node taken. Times are ISO 8601.
     """
@@ -71,7 +72,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     staging: str = ""
     staging_at: str = ""
     staging_refused: str = ""
-    led: str = ""
+    led: int = 0
     unavailable: tuple[str, ...] = ()
     without_snapshot: bool = False
     person: str = ""

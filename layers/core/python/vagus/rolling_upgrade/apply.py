@@ -33,7 +33,7 @@ from vagus.weights import Weighing
 NODE_PARAMETER = "/vagus/{cluster}/node/version"
 REFUSED_MOST = 300
 """Characters of what AWS said that are noted."""
-Noted = Mapping[str, str | tuple[str, ...] | Mapping[str, str]]
+Noted = Mapping[str, str | int | tuple[str, ...] | Mapping[str, str]]
 """Fields of an intent's `Rolling`."""
 
 # -- the version that nodes bring ------------------------------------------------------------------------------------
@@ -133,8 +133,10 @@ def _may_keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> str
 
 def _keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> None:
     """The demand first: if the setting is never written, the next look finds it wanting. The weights last, once
-    searches that ask for certain nodes are let be: if they are never written, a few searches are not spared."""
-    led = {"led": writes.iso} if step.weighing else {}
+    searches that ask for certain nodes are let be: if they are not written, that is tried once more."""
+    before = rolling(intent) if (intent := _intent(seen, step.intent)) else Rolling()
+    tried = before.led if before.taken == step.nodes else 0
+    led = {"led": tried + 1} if step.weighing else {}
     taken: Noted = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": "", "refused": {}, **led}
     _put(writes, seen, step.intent, step.demands, taken)
     if step.update:

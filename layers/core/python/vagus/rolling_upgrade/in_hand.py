@@ -37,9 +37,15 @@ def restart(look: Look) -> Plan | None:
             message=f"{converged.by_hand} while nodes were to be restarted; `vagus abort` ends the restart",
             open_deadline=True,
         )
-    if converged.update:
-        return Steps(steps=(keep(look, tuple(names)), told(look)), reason=_reason(look), message=_story(look))
-    return Steps(steps=(told(look),), reason=_reason(look), message=_story(look))
+    kept = keep(look, tuple(names))
+    again = (kept,) if converged.update or _unled(look, kept) else ()
+    return Steps(steps=(*again, told(look)), reason=_reason(look), message=_story(look))
+
+
+def _unled(look: Look, kept: KeepReplicas) -> bool:
+    """Whether a function died before it led searches away from these nodes. That is tried once more: what the engine
+    refuses for good holds no restart up."""
+    return kept.weighing is not None and look.wanted.led == 1
 
 
 def _let_be(look: Look) -> bool:
