@@ -13,11 +13,16 @@ from vagus import owned
 from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
+from vagus.intent import AllocationPrimaries, AnyPreference
 from vagus.owned import SettingsUpdate
+from vagus.owned_values import VALUES
 from vagus.rooms import ROOMS
 from vagus.zone_balance import voting
 from vagus_cdk import names
 
+HELD = (AllocationPrimaries, AnyPreference)
+"""What is demanded while nodes are in hand, and searches may be led away from them."""
+WEIGHTS = "/_cluster/routing/awareness/zone/weights"
 VOTES = "/_cluster/voting_config_exclusions"
 
 
@@ -177,12 +182,26 @@ def _giving_back(spec: ClusterSpec, leaving: tuple[str, ...], cluster: Cluster |
                 command=_put(spec, _excluding(cluster, owned.excluded(cluster))),
             )
         return
+    yield from _searching(spec, cluster)
     update = owned.converge(cluster, ()).update
     back = {name: value for name, value in update.persistent.items() if name != owned.VOTES}  # it goes with the votes
     mine = SettingsUpdate(persistent={**back, owned.TOKEN: None}, transient=update.transient)
     body = {layer: dict(one) for layer, one in (("persistent", mine.persistent), ("transient", mine.transient)) if one}
     what = "give back what Vagus had set, and its marks, once those that leave are gone; what people set stays"
     yield Command(what=what, command=_put(spec, body))
+
+
+def _searching(spec: ClusterSpec, cluster: Cluster) -> Iterable[Command]:
+    """Before the setting that has searches for certain nodes answered while zones have weights."""
+    if not any(value.mark in cluster.persistent for value in VALUES if value.demand in HELD):
+        return
+    url = f'"{_url(spec)}{WEIGHTS}"'
+    ours = "jq -c 'select(.weights.vagus) | {_version}' > weights.json"
+    gone = f"{_curl(spec)} -X DELETE -H 'Content-Type: application/json' -d @weights.json {url}"
+    yield Command(
+        what="have every zone searched again: takes weights away where they are Vagus' (they name a zone `vagus`)",
+        command=f"{_curl(spec)} {url} | {ours}; [ ! -s weights.json ] || {gone}",
+    )
 
 
 def _waiting(groups: Iterable[Group]) -> Iterable[tuple[Group, str]]:

@@ -17,6 +17,7 @@ from vagus.procedure.head import ensure_running
 from vagus.procedure.rows import Head
 from vagus.rooms import ROOMS
 from vagus.steps import Heartbeat
+from vagus.weights import STRICT
 from vagus.zone_balance import voting
 from vagus_cli import people_commands
 from vagus_cli.world import UsageFault
@@ -239,6 +240,19 @@ def test_giving_back_by_hand_leaves_nothing_of_ours(scene: Scene) -> None:
     body = _body(scene.json("takeover", "demo")["commands"], "give back")
     scene.engine.update_settings(SettingsUpdate(persistent=body["persistent"]))
     assert scene.engine.persistent == {owned.EXCLUDE: "i-theirs"}
+
+
+def test_weights_of_ours_are_taken_away_before_searches_for_certain_nodes_are_refused_again(scene: Scene) -> None:
+    assert not [one for one in scene.json("takeover", "demo")["commands"] if "weights" in one["command"]]
+    kept = {"set": "false", "persistent": None, "transient": None}
+    marked = {STRICT.setting: "false", STRICT.mark: json.dumps(kept), owned.TOKEN: "3"}
+    scene.engine.update_settings(SettingsUpdate(persistent=marked))
+    commands = scene.json("takeover", "demo")["commands"]
+    at = next(at for at, one in enumerate(commands) if one["what"].startswith("have every zone searched again"))
+    assert commands[at + 1]["what"].startswith("give back")
+    assert _body(commands, "give back")["persistent"][STRICT.setting] is None
+    assert "-d @weights.json" in commands[at]["command"]
+    assert commands[at]["command"].count('"https://$NODE:9200/_cluster/routing/awareness/zone/weights"') == 2
 
 
 def test_a_vote_that_was_taken_is_cleared_by_hand_and_then_its_mark(scene: Scene) -> None:

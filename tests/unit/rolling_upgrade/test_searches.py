@@ -116,6 +116,17 @@ def test_weights_of_ours_that_no_node_in_hand_needs_are_taken_away_before_anythi
     assert "not led away from nodes that stop (weights of searches were set by hand" in taken.message
 
 
+def test_the_plan_says_what_the_engine_did_not_take() -> None:
+    asked = question()
+    intent = restart({node.name: node.ephemeral_id for node in SIX.nodes}, "2026-01-01T00:00:00+00:00", "ada")
+    before = msgspec.structs.replace(intent, rolling=msgspec.structs.replace(rolling(intent), led=1, unled="too many"))
+    observed = Observed(
+        cluster=SIX, groups=(), intents=(before,), identity=SIX.uuid, version="2.19.4", weights=Weights(),
+        snapshots=asked.observed.snapshots,
+    )  # fmt: skip
+    assert "not led away from nodes that stop (too many)" in decide(observed, asked.spec, NOW).message
+
+
 class Engine:
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -203,15 +214,43 @@ def test_searches_are_led_away_though_a_function_died_before_it_did_so(when: Whe
         assert all(world.spared), f"died {when} {call}: {world.spared}"
 
 
-def test_weights_that_the_engine_refuses_for_good_are_tried_twice_for_each_node() -> None:
+@pytest.mark.parametrize("error", [Refused("There are too many with zero weight"), Denied("put", "no permissions")])
+def test_weights_that_the_engine_does_not_take_hold_no_restart_up_and_the_row_says_why(error: Exception) -> None:
     world = all_restart()
     tried: list[Weighing] = []
 
     def refuses(weighing: Weighing) -> None:
         tried.append(weighing)
-        raise Refused("There are too many attribute values given zero weight")
+        raise error
 
+    def noted(world: World) -> None:
+        said.extend(rolling(intent).unled for intent in world.seen().intents_of("rolling_upgrade"))
+
+    said: list[str] = []
     world.engine.weigh = refuses  # type: ignore[method-assign]
+    world.when("one is back", restarted(1), noted)
     world.run()
     assert whole(world), world.story()
-    assert len(tried) == 12
+    assert len(tried) == 6
+    assert said == [str(error)]
+
+
+def test_where_the_right_to_take_weights_away_is_missing_replicas_are_allocated_and_a_person_is_called() -> None:
+    world = all_restart()
+    world.engine.denied = "cluster:admin/routing/awareness/weights/delete"
+    found: list[tuple[Mapping[str, str], Mapping[str, float]]] = []
+
+    def given(world: World) -> None:
+        found.append((dict(world.engine.persistent), world.engine.zone_weights.zones))
+        world.engine.denied = ""
+
+    world.when("the right is given", lambda world: bool(world.pages), given)
+    world.run()
+    assert all("DENIED" in page for page in world.pages)
+    ((settings, stood),) = found
+    assert stood
+    assert "cluster.routing.allocation.enable" not in settings
+    assert settings[STRICT.setting] == "false", "searches for certain nodes are answered while weights stand"
+    assert whole(world), world.story()
+    assert world.engine.zone_weights.zones == {}
+    assert STRICT.setting not in world.engine.persistent

@@ -57,7 +57,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     told to restart, or asked to be replaced; `refused`: why those could not be told that SSM does not reach. `staging`:
     the node that was told to bring and check the version beforehand, at `staging_at`; `staging_refused`: why it could
     not be told. `led`: how often it was begun to lead searches away from the nodes that were
-    last taken so (0: never, so that no weights of ours can stand).
+    last taken so (0: never, so that no weights of ours can stand); `unled`: why the engine did not take it.
     `unavailable`: indices that a person lets be away meanwhile; `without_snapshot`: a person waived it. `aborted`: who
     wants no further node taken. Times are ISO 8601.
     """
@@ -73,6 +73,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     staging_at: str = ""
     staging_refused: str = ""
     led: int = 0
+    unled: str = ""
     unavailable: tuple[str, ...] = ()
     without_snapshot: bool = False
     person: str = ""

@@ -15,6 +15,7 @@ import msgspec
 from vagus.allocation import AWARENESS, FORCED
 from vagus.cluster import Cluster, Unseen
 from vagus.intent import AnyPreference
+from vagus.owned import SettingsUpdate
 from vagus.owned_values import VALUES, zones
 
 MARK = "vagus"
@@ -81,6 +82,13 @@ def why_not(cluster: Cluster, weights: Weights | Unseen | None, names: Collectio
 def strict_by_hand(cluster: Cluster) -> bool:
     """Whether a person said so."""
     return STRICT.mark not in cluster.persistent and STRICT.in_force(cluster) == "true"
+
+
+def but_strict(update: SettingsUpdate) -> SettingsUpdate:
+    """Without what has searches for certain nodes refused again: while weights stand they must be answered."""
+    ours = (STRICT.mark, STRICT.setting)
+    rest = {name: value for name, value in update.persistent.items() if name not in ours}
+    return msgspec.structs.replace(update, persistent=rest)
 
 
 def _of(cluster: Cluster, names: Collection[str]) -> frozenset[str]:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import msgspec
 
-from vagus import owned
+from vagus import owned, weights
 from vagus.cluster import Cluster
-from vagus.errors import Refused
+from vagus.errors import Denied, Refused
 from vagus.intent import AllocationPrimaries, Demand, Intent, Rolling
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
@@ -137,19 +137,23 @@ def _keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> None:
     before = rolling(intent) if (intent := _intent(seen, step.intent)) else Rolling()
     tried = before.led if before.taken == step.nodes else 0
     led = {"led": tried + 1} if step.weighing else {}
-    taken: Noted = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": "", "refused": {}, **led}
+    taken: Noted = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": "", "refused": {}, "unled": "", **led}
     _put(writes, seen, step.intent, step.demands, taken)
     if step.update:
         writes.search.update_settings(owned.signed(step.update, token))
-    _weigh(writes, step.weighing)
+    if unled := _unled(writes, step.weighing):
+        _put(writes, rows.read(writes.table, writes.spec.name), step.intent, step.demands, {"unled": unled})
 
 
-def _weigh(writes: Writes, weighing: Weighing | None) -> None:
-    """Refused: a person was quicker, whose weights stand, or the engine wants others of which we don't know. Nodes are
-    restarted without, as ever; what stands is seen by the next look."""
-    if weighing is not None:
-        with suppress(Refused):
+def _unled(writes: Writes, weighing: Weighing | None) -> str:
+    """Lead searches away; or why not. Refused: a person was quicker, whose weights stand, or the engine wants others of
+    which we don't know. Denied: a role of before. Nodes are restarted without, as ever."""
+    try:
+        if weighing is not None:
             writes.search.weigh(weighing)
+    except (Refused, Denied) as error:
+        return str(error)[:REFUSED_MOST]
+    return ""
 
 
 def _may_restart(writes: Writes, seen: Rows, step: RestartNodes, token: int) -> str | None:
@@ -202,11 +206,24 @@ def _may_allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) ->
 
 def _allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) -> None:
     """The row first: if the setting is never written, the next look finds a mark that nobody demands. The weights
-    before the setting that lets searches ask for certain nodes."""
+    before the setting that lets searches ask for certain nodes. Where the right to take them away is missing, a person
+    is called for it, and replicas are allocated all the same."""
     _put(writes, seen, step.intent, (), {})
-    _weigh(writes, step.weighing)
+    try:
+        _taken_away(writes, step.weighing)
+    except Denied:
+        if rest := weights.but_strict(step.update):
+            writes.search.update_settings(owned.signed(rest, token))
+        raise
     if step.update:
         writes.search.update_settings(owned.signed(step.update, token))
+
+
+def _taken_away(writes: Writes, weighing: Weighing | None) -> None:
+    """Refused: a person was quicker, whose weights stand; the next look sees them."""
+    if weighing is not None:
+        with suppress(Refused):
+            writes.search.weigh(weighing)
 
 
 # -- the end ---------------------------------------------------------------------------------------------------------

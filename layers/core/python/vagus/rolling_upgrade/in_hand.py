@@ -43,9 +43,8 @@ def restart(look: Look) -> Plan | None:
 
 
 def _unled(look: Look, kept: KeepReplicas) -> bool:
-    """Whether a function died before it led searches away from these nodes. That is tried once more: what the engine
-    refuses for good holds no restart up."""
-    return kept.weighing is not None and look.wanted.led == 1
+    """Whether a function died before it led searches away from these nodes. That is tried once more."""
+    return kept.weighing is not None and look.wanted.led == 1 and not look.wanted.unled
 
 
 def _let_be(look: Look) -> bool:

@@ -90,7 +90,7 @@ def weighed(
     try:
         return cluster, search.weights()
     except Denied as error:
-        unseen = Unseen(reason="DENIED", message=str(error))
+        unseen = Unseen(reason="DENIED", message=f"{error}; docs/upgrades.md has the three rights on weights")
         return (unseen, None) if any(one.led for one in asked) else (cluster, unseen)
     except (Throttled, Unreachable, Refused, Malformed) as error:
         return Unseen(reason="UNREACHABLE", message=str(error)), None

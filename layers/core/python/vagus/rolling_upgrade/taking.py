@@ -119,7 +119,7 @@ def told_to_people(look: Look) -> str:
 
 def _searches(look: Look, names: Sequence[str]) -> str:
     """Whether those that are under way are spared."""
-    why = weights.why_not(look.cluster, look.observed.weights, names)
+    why = weights.why_not(look.cluster, look.observed.weights, names) or look.wanted.unled
     return f"not led away from nodes that stop ({why})" if why else "led to other zones before a node stops"
 
 
