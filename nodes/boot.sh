@@ -401,8 +401,8 @@ check_engine() {
     check_failed engine "a jar of $wanted is not the one in its manifest"
 }
 
-checked_a_moment_ago() { # by `stage`, while the process still served: a node is away no longer than it must be. Once: who
-  # restarts it otherwise has it all checked
+checked_a_moment_ago() { # by `stage`, while the process still served: a node is away no longer than it must be. For one start
+  # within ten minutes, unless a file came since: this is against broken packages, not against who may write there
   local noted="$HOME_FOLDER/checked" fresh
   fresh="$(find "$noted" -mmin -10 2>/dev/null)"
   [[ $fresh && $(<"$noted") == "${PARAMETER[engine]}-${PARAMETER[version]}" ]] || fresh=""

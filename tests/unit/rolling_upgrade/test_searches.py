@@ -12,7 +12,7 @@ from tests.unit.simulation.ports import Meter, When, reads
 from tests.unit.simulation.world import World
 
 from vagus.allocation import AWARENESS
-from vagus.cluster import Cluster, Unseen
+from vagus.cluster import Cluster, Copy, Unseen
 from vagus.errors import Denied, Refused, Unreachable
 from vagus.intent import AllocationPrimaries, AnyPreference, restart
 from vagus.plan import Steps
@@ -43,6 +43,21 @@ def with_one_older() -> Cluster:
     return msgspec.structs.replace(SIX, nodes=(older, *SIX.nodes[1:]))
 
 
+def without_data() -> Cluster:
+    (node,) = [one for one in SIX.nodes if one.name == NODE]
+    manager = msgspec.structs.replace(node, roles=("cluster_manager",))
+    return msgspec.structs.replace(SIX, nodes=(manager, *(one for one in SIX.nodes if one.name != NODE)))
+
+
+def all_copies_there() -> Cluster:
+    here = [node.name for node in SIX.nodes if node.zone == FIRST]
+    copies = tuple(
+        Copy(index="claims", shard=0, primary=at == 0, state="STARTED", node=name) for at, name in enumerate(here)
+    )
+    assert len(copies) > 1
+    return msgspec.structs.replace(SIX, copies=copies)
+
+
 @pytest.mark.parametrize(
     ("cluster", "weights", "said"),
     [
@@ -54,6 +69,8 @@ def with_one_older() -> Cluster:
         pytest.param(with_settings(**{IGNORED: "true"}), Weights(), IGNORED, id="weights that a person has ignored"),
         pytest.param(with_settings(**{FAIL_OPEN: "false"}), Weights(), FAIL_OPEN, id="where a lone copy would fail"),
         pytest.param(in_one_zone(), Weights(), "no other zone", id="a cluster of one zone"),
+        pytest.param(without_data(), Weights(), "hold no shards", id="a node without data"),
+        pytest.param(all_copies_there(), Weights(), "all copies of claims", id="an index whose copies are all there"),
     ],
 )
 def test_searches_are_not_led_away_and_a_person_reads_why(cluster: Cluster, weights: Any, said: str) -> None:
@@ -148,8 +165,11 @@ def test_without_the_right_to_know_weights_a_restart_goes_on_and_an_answer_that_
     assert cluster.reason == "DENIED"
     cluster, _ = weighed(Engine(Unreachable("gone")), SIX, intents)  # type: ignore[arg-type]
     assert isinstance(cluster, Unseen)
-    nobody = weighed(Engine(denied), SIX, ())  # type: ignore[arg-type]
-    assert nobody == (SIX, None), "nobody asks while no restart is asked for"
+    cluster, weights = weighed(Engine(Refused("zone is no attribute")), SIX, (led,))  # type: ignore[arg-type]
+    assert cluster is SIX
+    assert isinstance(weights, Unseen)
+    for error in (denied, Unreachable("gone")):
+        assert weighed(Engine(error), SIX, ())[0] is SIX, "nothing is asked for, and nothing waits"  # type: ignore[arg-type]
 
 
 # -- as it goes ------------------------------------------------------------------------------------------------------
@@ -182,6 +202,14 @@ def test_a_role_that_may_not_know_the_weights_holds_no_restart_up() -> None:
     world.engine.denied = "cluster:admin/routing/awareness/weights/get"
     world.run()
     assert whole(world), world.story()
+    assert not any(world.spared)
+
+
+def test_where_zones_are_no_awareness_attribute_the_engine_knows_no_weights_and_nodes_are_restarted() -> None:
+    world = all_restart()
+    world.engine.persistent[AWARENESS] = "rack"
+    world.run()
+    assert set(world.summary()["restarted"].values()) == {1}, world.story()
     assert not any(world.spared)
 
 
@@ -254,3 +282,36 @@ def test_where_the_right_to_take_weights_away_is_missing_replicas_are_allocated_
     assert whole(world), world.story()
     assert world.engine.zone_weights.zones == {}
     assert STRICT.setting not in world.engine.persistent
+
+
+def test_an_engine_that_does_not_answer_as_weights_are_taken_away_keeps_no_replica_from_being_allocated() -> None:
+    world = all_restart()
+    weigh, settings = world.engine.weigh, []
+
+    def fails(weighing: Weighing) -> None:
+        if weighing.zones or len(settings) > 3:
+            return weigh(weighing)
+        settings.append(dict(world.engine.persistent))
+        raise Unreachable("no answer")
+
+    world.engine.weigh = fails  # type: ignore[method-assign]
+    world.run()
+    assert len(settings) > 3
+    for one in settings:
+        assert "cluster.routing.allocation.enable" not in one
+        assert one[STRICT.setting] == "false"
+    assert whole(world), world.story()
+    assert world.engine.zone_weights.zones == {}
+    assert not [name for name in world.engine.persistent if "vagus" in name]
+
+
+def test_weights_that_came_to_stand_once_all_was_over_are_taken_away() -> None:
+    """A request that waited in the manager's queue longer than its connection."""
+    world = all_restart()
+    world.run()
+    zones = sorted({machine.zone for machine in world.engine.machines.values()})
+    late = {**dict.fromkeys(zones, "1"), zones[0]: "0", MARK: "1"}
+    world.engine.weigh(Weighing(zones=late, version=world.engine.zone_weights.version))
+    world.stir()
+    world.run()
+    assert world.engine.zone_weights.zones == {}

@@ -178,5 +178,5 @@ def _without(copy: Copy, names: frozenset[str]) -> Copy:
 class Unseen(msgspec.Struct, frozen=True, kw_only=True):
     """The cluster could not be looked at. An error is never "empty"."""
 
-    reason: Literal["UNREACHABLE", "DENIED", "THROTTLED"]
+    reason: Literal["UNREACHABLE", "DENIED", "THROTTLED", "REFUSED"]
     message: str

@@ -26,6 +26,7 @@ FAIL_OPEN = "cluster.routing.weighted.fail_open"
 STRICT = next(value for value in VALUES if value.demand is AnyPreference)
 """While zones have weights: whether searches that ask for certain nodes are refused, and those with a string of their
 own follow the weights."""
+_STRICT = (STRICT.mark, STRICT.setting)
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +58,7 @@ def led_away(cluster: Cluster, weights: Weights | Unseen | None, names: Collecti
     """The change after which no search is sent to these nodes' zones anew; `None`: it stands already, or can't be."""
     if not isinstance(weights, Weights) or why_not(cluster, weights, names):
         return None
-    away = _of(cluster, names)
+    away = _searched(cluster, names)
     wanted = {zone: "0" if zone in away else "1" for zone in sorted(_known(cluster))} | {MARK: "1"}
     stands = {zone: float(weight) for zone, weight in wanted.items()} == dict(weights.zones)
     return None if stands else Weighing(zones=wanted, version=weights.version)
@@ -75,8 +76,12 @@ def why_not(cluster: Cluster, weights: Weights | Unseen | None, names: Collectio
         return f"{AWARENESS} does not name zone"
     if cluster.setting(IGNORED, "false") == "true" or cluster.setting(FAIL_OPEN, "true") == "false":
         return f"{IGNORED} or {FAIL_OPEN} was set by hand"
-    away = _of(cluster, names)
-    return "" if away and _of(cluster, cluster.names()) - away else "no other zone has nodes"
+    away = _searched(cluster, names)
+    if not away:
+        return "they hold no shards"
+    if not _searched(cluster, cluster.names()) - away:
+        return "no other zone has nodes that hold shards"
+    return f"all copies of {alone} are in their zone" if (alone := _nowhere_else(cluster, away)) else ""
 
 
 def strict_by_hand(cluster: Cluster) -> bool:
@@ -86,13 +91,27 @@ def strict_by_hand(cluster: Cluster) -> bool:
 
 def but_strict(update: SettingsUpdate) -> SettingsUpdate:
     """Without what has searches for certain nodes refused again: while weights stand they must be answered."""
-    ours = (STRICT.mark, STRICT.setting)
-    rest = {name: value for name, value in update.persistent.items() if name not in ours}
+    rest = {name: value for name, value in update.persistent.items() if name not in _STRICT}
     return msgspec.structs.replace(update, persistent=rest)
 
 
 def _of(cluster: Cluster, names: Collection[str]) -> frozenset[str]:
     return frozenset(node.zone for node in cluster.nodes if node.name in names and node.zone)
+
+
+def _searched(cluster: Cluster, names: Collection[str]) -> frozenset[str]:
+    return _of(cluster, [node.name for node in cluster.nodes if node.name in names and node.holds_data])
+
+
+def _nowhere_else(cluster: Cluster, away: Collection[str]) -> str:
+    """An index of which a shard has several active copies, all in these zones: the engine finds none of them for a
+    document that is asked for by its id. A lone copy it asks, whatever its weight."""
+    zone = {node.name: node.zone for node in cluster.nodes}
+    found: dict[tuple[str, int], list[bool]] = {}
+    for copy in cluster.copies:
+        if copy.active and copy.node:
+            found.setdefault(copy.id, []).append(zone.get(copy.node) in away)
+    return next((index for (index, _), there in sorted(found.items()) if len(there) > 1 and all(there)), "")
 
 
 def _known(cluster: Cluster) -> frozenset[str]:

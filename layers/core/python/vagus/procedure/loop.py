@@ -212,8 +212,12 @@ def _one_step(room: Room, writes: Writes, seen: Rows, book: Book, call: Call, st
     handler = room.handlers[type(step)]
     why = handler.check(writes, seen, step, lease.token)
     if not why:
-        with book.writing(_record(room, call, step)):
-            handler.do(writes, rows.read(writes.table, writes.spec.name), step, lease.token)
+        try:
+            with book.writing(_record(room, call, step)):
+                handler.do(writes, rows.read(writes.table, writes.spec.name), step, lease.token)
+        except Denied:  # known not to have been done: nobody has to wait for it
+            leases.rest(writes.table, seen, room.concern, lease)
+            raise
     leases.rest(writes.table, seen, room.concern, lease)
     return _superseded(call, why) if why else _done(call, step.sentence)
 

@@ -1,7 +1,6 @@
 """How rolling_upgrade's steps are done: each looks afresh at its own precondition, and refuses; it never chooses."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -139,8 +138,7 @@ def _keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> None:
     led = {"led": tried + 1} if step.weighing else {}
     taken: Noted = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": "", "refused": {}, "unled": "", **led}
     _put(writes, seen, step.intent, step.demands, taken)
-    if step.update:
-        writes.search.update_settings(owned.signed(step.update, token))
+    _settle(writes, step.update, token)
     if unled := _unled(writes, step.weighing):
         _put(writes, rows.read(writes.table, writes.spec.name), step.intent, step.demands, {"unled": unled})
 
@@ -205,36 +203,37 @@ def _may_allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) ->
 
 
 def _allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) -> None:
-    """The row first: if the setting is never written, the next look finds a mark that nobody demands. The weights
-    before the setting that lets searches ask for certain nodes. Where the right to take them away is missing, a person
-    is called for it, and replicas are allocated all the same."""
+    """The row first: if the setting is never written, the next look finds a mark that nobody demands. Replicas are
+    allocated whatever becomes of the weights; what has searches for certain nodes refused again is written after those
+    are gone. Where they can't be taken away, that fails: it is tried again, and a person is called."""
     _put(writes, seen, step.intent, (), {})
-    try:
-        _taken_away(writes, step.weighing)
-    except Denied:
-        if rest := weights.but_strict(step.update):
-            writes.search.update_settings(owned.signed(rest, token))
-        raise
-    if step.update:
-        writes.search.update_settings(owned.signed(step.update, token))
+    if step.weighing is None:
+        _settle(writes, step.update, token)
+        return
+    rest = weights.but_strict(step.update)
+    held = {} if rest == step.update else {owned.TOKEN: str(token)}  # a mark of ours stays meanwhile
+    if rest:
+        signed = owned.signed(rest, token).persistent
+        writes.search.update_settings(msgspec.structs.replace(rest, persistent={**signed, **held}))
+    writes.search.weigh(step.weighing)
+    if held:
+        _settle(writes, step.update, token)
 
 
-def _taken_away(writes: Writes, weighing: Weighing | None) -> None:
-    """Refused: a person was quicker, whose weights stand; the next look sees them."""
-    if weighing is not None:
-        with suppress(Refused):
-            writes.search.weigh(weighing)
+def _settle(writes: Writes, update: owned.SettingsUpdate, token: int) -> None:
+    if update:
+        writes.search.update_settings(owned.signed(update, token))
 
 
 # -- the end ---------------------------------------------------------------------------------------------------------
 
 
 def _may_put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> str | None:
-    if not step.update:
+    if not step.update and step.weighing is None:
         return None
     cluster = writes.search.look()
     closing = next((intent for intent in _ours(seen) if intent.id in step.closes), None)
-    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, closing)
+    return foreign(cluster, seen, token) or (_moved_on(cluster, step.update, seen, closing) if step.update else None)
 
 
 def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -> None:
@@ -247,8 +246,9 @@ def _put_right(writes: Writes, seen: Rows, step: PutSettingsRight, token: int) -
     ]
     if closed:
         writes.table.write(rows.partition(writes.spec.name), *closed)
-    if step.update:
-        writes.search.update_settings(owned.signed(step.update, token))
+    if step.weighing is not None:
+        writes.search.weigh(step.weighing)
+    _settle(writes, step.update, token)
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------

@@ -82,18 +82,21 @@ def see(
 def weighed(
     search: SearchRead, cluster: Cluster | Unseen, intents: Iterable[Intent]
 ) -> tuple[Cluster | Unseen, Weights | Unseen | None]:
-    """How searches are shared among zones, if a restart is asked for. A role that never had the right to know (a
-    cluster of before) holds no restart up; else what fails is no look: weights of ours are not overlooked."""
+    """How searches are shared among zones. A role that never had the right to know (a cluster of before) holds no
+    restart up, nor does an engine that refuses to tell (zones are no awareness attribute, and weights have no effect);
+    else what fails is no look: weights of ours are not overlooked."""
     asked = [rolling(one) for one in intents if one.kind != "replace"]
-    if isinstance(cluster, Unseen) or not asked:
+    if isinstance(cluster, Unseen):
         return cluster, None
     try:
         return cluster, search.weights()
     except Denied as error:
         unseen = Unseen(reason="DENIED", message=f"{error}; docs/upgrades.md has the three rights on weights")
         return (unseen, None) if any(one.led for one in asked) else (cluster, unseen)
-    except (Throttled, Unreachable, Refused, Malformed) as error:
-        return Unseen(reason="UNREACHABLE", message=str(error)), None
+    except Refused as error:
+        return cluster, Unseen(reason="REFUSED", message=str(error))
+    except (Throttled, Unreachable, Malformed) as error:
+        return (Unseen(reason="UNREACHABLE", message=str(error)), None) if asked else (cluster, None)
 
 
 def _snapshots(

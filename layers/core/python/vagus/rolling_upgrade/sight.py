@@ -10,6 +10,7 @@ from vagus.rolling_upgrade import replaceable, replacing, rules, versions
 from vagus.rolling_upgrade.looking import Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import Observed
 from vagus.steps import NoteVersion, PutSettingsRight
+from vagus.weights import taken_away
 
 UNSEEN_SECONDS = 5
 FORGIVEN_SECONDS = 120
@@ -83,9 +84,10 @@ def nothing_wanted(look: Look) -> Plan | None:
     """No restart and no upgrade is asked for: what is left of one is put right."""
     if look.intent is not None:
         return None
-    update = look.converged().update
-    if update and any(mark in look.cluster.persistent for mark in owned.MARKS):
-        step = PutSettingsRight(closes=(), update=update)
+    update, weighing = look.converged().update, taken_away(look.observed.weights)
+    ours = update and any(mark in look.cluster.persistent for mark in owned.MARKS)
+    if ours or weighing:
+        step = PutSettingsRight(closes=(), update=update if ours else owned.SettingsUpdate(), weighing=weighing)
         return Steps(steps=(step,), reason=Reason.TIDYING, message=step.sentence)
     behind = replaceable.candidates(look.observed, look.cluster)
     shown = replacing.steps(behind)

@@ -223,11 +223,18 @@ class FakeEngine:
     def weights(self) -> Weights | None:
         """How searches are shared among zones."""
         self._answers("cluster:admin/routing/awareness/weights/get")
+        self._aware()
         return self.zone_weights
+
+    def _aware(self) -> None:
+        settings = self.persistent | self.transient
+        if "zone" not in _items(settings.get("cluster.routing.allocation.awareness.attributes")):
+            raise Refused("invalid awareness attribute zone requested for weighted routing")
 
     def weigh(self, weighing: Weighing) -> None:
         """Set or take away, if the version is still the same: every zone needs a weight, at most half of them none."""
         self._answers(f"cluster:admin/routing/awareness/weights/{'put' if weighing.zones else 'delete'}")
+        self._aware()
         if weighing.version != self.zone_weights.version:
             raise Refused(f"requested version is {weighing.version}, and the weights are at a different version")
         known = {one.zone for one in self.up()} | set(_items(self.persistent.get(FORCED))) | set(self._configured())

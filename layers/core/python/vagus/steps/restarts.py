@@ -69,7 +69,7 @@ class KeepReplicas(_OfAnUpgrade, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        led = ", and lead searches to other zones," if self.weighing else ""
+        led = ", and ask that searches go to other zones," if self.weighing else ""
         return f"keep replicas where they are{led} while {', '.join(self.nodes)} restarts"
 
     @property
@@ -119,7 +119,8 @@ class AllowAllocation(Step, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        return f"allow replicas to be allocated again after {', '.join(self.nodes)}"
+        searched = ", and every zone to be searched," if self.weighing else ""
+        return f"allow replicas to be allocated again{searched} after {', '.join(self.nodes)}"
 
     @property
     def subject(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from vagus.intent import Intent
 from vagus.owned import SettingsUpdate
 from vagus.steps.base import Step
+from vagus.weights import Weighing
 
 
 class ExcludeNodes(Step, frozen=True, kw_only=True):
@@ -30,17 +31,19 @@ class PutSettingsRight(Step, frozen=True, kw_only=True):
     """Close what is over and give the cluster back what we had set for it."""
 
     title = "Put the cluster's settings right"
-    search = ("cluster:admin/settings/update",)
+    search = ("cluster:admin/settings/update", "cluster:admin/routing/awareness/weights/delete")
     protective = True
     in_every_mode = True
     closes: tuple[str, ...]
     update: SettingsUpdate
+    weighing: Weighing | None = None
 
     @property
     def sentence(self) -> str:
         closing = f"close {', '.join(self.closes)}" if self.closes else ""
         setting = "make the allocation settings what the open intents demand, and no more" if self.update else ""
-        return " and ".join(part for part in (closing, setting) if part) or "nothing"
+        searched = "have every zone searched again" if self.weighing else ""
+        return " and ".join(part for part in (closing, setting, searched) if part) or "nothing"
 
     @property
     def subject(self) -> str:
