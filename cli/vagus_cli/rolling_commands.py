@@ -194,8 +194,8 @@ def abort(
     with by_person.noted(world, spec, ROOM, "Abort", f"{world.person()} aborts {found.id}"):
         row = seen.put(f"intent#{found.id}", msgspec.structs.replace(found, rolling=ended))
         table.write(rows.partition(cluster), row)
-    _run(world, spec)
-    message = f"{found.id} ends: what is in hand is finished, no further node is taken"
+    held = _run(world, spec)
+    message = f"{found.id} ends: what is in hand is finished, no further node is taken{held}"
     output.answer(Wanted(cluster=cluster, intent=found.id, message=message), as_json, lambda one: Text(one.message))
 
 
@@ -253,11 +253,15 @@ def _open(world: World, spec: ClusterSpec, intent: Intent, what: str) -> Wanted:
         raise UsageFault(f"{under_way[0].id} is under way: wait for its end, or `vagus abort {spec.name}`")
     with by_person.noted(world, spec, ROOM, intent.kind.capitalize(), f"{world.person()} {what}"):
         heads.open_intent(table, spec.name, intent)
-    _run(world, spec)
-    follows = f"`vagus plan {spec.name}` shows what is done, `vagus approve {spec.name}` allows it"
+    held = _run(world, spec)
+    asks = spec.rolling_upgrade.mode == "approve" or intent.kind != "restart"
+    begins = f", `vagus approve {spec.name}` allows it" if asks else "; it begins now (mode act)"
+    follows = f"`vagus plan {spec.name}` shows what is done{held or begins}"
     return Wanted(cluster=spec.name, intent=intent.id, message=f"{intent.id} is asked for; {follows}")
 
 
-def _run(world: World, spec: ClusterSpec) -> None:
+def _run(world: World, spec: ClusterSpec) -> str:
+    """Have it begin now; why it does not."""
     now = world.now()
-    heads.ensure_running(world.state(spec), world.executions(spec)[ROOM], spec.name, ROOM, now, iso(now))
+    running = heads.ensure_running(world.state(spec), world.executions(spec)[ROOM], spec.name, ROOM, now, iso(now))
+    return "" if running else "; it is stopped, or backing off: `vagus status` says why"

@@ -24,6 +24,24 @@ def test_nothing_is_asked_for_that_the_mode_lets_nobody_do(scene: Scene, mode: s
     assert len(rows.read(scene.table, "demo").intents_of("rolling_upgrade")) == opened
 
 
+@pytest.mark.parametrize(
+    ("mode", "stopped", "words"),
+    [
+        ("approve", False, "`vagus approve demo` allows it"),
+        ("act", False, "it begins now (mode act)"),
+        ("act", True, "it is stopped, or backing off: `vagus status` says why"),
+    ],
+)
+def test_a_person_reads_whether_a_restart_begins(scene: Scene, mode: str, stopped: bool, words: str) -> None:
+    spec = scene.fleet["demo"]
+    policy = msgspec.structs.replace(spec.rolling_upgrade, mode=mode)
+    scene.fleet["demo"] = msgspec.structs.replace(spec, rolling_upgrade=policy)
+    if stopped:
+        scene.run("stop", "demo", "--capability", "rolling_upgrade")
+    assert words in scene.json("restart", "demo")["message"]
+    assert ("is stopped" in scene.json("abort", "demo")["message"]) == stopped
+
+
 def _declares(scene: Scene, version: str) -> None:
     spec = scene.fleet["demo"]
     policy = msgspec.structs.replace(spec.rolling_upgrade, mode="act")
