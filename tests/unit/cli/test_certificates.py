@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from cryptography import x509
 from tests.unit.certificates.parts import request, subject, trusted
 from tests.unit.cli.conftest import NOON, Scene
@@ -94,6 +95,18 @@ def test_a_wish_for_new_certificates(scene: Scene) -> None:
     certified(scene)
     assert scene.run("rotate", "demo").exit_code == 0
     assert trust_of(scene).renew_before == NOON - 300
+
+
+@pytest.mark.parametrize("command", [["rotate"], ["rotate", "--ca"], ["acknowledge"], ["acknowledge", "--renewed"]])
+def test_before_there_is_an_authority_nothing_is_wished_or_acknowledged(scene: Scene, command: list[str]) -> None:
+    certified(scene, "billing")
+    scene.write("trust", Trust())
+    before = trust_of(scene)
+    verb, *more = command
+    said = scene.run(verb, "demo", *(["billing"] if verb == "acknowledge" else []), *more)
+    assert said.exit_code != 0
+    assert "demo has no authority yet" in said.stderr
+    assert trust_of(scene) == before
 
 
 def test_a_wish_that_mode_observe_would_never_fulfil_is_refused(scene: Scene) -> None:

@@ -19,8 +19,7 @@ def rotate_authority(table: Table, cluster: str) -> Trust:
     """Wish for the next authority. Said twice while one is being replaced, it is one wish. Raises `Refused`."""
 
     def wished(trust: Trust) -> Trust:
-        if not trust.authorities:
-            raise Refused(f"{cluster} has no authority yet: nothing is to be replaced")
+        _has_authority(cluster, trust)
         under_way = len(trust.authorities) > 1
         return msgspec.structs.replace(trust, wanted=max(trust.wanted, trust.newest + (0 if under_way else 1)))
 
@@ -28,9 +27,14 @@ def rotate_authority(table: Table, cluster: str) -> Trust:
 
 
 def renew_leaves(table: Table, cluster: str, now: float) -> Trust:
-    """Wish for new certificates in place of all that were issued before now (epoch seconds)."""
+    """Wish for new certificates in place of all that were issued before now (epoch seconds). Raises `Refused`."""
     before = int(now) - EARLIER_SECONDS  # certificates begin at whole seconds: one of this very second is new enough
-    return _changed(table, cluster, lambda trust: msgspec.structs.replace(trust, renew_before=before))
+
+    def wished(trust: Trust) -> Trust:
+        _has_authority(cluster, trust)
+        return msgspec.structs.replace(trust, renew_before=before)
+
+    return _changed(table, cluster, wished)
 
 
 def acknowledge(table: Table, cluster: str, client: str, *, renewed: bool) -> Trust:
@@ -38,6 +42,7 @@ def acknowledge(table: Table, cluster: str, client: str, *, renewed: bool) -> Tr
     twice, the first never counts for the second: phases change between them. Raises `Refused`."""
 
     def noted(trust: Trust) -> Trust:
+        _has_authority(cluster, trust)
         if renewed and trust.signs != trust.newest:
             raise Refused(f"authority {trust.newest} of {cluster} does not sign yet: nobody has a certificate of it")
         holds = trust.newest if renewed else trust.acknowledged.get(client, Acknowledged()).holds
@@ -45,6 +50,11 @@ def acknowledge(table: Table, cluster: str, client: str, *, renewed: bool) -> Tr
         return msgspec.structs.replace(trust, acknowledged={**trust.acknowledged, client: known})
 
     return _changed(table, cluster, noted)
+
+
+def _has_authority(cluster: str, trust: Trust) -> None:
+    if not trust.authorities:
+        raise Refused(f"{cluster} has no authority yet: nothing is to be replaced, and nobody trusts one")
 
 
 def _changed(table: Table, cluster: str, change: Callable[[Trust], Trust]) -> Trust:
