@@ -13,16 +13,13 @@ from vagus import owned
 from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
-from vagus.intent import AllocationPrimaries, AnyPreference
 from vagus.owned import SettingsUpdate
-from vagus.owned_values import VALUES
+from vagus.rolling_upgrade.in_hand import OURS
 from vagus.rooms import ROOMS
+from vagus.weights import PATH
 from vagus.zone_balance import voting
 from vagus_cdk import names
 
-HELD = (AllocationPrimaries, AnyPreference)
-"""What is demanded while nodes are in hand, and searches may be led away from them."""
-WEIGHTS = "/_cluster/routing/awareness/zone/weights"
 VOTES = "/_cluster/voting_config_exclusions"
 
 
@@ -193,9 +190,9 @@ def _giving_back(spec: ClusterSpec, leaving: tuple[str, ...], cluster: Cluster |
 
 def _searching(spec: ClusterSpec, cluster: Cluster) -> Iterable[Command]:
     """Before the setting that has searches for certain nodes answered while zones have weights."""
-    if not any(value.mark in cluster.persistent for value in VALUES if value.demand in HELD):
+    if not any(mark in cluster.persistent for mark in OURS):
         return
-    url = f'"{_url(spec)}{WEIGHTS}"'
+    url = f'"{_url(spec)}{PATH}"'
     ours = "jq -c 'select(.weights.vagus) | {_version}' > weights.json"
     gone = f"{_curl(spec)} -X DELETE -H 'Content-Type: application/json' -d @weights.json {url}"
     yield Command(

@@ -18,6 +18,7 @@ from vagus.intent import AnyPreference
 from vagus.owned import SettingsUpdate
 from vagus.owned_values import VALUES, zones
 
+PATH = "/_cluster/routing/awareness/zone/weights"
 MARK = "vagus"
 OLDEST = (2, 19)
 """The oldest release of OpenSearch on which this was tried; weights have versions since 2.5."""

@@ -37,11 +37,9 @@ from vagus.search.engines import OPENSEARCH, Dialect
 from vagus.search.tls import Tls, context
 from vagus.search.transport import Transport
 from vagus.snapshots import Snapshots
+from vagus.weights import PATH as WEIGHTS
 from vagus.weights import Weighing, Weights
 
-WEIGHTS = "/_cluster/routing/awareness/zone/weights"
-"""Takes no parameter that bounds the wait in the manager's queue: the connection's time-out does."""
-"""The one call that takes no time-out for the manager's queue."""
 LONGEST_PATH = 3000
 """Characters of index names in one request: the engine takes a first line of 4,096 bytes."""
 
@@ -277,7 +275,8 @@ class SearchClient:
         )
 
     def weigh(self, weighing: Weighing) -> None:
-        """Set the zones' weights, or take them away, if they are still of the version that this was decided on."""
+        """Set the zones' weights, or take them away, if they are still of the version that this was decided on. The one
+        call that takes no time-out for the manager's queue: the connection's bounds the wait."""
         said = {"weights": weighing.zones} if weighing.zones else {}
         self._transport.write("PUT" if said else "DELETE", WEIGHTS, {**said, "_version": weighing.version})
 
