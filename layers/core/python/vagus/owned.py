@@ -9,7 +9,6 @@ have one value each: ours stands in place of what was there before, which the ma
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 import msgspec
 
@@ -53,9 +52,8 @@ class Converged(msgspec.Struct, frozen=True, kw_only=True):
         return f"{' and '.join(parts)} by hand" if parts else ""
 
 
-@lru_cache(maxsize=256)
 def names(value: str | None) -> frozenset[str]:
-    """The names in a comma-separated setting. A look asks for the same ones in each of its stages."""
+    """The names in a comma-separated setting."""
     return frozenset(name.strip() for name in (value or "").split(",") if name.strip())
 
 

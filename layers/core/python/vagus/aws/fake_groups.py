@@ -177,9 +177,7 @@ class FakeGroups:
         """Every instance that runs (retained ones too) with its group."""
         self.settle()
         found = {one.id: group for group, one in self._all() if one.lifecycle != "Pending"} | self._loose
-        groups = {group.name: group for group in found.values()}
-        shown = {name: seen(group, self._clock(), 0.0) for name, group in groups.items()}
-        return {instance: shown[group.name] for instance, group in found.items()}
+        return {name: seen(group, self._clock(), 0.0) for name, group in found.items()}
 
     def expires(self, instance: str) -> float:
         """When its hook runs out. AWS tells nobody; a test may know."""
