@@ -12,6 +12,7 @@ from vagus import owned_values
 from vagus.certificates import gateways
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.policy import Certificates
+from vagus_cli import fleet_placement
 from vagus_cli.fleet_shape import Fault
 
 SUPPORTED = {
@@ -297,7 +298,7 @@ def private_cas_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
         yield path, "gives one private CA twice: the second is the one that is to replace the first"
     for number, arn in enumerate(declared):
         region = arn.split(":")[3]
-        if not all(zone[:-1] == region for zone in spec.zones):
+        if any(one != region for one in spec.regions):
             yield (*path, number), f"lies in {region}, and the cluster does not: give one of its own Region"
 
 
@@ -309,7 +310,7 @@ def gateways_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
     for number, one in enumerate(declared):
         path = ("certificates", "gateways", number)
         region = one.arn.split(":")[3]
-        if not all(zone[:-1] == region for zone in spec.zones):
+        if any(one != region for one in spec.regions):
             yield (*path, "arn"), f"lies in {region}, and the cluster does not: give one of its own Region"
         if one.arn in [other.arn for other in declared[:number]]:
             yield (*path, "arn"), "is given twice: give each certificate once, with all its names"
@@ -319,8 +320,9 @@ def gateways_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
             yield (*path, "endpoint"), sentence
 
 
-RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
-    engine_not_supported,
+Rule = Callable[[ClusterSpec], Iterator[Fault]]
+
+EC2_RULES: tuple[Rule, ...] = (
     plain_http,
     nodes_without_tls,
     zone_given_twice,
@@ -338,6 +340,9 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     client_network_not_usable,
     setting_of_the_node,
     adopted_in_some_zones,
+)
+RULES: tuple[Rule, ...] = (
+    engine_not_supported,
     issuer_where_it_cannot_be,
     issuer_that_renews_nothing,
     clients_not_usable,
@@ -345,11 +350,21 @@ RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     private_cas_not_usable,
     gateways_not_usable,
 )
+"""Those of both."""
+EVERY: tuple[Rule, ...] = (
+    fleet_placement.field_of_another_placement,
+    *RULES,
+    *EC2_RULES,
+    *fleet_placement.KUBERNETES_RULES,
+)
 
 
 def faults(spec: ClusterSpec) -> Iterator[Fault]:
     """Every rule that one cluster breaks."""
-    for rule in RULES:
+    if misplaced := list(fleet_placement.field_of_another_placement(spec)):
+        yield from misplaced
+        return
+    for rule in (*RULES, *(EC2_RULES if spec.placement == "ec2" else fleet_placement.KUBERNETES_RULES)):
         yield from rule(spec)
 
 

@@ -16,6 +16,7 @@ Fault = tuple[Path, str]
 
 def faults(value: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
     """Every way in which `value` is not a `kind` (a msgspec Struct, a mapping of them, or a plain field)."""
+    kind = _meant_struct(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         yield from _of_struct(value, kind, path)
         return
@@ -60,6 +61,12 @@ def _meant(value: Any, kind: type[msgspec.Struct]) -> str:
     said = ("on" if value else "off") if isinstance(value, bool) else value
     modes = next((_choices(field.type) for field in msgspec.structs.fields(kind) if field.encode_name == "mode"), [])
     return f": say {{mode: {said}}}" if isinstance(said, str) and said in modes else ""
+
+
+def _meant_struct(kind: Any) -> Any:
+    """The struct of a field that may be left out: `null` in its place is not what anybody means."""
+    structs = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    return structs[0] if get_origin(kind) is types.UnionType and len(structs) == 1 else kind
 
 
 def _mapping_of_structs(kind: Any) -> tuple[Any, Any]:

@@ -57,8 +57,27 @@ def certificate_shared(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, 
                 yield cluster, (("certificates", *path), f"cluster {first} declares it too: give each its own")
 
 
+def agent_shared(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fault]]:
+    """An agent that two clusters declare could have certificates of both. Yields the later cluster."""
+    owner: dict[tuple[str, str], str] = {}
+    for cluster, spec in fleet.items():
+        if spec.kubernetes is None:
+            continue
+        said = (spec.kubernetes.trust_anchor, spec.kubernetes.agent)
+        if (first := owner.setdefault(said, cluster)) != cluster:
+            yield (
+                cluster,
+                (
+                    ("kubernetes", "agent"),
+                    f"{said[1]} is the agent of cluster {first} too, and each agent has its own cluster's role alone: "
+                    "give it a certificate, and a name, of its own",
+                ),
+            )
+
+
 RULES: tuple[Callable[[Mapping[str, ClusterSpec]], Iterator[tuple[str, Fault]]], ...] = (
     same_group_name,
     adopted_twice,
     certificate_shared,
+    agent_shared,
 )

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.certificates.issuing import new_authority
-from vagus.fleet import ClusterSpec, Engine, NodeGroup
+from vagus.fleet import ClusterSpec, Engine, Kubernetes, NodeGroup
 from vagus.instances import Asker
 from vagus.policy import Certificates
 from vagus.trust import Trust
@@ -84,3 +84,27 @@ def trusted(keys: FakeAuthorityKeys, now: float = NOW) -> Trust:
     """The row of a cluster whose first authority is made and published."""
     made = new_authority(keys, CLUSTER, Trust(), "0123456789abcdef", now)
     return Trust(authorities=(made,), signs=1, published=(1,))
+
+
+POD, POD_ADDRESS = "claims-data-a-0", "10.42.1.7"
+POD_NAME = f"{POD}.{CLUSTER}.vagus.internal"
+KUBERNETES = Kubernetes(
+    namespace="search",
+    service_account="claims-nodes",
+    stateful_sets={"claims-data-a": 1, "claims-data-b": 2},
+    pods=("10.42.0.0/16", "fd00:10::/64"),
+    trust_anchor="arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/12345678-1234-1234-1234-123456789012",
+    agent="site-hospital-north",
+)
+
+
+def of_pods(**policy: object) -> ClusterSpec:
+    """A cluster on Kubernetes, of three pods."""
+    return ClusterSpec(
+        name=CLUSTER,
+        cell=CELL,
+        engine=Engine(version="3.4.0"),
+        placement="kubernetes",
+        kubernetes=KUBERNETES,
+        certificates=msgspec.convert({"mode": "act", "issuer": "kms", **policy}, Certificates),
+    )

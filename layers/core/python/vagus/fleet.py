@@ -17,6 +17,17 @@ Name = Annotated[
 ]
 ZoneName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$", description="such as eu-west-1a")]
 Role = Literal["cluster_manager", "data", "ingest", "remote_cluster_client"]
+Placement = Literal["ec2", "kubernetes"]
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+"""A DNS label of RFC 1123, as Kubernetes names things."""
+StatefulSetName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?$(?!\n)",
+        description="the name of a StatefulSet: lower case, 52 long at most",
+    ),
+]
+PodNetwork = Annotated[str, msgspec.Meta(description="a CIDR block, such as 10.42.0.0/16")]
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,16 +67,61 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     clients: tuple[str, ...] = ()
 
 
+class Kubernetes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A cluster whose nodes are pods elsewhere: its agent there has their certificates signed (docs/certificates.md).
+
+    `service_account`: that of the search pods. `stateful_sets`: replicas by name; only their pods get certificates.
+    `pods`: networks in which a pod's address lies. `trust_anchor`, `agent`: who may act as the site's agent, by IAM
+    Roles Anywhere: whoever shows a certificate of that anchor's authority with this common name.
+    """
+
+    namespace: Annotated[str, msgspec.Meta(pattern=rf"^{LABEL}$(?!\n)", description="a namespace of Kubernetes")]
+    service_account: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=rf"^{LABEL}(\.{LABEL})*$(?!\n)", max_length=253, description="the service account of search pods"
+        ),
+    ]
+    stateful_sets: Annotated[
+        Mapping[StatefulSetName, Annotated[int, msgspec.Meta(ge=1, le=100)]], msgspec.Meta(min_length=1)
+    ]
+    pods: Annotated[tuple[PodNetwork, ...], msgspec.Meta(min_length=1, max_length=20)]
+    trust_anchor: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^arn:aws[a-z-]*:rolesanywhere:[a-z0-9-]+:[0-9]{12}:trust-anchor/[0-9a-f-]{36}$(?!\n)",
+            description="the ARN of a trust anchor of IAM Roles Anywhere",
+        ),
+    ]
+    agent: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", description="the common name of the agent's certificate"
+        ),
+    ]
+
+    def names(self) -> tuple[str, ...]:
+        """Every declared pod, as a StatefulSet names them."""
+        return tuple(f"{name}-{number}" for name, size in self.stateful_sets.items() for number in range(size))
+
+    @property
+    def region(self) -> str:
+        """Where its agent comes in."""
+        return self.trust_anchor.split(":")[3]
+
+
 class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One declared cluster: a whole fleet file. `zones_leaving`: those of `zones` that are drained, node by node."""
+    """One declared cluster: a whole fleet file. `zones_leaving`: those of `zones` that are drained, node by node.
+    `zones` and `groups` are of placement ec2, `kubernetes` is of the other: `vagus fleet check` demands and refuses."""
 
     name: Name
     cell: Name
     engine: Engine
-    placement: Literal["ec2"] = "ec2"
-    zones: Annotated[tuple[ZoneName, ...], msgspec.Meta(min_length=1, max_length=6)]
+    placement: Placement = "ec2"
+    zones: Annotated[tuple[ZoneName, ...], msgspec.Meta(min_length=1, max_length=6)] = ()
     zones_leaving: tuple[ZoneName, ...] = ()
-    groups: Annotated[Mapping[Name, NodeGroup], msgspec.Meta(min_length=1)]
+    groups: Annotated[Mapping[Name, NodeGroup], msgspec.Meta(min_length=1)] = {}
+    kubernetes: Kubernetes | None = None
     network: Network = Network()
     settings: Mapping[str, str | int | bool] = {}
     zone_balance: ZoneBalance = ZoneBalance()
@@ -79,6 +135,22 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Whether its certificates are Vagus's to issue. Nodes of adopted groups have their owners' own."""
         adopted = any(group.adopted for group in self.groups.values())
         return self.engine.tls and self.certificates.issuer != "own" and not adopted
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Those that it lies in, or comes in by: a sound file has one."""
+        away = {self.kubernetes.region} if self.kubernetes else set[str]()
+        return tuple(sorted({zone[:-1] for zone in self.zones} | away))
+
+    @property
+    def pods(self) -> tuple[str, ...]:
+        """The names of its declared pods; none on EC2."""
+        return self.kubernetes.names() if self.kubernetes else ()
+
+    @property
+    def nodes(self) -> int:
+        """How many are declared."""
+        return sum(self.sizes().values()) + len(self.pods)
 
     def group_name(self, group: str, zone: str) -> str:
         """The name of the Auto Scaling group that holds `group`'s nodes in `zone`."""

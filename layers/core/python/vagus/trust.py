@@ -11,6 +11,7 @@ ever signed with its key under another name chains to it.
 """
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 import msgspec
@@ -25,6 +26,15 @@ PAGE_BELOW = 0.25
 ASK_BELOW = 0.30
 """In mode `approve` a renewal is asked for once less of a certificate's life is left than this. All that were issued
 together are due by then, so that one yes is enough for them; and some days are left before `PAGE_BELOW`."""
+PRIVATE: tuple[IPv4Network | IPv6Network, ...] = (
+    IPv4Network("10.0.0.0/8"),
+    IPv4Network("172.16.0.0/12"),
+    IPv4Network("192.168.0.0/16"),
+    IPv4Network("100.64.0.0/10"),
+    IPv4Network("127.0.0.0/8"),
+    IPv6Network("fc00::/7"),
+)
+"""An authority certifies addresses of these alone."""
 
 
 class Authority(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
 """The issuing function's work: a node's request in, a chain or a refusal out, with a record of either.
 
 A request lies in the cluster's bucket under the id of the role session that put it: the nodes' role may write there
-under its own alone, and of an instance's session that id ends with the instance's. The same request gets the same
-certificate, however often it comes; a key is certified once.
+under its own alone, and of an instance's session that id ends with the instance's. Of a cluster on Kubernetes its agent
+puts it, with what the API server there says of the pod (`vagus.site`). The same request gets the same certificate,
+however often it comes; a key is certified once.
 """
 
 import hashlib
@@ -15,17 +16,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from vagus.certificates import private_ca, profile
+from vagus import site
+from vagus.certificates import pods, private_ca, profile
 from vagus.certificates.requests import RequestRefused, Sound, checked
 from vagus.certificates.signing import authority_key
 from vagus.errors import Malformed, Refused, Transient
 from vagus.fleet import ClusterSpec
+from vagus.instances import Asker
 from vagus.ports import Askers, AuthorityKeys, PrivateAuthorities, Put, Requests, Signers, Table
 from vagus.procedure import rows
 from vagus.procedure.records import Book, Record
 from vagus.trust import Authority, Trust
 
 KEY = re.compile(r"requests/(?P<session>[A-Za-z0-9_]+:(?P<instance>i-[0-9a-f]{8,17}))\.csr")
+SITE_KEY = re.compile(rf"{site.REQUESTS}(?P<id>[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\.json")
+"""The id is that of the object of Kubernetes in which the pod asks."""
 KEPT_DAYS = 90
 """How long the row of a certificate stays after its end."""
 REFUSED = b"refused: "
@@ -46,7 +51,7 @@ class Order(msgspec.Struct, frozen=True):
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
     """One row of `issued#<cluster>`, under the digest of its key. `request`: the request's SHA-256. `instance`: whose
-    it is, empty for one that a person asked for."""
+    it is, an instance's id or a pod's name; empty for one that a person asked for."""
 
     request: str
     instance: str
@@ -69,29 +74,33 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], float]
 
     def take(self, order: Order, spec: ClusterSpec) -> str:
-        """Answer one request; what was done, for the log. Raises `NoAuthorityYet`, or `Malformed` for another key."""
-        found = KEY.fullmatch(order.key)
+        """Answer one request; what was done, for the log. Raises `NoAuthorityYet`; `Malformed` for a key, or what lies
+        there, of another shape."""
+        who, answer = _place(order.key, spec)
+        found = self.requests.read(order.bucket, order.key)
         if found is None:
-            raise Malformed(f"{order.key}: a request lies at requests/<role id>:<instance id>.csr")
-        pem = self.requests.read(order.bucket, order.key)
-        if pem is None:
             return f"{order.key} is gone"
+        asked = None if who else site.read(found, site.Asked, order.key)
+        subject, pem = (asked.pod, asked.request.encode()) if asked else (who, found)
         try:
-            chain, said = self._signed(pem, found["instance"], spec)
+            chain, said = self._signed(pem, subject, asked, spec)
         except RequestRefused as refusal:
-            self._note_refusal(spec, found["instance"], str(refusal))
+            self._note_refusal(spec, subject, str(refusal))
             chain, said = REFUSED + f"{refusal}\n".encode(), f"refused: {refusal}"
-        self.requests.answer(order.bucket, f"certificates/{found['session']}.pem", chain)
+        self.requests.answer(order.bucket, answer, chain)
         return said
 
-    def _signed(self, pem: bytes, instance: str, spec: ClusterSpec) -> tuple[bytes, str]:
+    def _signed(self, pem: bytes, instance: str, asked: site.Asked | None, spec: ClusterSpec) -> tuple[bytes, str]:
         trust = rows.read(self.table, spec.name).trust
         if trust.signer is None or trust.signer.ends <= self.clock():
             raise NoAuthorityYet(f"{spec.name} has no authority that may sign now")
-        sound = checked(pem, instance, spec.name, spec.cell, self.askers.of(instance))
+        sound = checked(pem, instance, spec.name, spec.cell, self._asker(instance, asked, spec))
         request = hashlib.sha256(pem).hexdigest()
         issued = before(self.table, spec.name, sound, request) or self._issue(sound, request, instance, spec, trust)
         return chain(issued.certificate, trust).encode(), f"{issued.common} has serial {issued.serial}"
+
+    def _asker(self, instance: str, asked: site.Asked | None, spec: ClusterSpec) -> Asker | None:
+        return pods.asker(asked, spec) if asked else self.askers.of(instance)
 
     def _issue(self, sound: Sound, request: str, instance: str, spec: ClusterSpec, trust: Trust) -> Issued:
         sentence = f"issue a certificate for {sound.common} ({', '.join(sound.names)}), by authority {trust.signs}"
@@ -102,6 +111,17 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     def _note_refusal(self, spec: ClusterSpec, instance: str, why: str) -> None:
         refused = _record(spec, instance, f"refuse {instance} a certificate: {why}")
         self.book.note(msgspec.structs.replace(refused, phase="outcome", result="denied"))
+
+
+def _place(key: str, spec: ClusterSpec) -> tuple[str, str]:
+    """The instance that asks ("": a pod, which the request names), and where its answer goes. Raises `Malformed`."""
+    if spec.placement == "kubernetes":
+        if (found := SITE_KEY.fullmatch(key)) is None:
+            raise Malformed(f"{key}: a request of a pod lies at {site.request_key('<uid>')}, and {spec.name} has pods")
+        return "", site.answer_key(found["id"])
+    if (found := KEY.fullmatch(key)) is None:
+        raise Malformed(f"{key}: a request lies at requests/<role id>:<instance id>.csr")
+    return found["instance"], f"certificates/{found['session']}.pem"
 
 
 def before(table: Table, cluster: str, sound: Sound, request: str) -> Issued | None:

@@ -8,7 +8,7 @@ use each.
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
 from cryptography import x509
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from vagus.trust import EARLIER_SECONDS, domain
+from vagus.trust import EARLIER_SECONDS, PRIVATE, domain
 
 Kind = Literal["node", "admin", "dashboards", "agent", "client", "gateway"]
 
@@ -32,14 +32,6 @@ USES: dict[Kind, tuple[x509.ObjectIdentifier, ...]] = {
     "client": (CLIENT,),
     "gateway": (SERVER,),
 }
-PRIVATE: tuple[IPv4Network | IPv6Network, ...] = (
-    IPv4Network("10.0.0.0/8"),
-    IPv4Network("172.16.0.0/12"),
-    IPv4Network("192.168.0.0/16"),
-    IPv4Network("100.64.0.0/10"),
-    IPv4Network("127.0.0.0/8"),
-    IPv6Network("fc00::/7"),
-)
 
 
 def node_name(instance: str, cluster: str) -> str:

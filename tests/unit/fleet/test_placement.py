@@ -1,0 +1,127 @@
+"""Clusters whose nodes are pods: what their files say, and what makes no sense in one."""
+
+from pathlib import Path
+
+import pytest
+from tests.unit.fleet.test_fleet_files import ACM, GOOD, SERVED
+
+from vagus_cli import fleet_files
+
+ANCHOR = "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/12345678-1234-1234-1234-123456789012"
+PODS = f"""\
+name: claims
+cell: prod
+engine: {{version: 3.4.0}}
+placement: kubernetes
+kubernetes:
+  namespace: search
+  service_account: claims-nodes
+  stateful_sets: {{claims-data-a: 2, claims-data-b: 1}}
+  pods: [10.42.0.0/16, 'fd00:10::/64']
+  trust_anchor: {ANCHOR}
+  agent: site-hospital-north
+certificates: {{issuer: kms, mode: approve}}
+"""
+
+# sentence: (text in PODS, what stands there instead, line, field, words of the message)
+FAULTS: dict[str, tuple[str, str, int, str, str]] = {
+    "zones, which pods do not have": (
+        "placement: kubernetes", "placement: kubernetes\nzones: [eu-west-1a]", 5, "zones", "manifests: remove it"),
+    "groups, which are Auto Scaling's": (
+        "placement: kubernetes", "placement: kubernetes\ngroups: {core: {roles: [data], per_zone: 1}}", 5, "groups",
+        "is of placement ec2"),
+    "clients of a security group that there is not": (
+        "placement: kubernetes", "placement: kubernetes\nnetwork: {clients: [10.0.0.0/16]}", 5, "network", "remove it"),
+    "settings, which are the manifests'": (
+        "placement: kubernetes", "placement: kubernetes\nsettings: {a: b}", 5, "settings", "remove it"),
+    "a waiver of rules for groups": (
+        "placement: kubernetes", "placement: kubernetes\nwaived: [spot]", 5, "waived", "remove it"),
+    "no word of Kubernetes": (
+        PODS[PODS.index("kubernetes:\n"):PODS.index("certificates:")].split("\n", 1)[1],
+        "", 0, "kubernetes", "must be a mapping with the fields namespace"),
+    "pods on EC2": (
+        "placement: kubernetes", "zones: [eu-west-1a]\ngroups: {core: {roles: [data], per_zone: 1}}", 0,
+        "kubernetes", "the placement is ec2"),
+    "a field that is none is named with the one that was meant": (
+        "namespace: search", "name_space: search", 6, "kubernetes.name_space", "did you mean namespace?"),
+    "a name that Kubernetes has for nothing": (
+        "namespace: search", "namespace: Search", 6, "kubernetes.namespace", "a namespace of Kubernetes"),
+    "a StatefulSet whose pods' names would be too long": (
+        "claims-data-b", "b" * 53, 8, "kubernetes.stateful_sets", "matching regex"),
+    "a StatefulSet without pods": (
+        "claims-data-b: 1", "claims-data-b: 0", 8, "kubernetes.stateful_sets", ">= 1"),
+    "no StatefulSet": (
+        "{claims-data-a: 2, claims-data-b: 1}", "{}", 8, "kubernetes.stateful_sets", "length >= 1"),
+    "a network that is none": (
+        "10.42.0.0/16", "10.42.0.1/16", 9, "kubernetes.pods[0]", "host bits"),
+    "a network of the world": (
+        "10.42.0.0/16", "0.0.0.0/0", 9, "kubernetes.pods[0]", "is no private network"),
+    "one of the world in the newer writing": (
+        "fd00:10::/64", "2001:db8::/64", 9, "kubernetes.pods[1]", "is no private network"),
+    "a trust anchor that is none": (
+        "trust-anchor/", "profile/", 10, "kubernetes.trust_anchor", "the ARN of a trust anchor"),
+    "an agent that would be anybody": (
+        "site-hospital-north", "'*'", 11, "kubernetes.agent", "the common name"),
+    "nothing to do, for the certificates are others'": (
+        "{issuer: kms, mode: approve}", "{issuer: own}", 12, "certificates.issuer", "say kms, or remove this file"),
+    "a mode that renews nothing": (
+        "mode: approve", "mode: observe", 12, "certificates.mode", "every certificate would end"),
+    "a balance that nobody keeps": (
+        "placement: kubernetes", "placement: kubernetes\nzone_balance: {mode: act}", 5, "zone_balance",
+        "Vagus does certificates alone: remove zone_balance"),
+    "an upgrade that nobody makes": (
+        "placement: kubernetes", "placement: kubernetes\nrolling_upgrade: {mode: act}", 5, "rolling_upgrade",
+        "remove rolling_upgrade"),
+    "a watch that nobody keeps": (
+        "placement: kubernetes", "placement: kubernetes\ncluster_watch: {looks: 5}", 5, "cluster_watch",
+        "remove cluster_watch"),
+    "an engine without certificates of ours": (
+        "{version: 3.4.0}", "{name: elasticsearch, version: 7.17.29}", 12, "certificates.issuer",
+        "no certificates for elasticsearch"),
+    "a gateway's certificate of another Region than the agent comes in by": (
+        "mode: approve", f"mode: approve, gateways: [{{arn: '{ACM.replace('west', 'north')}', names: [{SERVED}]}}]", 12,
+        "certificates.gateways[0].arn", "lies in eu-north-1"),
+}  # fmt: skip
+
+
+def _one(tmp_path: Path, text: str, name: str = "claims") -> list[tuple[str, int, str, str]]:
+    (tmp_path / f"{name}.yaml").write_text(text)
+    return [(Path(one.file).name, one.line, one.field, one.what) for one in fleet_files.read(tmp_path)[1]]
+
+
+@pytest.mark.parametrize("sentence", FAULTS)
+def test_a_fault_names_line_field_and_remedy(tmp_path: Path, sentence: str) -> None:
+    old, new, line, field, words = FAULTS[sentence]
+    assert old in PODS
+    found = _one(tmp_path, PODS.replace(old, new, 1))
+    assert len(found) == 1 or "meant" in sentence, found
+    assert line == 0 or found[0][1] == line
+    assert found[0][2].startswith(field)
+    assert words in found[0][3]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "words"),
+    [("zones: [eu-west-1a, eu-west-1b, eu-west-1c]\n", "such as [eu-west-1a"),
+     (GOOD[GOOD.index("groups:") : GOOD.index("network:")], "nodes by kind")],
+    ids=["zones", "groups"],
+)  # fmt: skip
+def test_on_ec2_zones_and_groups_have_to_be_given(tmp_path: Path, left_out: str, words: str) -> None:
+    ((_, _, field, what),) = _one(tmp_path, GOOD.replace(left_out, ""))
+    assert field == left_out.partition(":")[0]
+    assert "is missing: add it" in what
+    assert words in what
+
+
+def test_a_good_file_names_its_pods(tmp_path: Path) -> None:
+    assert _one(tmp_path, PODS) == []
+    spec = fleet_files.load(tmp_path)["claims"]
+    assert spec.pods == ("claims-data-a-0", "claims-data-a-1", "claims-data-b-0")
+    assert (spec.certified, spec.nodes, spec.regions, spec.sizes()) == (True, 3, ("eu-west-1",), {})
+
+
+def test_each_cluster_has_an_agent_of_its_own(tmp_path: Path) -> None:
+    assert _one(tmp_path, PODS) == []
+    ((file, line, field, what),) = _one(tmp_path, PODS.replace("name: claims", "name: letters"), "letters")
+    assert (file, line, field) == ("letters.yaml", 11, "kubernetes.agent")
+    assert "the agent of cluster claims too" in what
