@@ -1,0 +1,5 @@
+"""`python -m vagus_agent`."""
+
+from vagus_agent.main import main
+
+main()

@@ -1,0 +1,130 @@
+"""`vagus-agent site` (the agent) and `vagus-agent node` (the sidecar of a search pod). All is said by the environment:
+
+VAGUS_CLUSTER            both   the search cluster's name
+POD_NAMESPACE            both   from the downward API
+KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT   both   kubelet sets them
+VAGUS_BUCKET             site   the cluster's bucket
+VAGUS_SERVICE_ACCOUNT    site   the service account of the search pods
+VAGUS_STATEFUL_SETS      site   as in the fleet file: claims-data-a=2,claims-data-b=2
+VAGUS_ALIVE              site   a file that each round touches, for the liveness probe (/tmp/alive)
+AWS_REGION, AWS_CONFIG_FILE   site   botocore's own; the config file names the credential_process
+POD_NAME, POD_IP         node   from the downward API
+VAGUS_CERTIFICATES       node   the memory volume (/vagus/certificates)
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from vagus.errors import Malformed, VagusError
+from vagus_agent.fitting import Me
+from vagus_agent.kube import Https, Kube
+from vagus_agent.node import Node
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+LEAST_PAUSE = 1.0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until killed."""
+    parser = argparse.ArgumentParser("vagus-agent", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("part", choices=("site", "node"))
+    part = parser.parse_args(arguments).part
+    # as process 1 of a container a signal without a handler is ignored; and whoever is killed leaves nothing half-done
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    try:
+        run = _site(os.environ) if part == "site" else _node(os.environ)
+    except Malformed as error:
+        sys.exit(f"vagus-agent: {error}")
+    run()
+
+
+def _site(environment: Mapping[str, str]) -> Callable[[], None]:
+    import botocore.session
+    from botocore.config import Config
+
+    from vagus.aws.clients import CONNECT_SECONDS, READ_SECONDS
+    from vagus_agent.agent import Agent
+    from vagus_agent.bucket import S3Bucket
+    from vagus_agent.checks import Site
+
+    site = Site(
+        cluster=_set(environment, "VAGUS_CLUSTER"),
+        namespace=_set(environment, "POD_NAMESPACE"),
+        account=_set(environment, "VAGUS_SERVICE_ACCOUNT"),
+        stateful_sets=stateful_sets(_set(environment, "VAGUS_STATEFUL_SETS")),
+    )
+    timeouts = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
+    client = cast("S3Client", botocore.session.get_session().create_client("s3", config=timeouts))
+    agent = Agent(_kube(environment), S3Bucket(client, _set(environment, "VAGUS_BUCKET")), site)
+    alive = Path(environment.get("VAGUS_ALIVE", "/tmp/alive"))  # noqa: S108  # a volume of its own in the pod
+
+    def run() -> None:
+        while True:
+            pause = agent.once(time.time())
+            alive.touch()
+            time.sleep(max(LEAST_PAUSE, pause))
+
+    return run
+
+
+def _node(environment: Mapping[str, str]) -> Callable[[], None]:
+    me = Me(
+        pod=_set(environment, "POD_NAME"),
+        address=_set(environment, "POD_IP"),
+        cluster=_set(environment, "VAGUS_CLUSTER"),
+    )
+    kube = _kube(environment)
+    node = Node(kube, Path(environment.get("VAGUS_CERTIFICATES", "/vagus/certificates")), me)
+
+    def run() -> None:
+        while True:
+            pause = node.once(time.time())
+            began = time.monotonic()
+            rest(kube, node.version, pause)
+            time.sleep(max(0.0, min(LEAST_PAUSE, pause) - (time.monotonic() - began)))
+
+    return run
+
+
+def rest(kube: Kube, version: str, seconds: float) -> None:
+    """Until the ConfigMap changes, or so long."""
+    if seconds <= 0:
+        return
+    began = time.monotonic()
+    try:
+        kube.await_change(version, seconds)
+    except VagusError:  # the next round meets the same, and says so
+        time.sleep(max(0.0, seconds - (time.monotonic() - began)))
+
+
+def stateful_sets(text: str) -> dict[str, int]:
+    """`a=2,b=1`. Raises `Malformed`."""
+    found: dict[str, int] = {}
+    for one in filter(None, (part.strip() for part in text.split(","))):
+        name, _, count = one.partition("=")
+        if not name or not count.isdecimal():
+            raise Malformed(f"VAGUS_STATEFUL_SETS: {one} is not NAME=COUNT, such as claims-data-a=2")
+        found[name] = int(count)
+    return found
+
+
+def _kube(environment: Mapping[str, str]) -> Kube:
+    host, port = _set(environment, "KUBERNETES_SERVICE_HOST"), _set(environment, "KUBERNETES_SERVICE_PORT")
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return Kube(Https(server), _set(environment, "POD_NAMESPACE"), _set(environment, "VAGUS_CLUSTER"))
+
+
+def _set(environment: Mapping[str, str], name: str) -> str:
+    if value := environment.get(name):
+        return value
+    raise Malformed(f"the environment has no {name}: see agent/kubernetes for where it comes from")

@@ -1,0 +1,156 @@
+"""A pod's side: a sidecar that has a certificate before the search container starts, and does what the pod is told.
+
+A pod is told by the ConfigMap, each thing once (ADR 20): which steps made a folder is noted in that folder, so that the
+step and its note are one rename. A refusal is logged and tried again later; what is held goes on being served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from vagus import site as paths
+from vagus.errors import VagusError
+from vagus.site import Commands, Told
+from vagus_agent.fitting import Me, misfit, new, parts
+from vagus_agent.kube import Kube
+from vagus_agent.model import Published, Request
+from vagus_agent.saying import Once, Say, say
+from vagus_agent.shelf import Asking, Held, Shelf
+
+TRUST, RENEW = "install-trust", "renew-certificate"
+"""What a pod can be told, named as the documents that tell a node on EC2."""
+POLL, IDLE = 2.0, 300.0
+"""Seconds between two looks for an answer, and the longest between two at the ConfigMap, whose changes are told."""
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+"""After a refusal, or with the API server away; doubled each time."""
+
+
+class Node:
+    """One pod's certificates. `folder`: the memory volume that the search container reads."""
+
+    def __init__(self, kube: Kube, folder: Path, me: Me, say: Say = say) -> None:
+        self._kube, self._me, self._say = kube, me, say
+        self._shelf, self._wrong = Shelf(folder), Once(say)
+        self._failures, self._not_before = 0, 0.0
+        self._refusals = 0
+        self.version = ""
+        """Of the ConfigMap that was looked at last: `Kube.await_change` waits for another."""
+
+    def once(self, now: float) -> float:
+        """One round (epoch seconds): at most one thing is done. How many seconds until the next."""
+        try:
+            pause = self._round(now)
+        except VagusError as error:
+            self._wrong.wrong("certificates", str(error))
+            self._failures += 1
+            return _pause(self._failures)
+        self._failures = 0
+        return pause
+
+    def _round(self, now: float) -> float:
+        published = self._kube.published() or Published()
+        self.version = published.version
+        self._shelf.tidy()
+        if not published.bundle:
+            self._wrong.wrong(
+                "certificates", "no authority is published yet: is the agent running, and its cluster deployed?"
+            )
+            return _pause(1)
+        held, asking = self._shelf.held(), self._shelf.asking()
+        if asking and held and asking.key == held.key:  # died after it was taken up
+            self._shelf.give_up()
+            return 0.0
+        if asking:
+            return self._look_for_answer(asking, held, published, now)
+        return self._do(held, published, now)
+
+    # -- what is to be done ------------------------------------------------------------------------------------------
+
+    def _do(self, held: Held | None, published: Published, now: float) -> float:
+        told = self._told(published)
+        why = "there is none" if held is None else misfit(held, self._me, now)
+        if held is None or why:
+            return self._ask(why, told, now)
+        todo = [one for one in told if one.step not in held.steps]
+        if trust := next((one for one in todo if one.document == TRUST), None):
+            return self._install_trust(held, trust, published, told, now)
+        if renew := next((one for one in todo if one.document == RENEW), None):
+            return self._ask(f"step {renew.step}", told, now)
+        self._wrong.well("certificates")
+        return IDLE
+
+    def _told(self, published: Published) -> tuple[Told, ...]:
+        if not published.commands:
+            return ()
+        told = paths.read(published.commands.encode(), Commands, paths.COMMANDS).of(self._me.pod)
+        for one in told:
+            if one.document not in (TRUST, RENEW):
+                self._wrong.wrong(
+                    one.document, f"a pod can't do {one.document}: is this agent's image older than Vagus?"
+                )
+        return tuple(one for one in told if one.document in (TRUST, RENEW))
+
+    def _install_trust(self, held: Held, one: Told, published: Published, told: tuple[Told, ...], now: float) -> float:
+        """The published bundle, beside the key and the leaf that are held. One that does not trust them was changed
+        while this pod was away: it gets a new certificate, as one that boots."""
+        wanted = msgspec.structs.replace(held, bundle=published.bundle, steps=(*held.steps, one.step))
+        if why := misfit(wanted, self._me, now):
+            return self._ask(f"with the published bundle, {why}", told, now)
+        self._shelf.take_up(wanted)
+        self._say("took up the published authorities", step=one.step, bundle=paths.digest(published.bundle))
+        return 0.0
+
+    # -- a new key and certificate -----------------------------------------------------------------------------------
+
+    def _ask(self, why: str, told: tuple[Told, ...], now: float) -> float:
+        """A new key. What lies there to be done by now is done by its certificate: it is signed, and its bundle made,
+        after this."""
+        if now < self._not_before:
+            return self._not_before - now
+        self._shelf.begin(new(self._me, tuple(one.step for one in told)))
+        self._say("made a new key", why=why)
+        return 0.0
+
+    def _look_for_answer(self, asking: Asking, held: Held | None, published: Published, now: float) -> float:
+        name = request_name(self._me, asking.request)
+        asked = self._kube.request(name) or self._kube.ask(name, asking.request)
+        if asked.request != asking.request:
+            return self._give_up(f"{name} is somebody else's request", now)
+        if asked.state == "refused":
+            return self._give_up(asked.said, now)
+        if not asked.certificate:
+            return POLL
+        return self._take_up(asked, asking, held, published, now)
+
+    def _take_up(self, asked: Request, asking: Asking, held: Held | None, published: Published, now: float) -> float:
+        """The chain says what is trusted, as on EC2: it was made with the leaf, so that the two always fit."""
+        leaf, trusted = parts(asked.certificate)
+        steps = (*(held.steps if held else ()), *asking.steps)
+        wanted = Held(key=asking.key, leaf=leaf, bundle=trusted or published.bundle, steps=steps)
+        if why := misfit(wanted, self._me, now):
+            return self._give_up(f"the certificate of {asked.name} is not to be served: {why}", now)
+        self._shelf.take_up(wanted)
+        self._shelf.give_up()
+        self._refusals, self._not_before = 0, 0.0
+        self._say("took up a new certificate", request=asked.name, steps=asking.steps)
+        return 0.0
+
+    def _give_up(self, why: str, now: float) -> float:
+        self._shelf.give_up()
+        self._refusals += 1
+        pause = _pause(self._refusals)
+        self._not_before = now + pause
+        self._say("got no certificate", why=why, again_in_seconds=pause)
+        return pause
+
+
+def request_name(me: Me, request: str) -> str:
+    """How a request is called in the API server: of its own text, so that who died after asking finds it again."""
+    return f"{me.cluster}-{me.pod}-{hashlib.sha256(request.encode()).hexdigest()[:16]}"
+
+
+def _pause(times: int) -> float:
+    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(times - 1, 10)))
