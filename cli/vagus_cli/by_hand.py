@@ -14,6 +14,7 @@ from vagus.cluster import Cluster
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
 from vagus.owned import SettingsUpdate
+from vagus.procedure.room import working_at
 from vagus.rolling_upgrade.in_hand import OURS
 from vagus.rooms import ROOMS
 from vagus.weights import PATH
@@ -32,6 +33,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 def every(aws: str, spec: ClusterSpec, groups: Iterable[Group], cluster: Cluster | None) -> tuple[Command, ...]:
     """In the order in which they would be done. `cluster`: `None` where it could not be seen."""
+    if not spec.reached:
+        return stopping(aws, spec)
     groups = tuple(groups)
     leaving = tuple(one.id for group in groups for one in group.instances if one.leaving)
     return (
@@ -51,7 +54,7 @@ def stopping(aws: str, spec: ClusterSpec) -> tuple[Command, ...]:
     """The procedures, without the state table."""
     return tuple(
         Command(what=f"stop {room}'s run: a stop from outside is a pause", command=_stop(aws, spec, room))
-        for room in ROOMS
+        for room in working_at(ROOMS, spec)
     )
 
 

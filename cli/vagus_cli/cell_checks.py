@@ -21,9 +21,11 @@ from vagus.aws.gateways import AcmCertificates
 from vagus.aws.groups import AutoScalingGroups
 from vagus.aws.nodes import addresses
 from vagus.aws.secrets import client_certificate
+from vagus.aws.site import S3SiteObjects
 from vagus.errors import Denied, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.search.tls import Tls, context
+from vagus.site import REPORT
 from vagus_cdk import names
 from vagus_cli import cell_judged as judged
 from vagus_cli.cell_judged import Check, ill, well
@@ -76,9 +78,12 @@ def every(patient: Patient) -> Iterator[Check]:
     for key in KEYS:
         yield from _tried(f"key: {key}", partial(encrypts, patient, key))
     yield from _tried("key policies", partial(policies, patient))
-    for cluster in patient.clusters:
-        yield from _tried(f"SSM ping: {cluster}", partial(ping, patient, cluster))
-        yield from _tried(f"TLS: {cluster}", partial(handshakes, patient, cluster))
+    for cluster, spec in patient.clusters.items():
+        if spec.reached:
+            yield from _tried(f"SSM ping: {cluster}", partial(ping, patient, cluster))
+            yield from _tried(f"TLS: {cluster}", partial(handshakes, patient, cluster))
+        else:
+            yield from _tried(f"agent: {cluster}", partial(agent, patient, cluster))
         yield from _tried(f"private CA: {cluster}", partial(private_cas, patient, cluster))
         yield from _tried(f"gateways: {cluster}", partial(gateways_of, patient, cluster))
     yield from _tried("quota: groups", partial(quota_of_groups, patient), needed=False)
@@ -209,6 +214,12 @@ def handshakes(patient: Patient, cluster: str) -> Iterator[Check]:
     tls = client_certificate(patient.clients, cluster, "read")
     for port, what in PORTS.items():
         yield handshake_of_all(f"TLS {port} ({what}): {cluster}", found, port, tls)
+
+
+def agent(patient: Patient, cluster: str) -> Iterator[Check]:
+    """Whether the agent of a cluster on Kubernetes tells what its pods show, by when its report was put."""
+    found = S3SiteObjects(patient.clients, cluster).get(REPORT)
+    yield judged.agent(cluster, found.at if found else None, patient.now())
 
 
 def handshake_of_all(name: str, found: tuple[str, ...], port: int, tls: Tls) -> Check:

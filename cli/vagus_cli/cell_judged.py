@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from vagus.certificates import gateways
+from vagus.site import SILENT_SECONDS
 from vagus.trust import Imported
 
 State = Literal["well", "ill", "untried", "skipped"]
@@ -78,6 +79,18 @@ def policy(needed: Needed, document: Mapping[str, Any]) -> Check:
         remedy = f"deploy the cell again; as long as it is missing, {needed.otherwise}"
         return ill(name, f"{', '.join(missing)} is not allowed", remedy)
     return well(name, "allowed")
+
+
+def agent(cluster: str, reported: float | None, now: float) -> Check:
+    """Whether the agent of a cluster on Kubernetes tells something. `reported`: when it did last (epoch seconds)."""
+    name = f"agent: {cluster}"
+    if reported is None:
+        return ill(name, "it has never told anything", "apply its manifests at the site (docs/certificates.md)")
+    age = f"its last report was put {now - reported:.0f} s ago"
+    if now - reported > SILENT_SECONDS:
+        remedy = "see its pod and its log at the site, its way to S3, and whether its own certificate has ended"
+        return ill(name, age, remedy)
+    return well(name, age)
 
 
 def pinged(cluster: str, instances: Collection[str], online: Collection[str]) -> Check:

@@ -19,6 +19,7 @@ from vagus.handshake import Handshake
 from vagus.procedure import head as heads
 from vagus.procedure import rows
 from vagus.procedure.records import iso
+from vagus.site import SILENT_SECONDS
 from vagus.trust import GatewayIssued, Trust, renewal_at, share_left
 from vagus_cli import by_person, options, output
 from vagus_cli.world import UsageFault, World
@@ -80,7 +81,28 @@ def shown_certificates(world: World, spec: ClusterSpec, trust: Trust) -> list[Sh
         return []
     now = world.now()
     own = [*_authorities(spec, trust, now), *_own(spec, trust, now), *_gateways(world, spec, trust, now)]
-    return [*own, *_clients(world, spec, trust, now), *_nodes(world, spec, trust, now)]
+    seen = [*_clients(world, spec, trust, now), *_nodes(world, spec, trust, now)]
+    return [*own, *seen, *([] if spec.reached else [_agent(world, spec, now)])]
+
+
+def _agent(world: World, spec: ClusterSpec, now: float) -> ShownCertificate:
+    """Of a cluster on Kubernetes: how old is what its agent told."""
+    at = world.reads.reported(spec)
+    age = f"{now - at:.0f} s ago" if at else "never"
+    silent = not at or now - at > SILENT_SECONDS
+    where = spec.kubernetes.namespace if spec.kubernetes else ""
+    wrong = f"its agent is silent: see its pod and its log in namespace {where}"
+    return ShownCertificate(
+        cluster=spec.name,
+        node="",
+        port=f"told by its agent, {age}",
+        subject="",
+        issuer="",
+        ends="",
+        days_left=0.0,
+        renewal="",
+        wrong=wrong if silent else "",
+    )
 
 
 def countdown(world: World, spec: ClusterSpec) -> str:

@@ -32,7 +32,7 @@ def check(fleet: options.FleetFolder = None, as_json: options.Json = False) -> N
     """
     folder = fleet or Path("fleet")
     good, problems = fleet_files.read(folder)
-    nodes = {name: sum(spec.sizes().values()) for name, spec in good.items()}
+    nodes = {name: spec.nodes for name, spec in good.items()}
     output.answer(Checked(folder=str(folder), clusters=nodes, problems=problems), as_json, _for_people)
     raise typer.Exit(FAULTY if problems else 0)
 

@@ -48,6 +48,8 @@ class OpenHook(msgspec.Struct, frozen=True, kw_only=True):
 
 def open_hooks(groups: GroupsRead, spec: ClusterSpec, kept: Mapping[str, float]) -> tuple[OpenHook, ...]:
     """Of one cluster. `kept`: instance to its last heartbeat (epoch seconds)."""
+    if not spec.reached:
+        return ()
     return tuple(
         _open(groups, group, instance, kept.get(instance.id))
         for group in groups.describe([spec.name])

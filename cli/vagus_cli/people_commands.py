@@ -15,7 +15,7 @@ from vagus.ports import Executions
 from vagus.procedure import consent, loop, people, rows
 from vagus.procedure import head as heads
 from vagus.procedure.records import iso
-from vagus.procedure.room import Room
+from vagus.procedure.room import Room, working_at
 from vagus.procedure.rows import Head
 from vagus.rooms import ROOMS
 from vagus_cli import by_person, certificates_commands, options, output
@@ -75,7 +75,7 @@ def approve(
     seen = rows.read(world.state(spec), cluster, approvals=True)
     shown = [
         _to_approve(world, spec, room, loop.plan_for(room, world.reads, spec, seen, None, world.now()), seconds)
-        for room in _rooms(capability)
+        for room in _rooms(capability, spec)
     ]
     asked = [one for one in shown if one.approval is not None]
     if asked:
@@ -143,7 +143,7 @@ def stop(
     world = options.opened(context, target, fleet, profile, region)
     spec = world.cluster(cluster)
     person = world.person()
-    told = [_stop(world, spec, room, person, why) for room in _rooms(capability)]
+    told = [_stop(world, spec, room, person, why) for room in _rooms(capability, spec)]
     output.answer(told, as_json, _for_people)
 
 
@@ -182,7 +182,7 @@ def resume(
     world = options.opened(context, target, fleet, profile, region)
     spec = world.cluster(cluster)
     person = world.person()
-    output.answer([_resume(world, spec, room, person) for room in _rooms(capability)], as_json, _for_people)
+    output.answer([_resume(world, spec, room, person) for room in _rooms(capability, spec)], as_json, _for_people)
 
 
 def _resume(world: World, spec: ClusterSpec, room: Room, person: str) -> Told:
@@ -210,12 +210,15 @@ def _ended(head: Head, executions: Executions) -> str:
 # -- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _rooms(capability: str | None) -> list[Room]:
+def _rooms(capability: str | None, spec: ClusterSpec) -> list[Room]:
+    there = working_at(ROOMS, spec)
     if capability is None:
-        return list(ROOMS.values())
+        return list(there.values())
     if capability not in ROOMS:
         raise UsageFault(f"there is no capability {capability} (there are: {', '.join(ROOMS)})")
-    return [ROOMS[capability]]
+    if capability not in there:
+        raise UsageFault(f"{capability} does nothing with {spec.name}, which is on {spec.placement.capitalize()}, yet")
+    return [there[capability]]
 
 
 def _confirm(lines: list[str], yes: bool, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from vagus.fleet import ClusterSpec
 from vagus.plan import Ask, Done, Plan, Steps, Wait
 from vagus.procedure import lease as leases
 from vagus.procedure import loop, rows
-from vagus.procedure.room import Room
+from vagus.procedure.room import Room, working_at
 from vagus.procedure.rows import Rows
 from vagus.rooms import ROOMS
 from vagus.steps import AnyStep, kind
@@ -23,7 +23,7 @@ from vagus.zone_balance.observed import Observed
 from vagus_cli import options, output
 from vagus_cli.picture import svg
 from vagus_cli.ways_out import WAYS_OUT
-from vagus_cli.world import World
+from vagus_cli.world import UsageFault, World
 
 NOTHING_DUE, DUE, PERSON_NEEDED = 0, 3, 4
 """Exit codes; 2 is an error of the command itself."""
@@ -89,7 +89,7 @@ def plan(
 def dry_run(world: World, spec: ClusterSpec) -> list[Shown]:
     """Observes AWS and the cluster with the caller's own rights, and asks the very decide of a run."""
     seen = rows.read(world.state(spec), spec.name, approvals=True)
-    return [_of_room(world, spec, seen, room) for room in ROOMS.values()]
+    return [_of_room(world, spec, seen, room) for room in working_at(ROOMS, spec).values()]
 
 
 def _draw(world: World, spec: ClusterSpec, picture: Path) -> None:
@@ -102,6 +102,8 @@ def _draw(world: World, spec: ClusterSpec, picture: Path) -> None:
 
 def drawn(world: World, spec: ClusterSpec) -> str:
     """Where shards stand, and where they would with the fleet file's policy, whether or not it is switched on."""
+    if not spec.reached:
+        raise UsageFault(f"{spec.name} is on Kubernetes, where Vagus sees certificates alone: no picture of its shards")
     search, now = world.reads.search(spec), world.now()
     cluster, placement = search.look(), search.placement()
     observed = Observed(cluster=cluster, groups=(), placement=placement)

@@ -59,7 +59,7 @@ def restart_nodes(
     The plan is checked, and asked for in mode `approve`: `vagus plan` shows it.
     """
     world = options.opened(context, target, fleet, profile, region)
-    spec = world.cluster(cluster)
+    spec = _of_instances(world, cluster)
     seen = _looked(world, spec)
     running = {node.name: node.ephemeral_id for node in seen.nodes}
     if missing := sorted(set(nodes or ()) - set(running)):
@@ -96,7 +96,7 @@ def upgrade_nodes(
     A person approves it, in mode act too; in mode observe it is refused.
     """
     world = options.opened(context, target, fleet, profile, region)
-    spec = world.cluster(cluster)
+    spec = _of_instances(world, cluster)
     seen = _looked(world, spec)
     running = sorted({node.version for node in seen.nodes})
     if running == [spec.engine.version]:
@@ -139,7 +139,7 @@ def replace_instances(
     too; `vagus plan` shows beforehand who is behind, in order.
     """
     world = options.opened(context, target, fleet, profile, region)
-    spec = world.cluster(cluster)
+    spec = _of_instances(world, cluster)
     if why := undrained(spec, paused=rows.read(world.state(spec), cluster).head("zone_balance").paused):
         raise UsageFault(f"{cluster}: an instance that is to be replaced would wait to leave for ever: {why}")
     named = _named(world, spec, instances or (), everyone=everyone)
@@ -197,6 +197,17 @@ def abort(
     held = _run(world, spec)
     message = f"{found.id} ends: what is in hand is finished, no further node is taken{held}"
     output.answer(Wanted(cluster=cluster, intent=found.id, message=message), as_json, lambda one: Text(one.message))
+
+
+def _of_instances(world: World, cluster: str) -> ClusterSpec:
+    """Raises `UsageFault` for a cluster whose nodes are pods."""
+    spec = world.cluster(cluster)
+    if not spec.reached:
+        raise UsageFault(
+            f"{cluster} is on Kubernetes, where Vagus does certificates alone, and neither restarts, upgrades nor "
+            f"replaces a node yet: do it by its StatefulSets (kubectl rollout restart), a pod at a time"
+        )
+    return spec
 
 
 def _looked(world: World, spec: ClusterSpec) -> Cluster:

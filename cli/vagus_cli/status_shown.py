@@ -29,11 +29,14 @@ def _overview_rows(shown: Status) -> list[list[Text]]:
     if shown.fault:
         return [[*start, *[Text()] * 6, Text(shown.fault, style="red")]]
     leaving = sum(len(group.leaving) for group in shown.groups)
-    start += [_health_text(shown), Text(f"{shown.health.nodes}/{shown.declared_nodes}"), Text(str(leaving))]
+    seen = str(shown.health.nodes) if shown.placement == "ec2" else "?"
+    start += [_health_text(shown), Text(f"{seen}/{shown.declared_nodes}"), Text(str(leaving))]
     return [[*start, *_capability_cells(one)] for one in shown.capabilities]
 
 
 def _health_text(shown: Status) -> Text:
+    if shown.placement != "ec2":
+        return Text(f"on {shown.placement}, not looked at", style="dim")
     if shown.health.unseen:
         return Text("not seen", style="red")
     return Text(shown.health.status, style=COLOURS[shown.health.status])
@@ -51,12 +54,15 @@ def details(shown: Status) -> RenderableType:
     parts: list[RenderableType] = [_headline(shown)]
     parts += [_zones_grid(shown)] if shown.zones else []
     parts += [_nodes_grid(shown.nodes)] if shown.nodes else []
-    parts += [_groups_grid(shown), safety_shown.text(shown.safety)]
+    parts += [_groups_grid(shown), safety_shown.text(shown.safety)] if shown.placement == "ec2" else []
     parts += [_lines_text(shown.lines)] if shown.lines else []
     return Together(*parts, *(_capability_text(one) for one in shown.capabilities))
 
 
 def _headline(shown: Status) -> Text:
+    if shown.placement != "ec2":
+        said = f"  {shown.engine}, cell {shown.cell}, {shown.declared_nodes} pods on {shown.placement.capitalize()}"
+        return Text.assemble((shown.cluster, "bold"), said, "\nVagus does its certificates alone, by its site's agent")
     text = Text.assemble(
         (shown.cluster, "bold"), f"  {shown.engine}, cell {shown.cell}, {shown.uuid or 'not formed'}\n"
     )

@@ -11,6 +11,7 @@ from vagus.cluster import Cluster
 from vagus.errors import VagusError
 from vagus.fleet import ClusterSpec
 from vagus.instances import Group
+from vagus.procedure.room import working_at
 from vagus.rooms import ROOMS
 from vagus_cli import by_hand, options, output
 from vagus_cli.by_hand import Command
@@ -64,9 +65,12 @@ def taken(world: World, spec: ClusterSpec) -> Taken:
             return otherwise
 
     person = tried("who you are", world.person, "a person with break-glass rights")
-    stopped = tuple(_stopped(world, spec, room, person) for room in ROOMS)
-    seen: Cluster | None = tried("the cluster", lambda: world.reads.search(spec).look(), None)
-    groups: tuple[Group, ...] = tried("the groups", lambda: world.reads.groups.describe([spec.name]), ())
+    stopped = tuple(_stopped(world, spec, room, person) for room in working_at(ROOMS, spec))
+    seen: Cluster | None = None
+    groups: tuple[Group, ...] = ()
+    if spec.reached:
+        seen = tried("the cluster", lambda: world.reads.search(spec).look(), None)
+        groups = tried("the groups", lambda: world.reads.groups.describe([spec.name]), ())
     kept = heartbeats(world.records(spec), spec.name, world.now())
     hooks: tuple[OpenHook, ...] = ()
     if groups:

@@ -26,6 +26,7 @@ from vagus.certificates import profile, wishes
 from vagus.certificates.issuing import signed_leaf
 from vagus.certificates.room import CERTIFICATES
 from vagus.errors import VagusError
+from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
 from vagus.plan import Ask
 from vagus.policy import Gateway
@@ -57,7 +58,7 @@ class World:
     def __init__(self, meter: Meter | None = None, per_zone: int = 1, **policy: object) -> None:
         self.meter = meter or Meter()
         self.now = NOW
-        self.spec = spec(per_zone, **policy)
+        self.spec = self.declared(per_zone, **policy)
         self.table, self.records = FakeTable(), FakeTable()
         self.keys, self.secrets, self.parameters = FakeAuthorityKeys(CLUSTER), FakeSecrets(), FakeParameters()
         self.groups = FakeGroups(lambda: self.now)
@@ -81,6 +82,10 @@ class World:
         self.approves: float | None = None
         self.failed = ""
 
+    def declared(self, per_zone: int, **policy: object) -> ClusterSpec:
+        """Its fleet file."""
+        return spec(per_zone, **policy)
+
     # -- what nodes do -----------------------------------------------------------------------------------------------
 
     @property
@@ -91,11 +96,15 @@ class World:
         node = self.nodes[instance]
         if node.deaf:
             return False
-        published = _certificates(self.parameters.values[f"/vagus/{CLUSTER}/node/trust"])
+        published = certificates_of(self.published())
         if any(self.now >= one.not_valid_after_utc.timestamp() for one in published):
             return True  # the files are there, and the engine reads no bundle that holds one that has ended
         node.trusts = published
         return True
+
+    def published(self) -> str:
+        """The bundle that nodes take up."""
+        return self.parameters.values[f"/vagus/{CLUSTER}/node/trust"]
 
     def renew_certificate(self, instance: str) -> bool:
         if not self.install_trust(instance):
@@ -129,7 +138,7 @@ class World:
     def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
         """As `ports.Handshakes`."""
         del closely
-        trusted = [one.subject for one in _certificates(bundle)]
+        trusted = [one.subject for one in certificates_of(bundle)]
         existing = self.groups.existing()
         return tuple(
             self._shown(instance, node, port, trusted)
@@ -144,7 +153,7 @@ class World:
         for one in self.spec.certificates.gateways:
             if one.endpoint == f"{name}:{port}":
                 leaf = self.behind.get(one.arn, self.imported.certificates[one.arn])
-                trusted = [each.subject for each in _certificates(bundle)]
+                trusted = [each.subject for each in certificates_of(bundle)]
                 return msgspec.structs.replace(
                     seen,
                     answered=True,
@@ -185,7 +194,7 @@ class World:
         for role in ("read", "write"):
             if (CLUSTER, role) in self.secrets.values:
                 held = msgspec.json.decode(self.secrets.values[CLUSTER, role], type=dict[str, str])
-                callers.append((role, _certificates(held["certificate"])[0], _certificates(held["ca"])))
+                callers.append((role, certificates_of(held["certificate"])[0], certificates_of(held["ca"])))
         if self.client[0] is not None:
             callers.append(("client", *self.client))
         for who, leaf, trusts in callers:
@@ -265,7 +274,20 @@ class World:
         assert answer.step is not None
         self.steps.append(answer.next)
         self.meter.next_process()
-        writes = Writes(
+        book = Book(
+            table=wired(self.records, "apply.records", self.meter),
+            clock=lambda: self.now,
+            new_id=lambda: f"{next(self.ids):06d}",
+        )
+        try:
+            return loop.act(CERTIFICATES, self._writes(), self.machines, book, answer.call, answer.step)
+        except (Crash, VagusError) as error:
+            self.now += 1
+            self.failed = type(error).__name__ if isinstance(error, VagusError) else "Lambda.Unknown"
+            return None
+
+    def _writes(self) -> Writes:
+        return Writes(
             spec=self.spec,
             groups=self.groups,
             search=FakeEngine(lambda: self.now),
@@ -279,17 +301,6 @@ class World:
             now=self.now,
             iso=records.iso(self.now),
         )
-        book = Book(
-            table=wired(self.records, "apply.records", self.meter),
-            clock=lambda: self.now,
-            new_id=lambda: f"{next(self.ids):06d}",
-        )
-        try:
-            return loop.act(CERTIFICATES, writes, self.machines, book, answer.call, answer.step)
-        except (Crash, VagusError) as error:
-            self.now += 1
-            self.failed = type(error).__name__ if isinstance(error, VagusError) else "Lambda.Unknown"
-            return None
 
     def _reads(self, actor: str) -> Reads:
         return Reads(
@@ -323,7 +334,7 @@ class World:
         assert signer is not None
         public = ec.generate_private_key(ec.SECP256R1()).public_key()
         leaf = signed_leaf(self.keys, CLUSTER, signer, "client", "app", public, now=self.now, days=90)
-        self.client = (leaf, _certificates(self.trust.bundle))
+        self.client = (leaf, certificates_of(self.trust.bundle))
 
     def healthy(self) -> bool:
         """Each node trusts the authorities that there are, and shows a certificate of the signer that holds now."""
@@ -332,7 +343,7 @@ class World:
         self.check()
         return all(
             node.leaf is not None
-            and node.leaf.issuer == _certificates(signer.certificate)[0].subject
+            and node.leaf.issuer == certificates_of(signer.certificate)[0].subject
             and node.leaf.not_valid_after_utc.timestamp() > self.now
             and {profile.name_digest(one.subject) for one in node.trusts} == self.trust.names
             for node in self.nodes.values()
@@ -403,7 +414,7 @@ def replace_failures(call: Call, name: str = "Lambda.Unknown") -> Call:
     return msgspec.structs.replace(call, failures=call.failures + 1, error=error)
 
 
-def _certificates(pem: str) -> list[x509.Certificate]:
+def certificates_of(pem: str) -> list[x509.Certificate]:
     return x509.load_pem_x509_certificates(pem.encode())
 
 

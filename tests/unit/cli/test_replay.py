@@ -56,4 +56,4 @@ def test_a_faulty_fleet_names_its_faults(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").write_text("name: demo\n")
     said = scene.run("replay", str(EVENTS / "launch_successful.json"), "--fleet", str(tmp_path))
     assert said.exit_code == 2
-    assert "demo.yaml:1: zones is missing" in said.stderr
+    assert "demo.yaml:1: cell is missing" in said.stderr

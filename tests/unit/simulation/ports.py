@@ -11,6 +11,7 @@ When = Literal["before", "after"]
 
 READS = (
     "read",
+    "get",
     "describe",
     "hooks",
     "groups_of",

@@ -3,6 +3,7 @@
 VagusError
 ├── Transient                 look again later
 │   ├── Unreachable           no node, or no AWS endpoint, answered in time; the outcome of a write is unknown
+│   │   └── AgentAwaited      a site's agent has told nothing fresh
 │   ├── Throttled             AWS or the engine asked us to slow down
 │   └── Conflict              somebody else wrote first; nothing of ours was written
 └── Permanent                 a person, or a deploy, has to change something
@@ -22,6 +23,15 @@ class Transient(VagusError):
 
 class Unreachable(Transient):
     """Nobody answered in time. A write may or may not have happened."""
+
+
+class AgentAwaited(Unreachable):
+    """The agent of a cluster on Kubernetes has told nothing that counts. `last`: the handshakes that it told of last,
+    for people alone."""
+
+    def __init__(self, message: str, last: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.last = last
 
 
 class Throttled(Transient):

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from vagus.status import CERTIFICATE, LIFE, SKEW, SNAPSHOT, Status
+from vagus.fleet import Placement
+from vagus.status import CERTIFICATE, LIFE, REPORT, SKEW, SNAPSHOT, Status
 
 NAMESPACE = "Vagus"
 DIMENSIONS = ("Cell", "Cluster")
@@ -35,7 +36,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """`value`: of one status; `None` tells nothing. `statistic`: which of a period's values counts."""
+    """`value`: of one status; `None` tells nothing. `statistic`: which of a period's values counts. `placements`: of
+    which clusters it can be told."""
 
     name: str
     unit: Unit
@@ -43,6 +45,10 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     value: Callable[[Status], float | None]
     watch: Watch | None = None
     statistic: Literal["Maximum", "Minimum"] = "Maximum"
+    placements: tuple[Placement, ...] = ("ec2",)
+
+
+EVERYWHERE: tuple[Placement, ...] = ("ec2", "kubernetes")
 
 
 def _some(number: float) -> float | None:
@@ -121,6 +127,7 @@ FIGURES: tuple[Figure, ...] = (
         title="days until the first certificate ends",
         value=lambda one: min((_until(one, moment, 86400) for moment in _numbers(one, CERTIFICATE)), default=None),
         statistic="Minimum",
+        placements=EVERYWHERE,
     ),
     Figure(
         name="CertificateLife",
@@ -135,6 +142,14 @@ FIGURES: tuple[Figure, ...] = (
             minutes=15,
         ),
         statistic="Minimum",
+        placements=EVERYWHERE,
+    ),
+    Figure(
+        name="ReportSeconds",
+        unit="Seconds",
+        title="seconds since the agent's last report",
+        value=lambda one: max((-_until(one, moment, 1) for moment in _numbers(one, REPORT)), default=None),
+        placements=("kubernetes",),
     ),
     # what Vagus does: told while it is so
     Figure(name="OpenIntents", unit="Count", title="open intents", value=lambda one: _some(len(one.intents))),
@@ -156,6 +171,7 @@ FIGURES: tuple[Figure, ...] = (
             datapoints=2,
             of=3,
         ),
+        placements=EVERYWHERE,
     ),
     Figure(
         name="WrongCluster",
@@ -207,6 +223,7 @@ FIGURES: tuple[Figure, ...] = (
             datapoints=2,
             of=2,
         ),
+        placements=EVERYWHERE,
     ),
     Figure(
         name="MissingInstances",

@@ -148,6 +148,11 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.kubernetes.names() if self.kubernetes else ()
 
     @property
+    def reached(self) -> bool:
+        """Whether functions of Vagus call its nodes. On Kubernetes the site's agent does, and nothing connects in."""
+        return self.placement == "ec2"
+
+    @property
     def nodes(self) -> int:
         """How many are declared."""
         return sum(self.sizes().values()) + len(self.pods)

@@ -263,6 +263,26 @@ class ImportedCertificates(Protocol):
         ...
 
 
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """An object: its text, when it was put by the store's own clock (epoch seconds), and which version this is."""
+
+    text: bytes
+    at: float
+    version: str
+
+
+class SiteObjects(Protocol):
+    """What Vagus and the agent of a cluster on Kubernetes tell each other: objects in the cluster's bucket."""
+
+    def get(self, key: str) -> Stored | None:
+        """One, or `None` where there is none."""
+        ...
+
+    def put(self, key: str, text: bytes, over: Stored | None) -> None:
+        """Put one in place of `over` (`None`: there was none). Raises `Conflict` where another lies there by now."""
+        ...
+
+
 class Executions(Protocol):
     """Step Functions executions of one capability's state machine."""
 

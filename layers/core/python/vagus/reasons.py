@@ -85,6 +85,8 @@ class Reason(StrEnum):
     """Nodes were told to take up a bundle or a certificate, and no handshake shows it yet."""
     GATEWAY_NOT_SERVED = "GATEWAY_NOT_SERVED"
     """A gateway's endpoint does not show the certificate that lies in ACM."""
+    AGENT_AWAITED = "AGENT_AWAITED"
+    """The agent of a cluster on Kubernetes has told nothing fresh, or has not the published bundle yet."""
     NODES_SILENT = "NODES_SILENT"
     """A node does not answer: nobody knows its certificate, nor what it trusts while an authority is replaced."""
 

@@ -73,7 +73,7 @@ def look(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObjec
     """Look at the cluster of a call and decide: a `loop.Answer`. Writes the plan's row and nothing else."""
     clusters = fleet.deployed()
     if "keepAwake" in event:
-        return _kept_awake({name: parts.reads().search(spec).look for name, spec in clusters.items()})
+        return _kept_awake({name: parts.reads().search(spec).look for name, spec in _reached(clusters).items()})
     call = _read(event, Call)
     logger.set_correlation_id(call.execution)
     room, spec = _room(capability), _spec(clusters, call.cluster)
@@ -87,7 +87,7 @@ def act(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObject
     """Do the one step of a call: a `loop.Outcome`. What it raises is counted by the state machine, and looked at."""
     clusters = fleet.deployed()
     if "keepAwake" in event:
-        return _kept_awake({name: parts.writes(spec).search.look for name, spec in clusters.items()})
+        return _kept_awake({name: parts.writes(spec).search.look for name, spec in _reached(clusters).items()})
     asked = _read(event, _Act)
     logger.set_correlation_id(asked.call.execution)
     writes = parts.writes(_spec(clusters, asked.call.cluster))
@@ -95,6 +95,10 @@ def act(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObject
     outcome = loop.act(_room(capability), writes, executions, parts.book(), asked.call, asked.step)
     logger.info(outcome.message, extra={"step": kind(asked.step), "result": outcome.result})
     return _plain(outcome)
+
+
+def _reached(clusters: Fleet) -> Fleet:
+    return {name: spec for name, spec in clusters.items() if spec.reached}
 
 
 def _kept_awake(looks: Mapping[str, Any]) -> JsonObject:
@@ -234,7 +238,7 @@ WATCH_SECONDS = 80.0
 def watch(parts: Parts = wiring) -> JsonObject:
     """Watch every cluster and tell what changed. In the end `WatchFailed` names those that could not be watched."""
     clusters, now = fleet.deployed(), time.time()
-    reads, specs = parts.reads(), list(clusters.values())
+    reads, specs = parts.reads(), list(_reached(clusters).values())
     watched = every(specs, reads.search, parts.table(), parts.bus(), reads.handshakes, now=now, seconds=WATCH_SECONDS)
     for one in watched:
         if isinstance(one, Watched):

@@ -11,7 +11,9 @@ lies there and acts on differences: an object that is read twice, or late, does 
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
+from itertools import permutations
 
 import msgspec
 
@@ -20,6 +22,8 @@ from vagus.handshake import Handshake
 
 BUNDLE, COMMANDS, REPORT = "site/ca.pem", "site/commands.json", "site/report.json"
 REQUESTS, ANSWERS = "requests/site/", "certificates/site/"
+SILENT_SECONDS = 180.0
+"""An agent reports once a minute at least: who has told nothing for so long is silent."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +76,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def digest(bundle: str) -> str:
     """How a bundle in PEM is called in a report: SHA-256 in hex."""
     return hashlib.sha256(bundle.encode()).hexdigest()
+
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
+ORDERED_AT_MOST = 4
+"""Certificates of a bundle whose every order is tried: there are two while an authority is replaced."""
+
+
+def digests(bundle: str) -> frozenset[str]:
+    """How a bundle may be called, whichever order its certificates stand in: who signs stands first, and that changes
+    without anything being published."""
+    found = _CERTIFICATE.findall(bundle)
+    orders = permutations(found) if len(found) <= ORDERED_AT_MOST else ()
+    return frozenset({digest(bundle), *(digest("".join(one)) for one in orders)})
 
 
 def request_key(request_id: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from vagus.group_safety import Violation
 
 SKEW, SNAPSHOT = "byte skew", "last snapshot"
+REPORT = "its agent's last report"
 CERTIFICATE, LIFE = "first certificate to end", "least life left of a certificate"
 """Titles of lines that are figures too."""
 
@@ -157,6 +158,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     cell: str
     engine: str
     declared_nodes: int
+    placement: str = "ec2"
     at: str = ""
     seen: Seen = "now"
     not_from_here: str = ""

@@ -27,10 +27,21 @@ from vagus.aws.groups import AutoScalingGroups
 from vagus.aws.nodes import addresses, by_instance
 from vagus.aws.parameters import SsmParameters
 from vagus.aws.secrets import client_certificate
+from vagus.aws.site import S3SiteObjects
 from vagus.aws.tables import DynamoTable
+from vagus.certificates.at_site import SiteCommands, SiteHandshakes, SiteTrust
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
-from vagus.ports import Bus, Executions, GroupFactsRead, SearchWrite, Table
+from vagus.ports import (
+    Bus,
+    Executions,
+    GroupFactsRead,
+    NodeCommands,
+    Parameters,
+    SearchWrite,
+    Table,
+)
+from vagus.ports import Handshakes as HandshakesPort
 from vagus.procedure.records import Book, iso
 from vagus.procedure.room import Reads, Writes
 from vagus.search.client import Renewing, SearchClient
@@ -55,6 +66,7 @@ class Wiring:
         self._environment = environment
         self._clients = Clients(session)
         self._searches: dict[tuple[str, Role], Renewing] = {}
+        self._sites: dict[str, S3SiteObjects] = {}
         self._lock = Lock()
 
     def table(self) -> Table:
@@ -103,8 +115,9 @@ class Wiring:
         return Reads(
             groups=self.groups,
             search=lambda spec: self.search(spec, "read"),
-            commands=lambda spec: RunCommand(self._clients, spec.name),
+            commands=self.commands,
             handshakes=self.handshakes,
+            reported=lambda spec: None if spec.reached else self._at_site(spec).reported(),
         )
 
     def writes(self, spec: ClusterSpec) -> Writes:
@@ -114,8 +127,8 @@ class Wiring:
             spec=spec,
             groups=self.groups,
             search=self.search(spec, "write"),
-            parameters=SsmParameters(self._clients),
-            commands=RunCommand(self._clients, spec.name),
+            parameters=self._parameters(spec),
+            commands=self.commands(spec),
             handshakes=self.handshakes(spec),
             authority_keys=signers(self._clients, spec),
             secrets=ClientSecrets(self._clients),
@@ -125,8 +138,26 @@ class Wiring:
             iso=iso(now),
         )
 
-    def handshakes(self, spec: ClusterSpec) -> Handshakes:
-        """TLS with the nodes of a cluster; where others issue its certificates, by the port that is open to Vagus."""
+    def handshakes(self, spec: ClusterSpec) -> HandshakesPort:
+        """TLS with the nodes of a cluster: of pods elsewhere by its agent's report."""
+        return self._shaken(spec) if spec.reached else self._at_site(spec)
+
+    def commands(self, spec: ClusterSpec) -> NodeCommands:
+        """What nodes are told."""
+        return RunCommand(self._clients, spec.name) if spec.reached else SiteCommands(self._site(spec), time.time)
+
+    def _parameters(self, spec: ClusterSpec) -> Parameters:
+        return SsmParameters(self._clients) if spec.reached else SiteTrust(self._site(spec), spec.name)
+
+    def _site(self, spec: ClusterSpec) -> S3SiteObjects:
+        with self._lock:
+            return self._sites.setdefault(spec.name, S3SiteObjects(self._clients, spec.name))
+
+    def _at_site(self, spec: ClusterSpec) -> SiteHandshakes:
+        return SiteHandshakes(self._site(spec), spec, time.time, self._shaken(spec).endpoint)
+
+    def _shaken(self, spec: ClusterSpec) -> Handshakes:
+        """Where others issue its certificates, by the port that is open to Vagus."""
         ports = (HTTP, TRANSPORT) if spec.certified else (HTTP,)
         return Handshakes(lambda: by_instance(self._clients, spec.name), ports)
 

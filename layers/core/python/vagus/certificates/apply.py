@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from vagus.certificates import gateways
-from vagus.certificates.observe import endpoints
-from vagus.certificates.observed import concerned, members
+from vagus.certificates.observe import endpoints, there
+from vagus.certificates.observed import concerned
 from vagus.certificates.telling import FORGOTTEN_SECONDS
-from vagus.errors import Denied, Refused, Transient, VagusError
+from vagus.errors import AgentAwaited, Denied, Refused, Transient, VagusError
 from vagus.procedure import rows
 from vagus.procedure.room import Handler, Writes
 from vagus.procedure.rows import Rows
@@ -117,8 +117,11 @@ def _drop(writes: Writes, seen: Rows, step: DropAuthority, _token: int) -> None:
 
 def _not_where_it_should_be(writes: Writes, trust: Trust) -> str | None:
     """Handshakes afresh, with every node that there is: one that trusts, or shows, something else stops the step."""
-    signer, shaken = trust.signer, writes.handshakes.all(trust.bundle)
-    wanted = concerned(members(writes.groups.describe([writes.spec.name])), shaken)
+    try:
+        signer, shaken = trust.signer, writes.handshakes.all(trust.bundle)
+    except AgentAwaited as error:
+        return str(error)
+    wanted = concerned(there(writes.groups, writes.spec, shaken), shaken)
     shaken = tuple(one for one in shaken if one.instance in wanted)
     if silent := sorted(set(wanted) - {one.instance for one in shaken}):
         return f"{', '.join(silent)} is not seen"
@@ -135,7 +138,9 @@ def _not_where_it_should_be(writes: Writes, trust: Trust) -> str | None:
 # -- certificates ------------------------------------------------------------------------------------------------------
 
 
-def _may_issue(_writes: Writes, seen: Rows, step: IssueClientCertificate, _token: int) -> str | None:
+def _may_issue(writes: Writes, seen: Rows, step: IssueClientCertificate, _token: int) -> str | None:
+    if not writes.spec.reached:
+        return f"no function calls {writes.spec.name}, whose nodes are pods elsewhere"
     fits = (step.signed_by, step.bundle) == (seen.trust.signs, seen.trust.generations)
     return None if fits else "another authority signs, or others are trusted, by now"
 

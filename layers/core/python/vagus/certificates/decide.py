@@ -51,6 +51,7 @@ def decide(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         _published,
         _functions,
         _unseen,
+        _awaited,
         _bundles,
         _leaves,
         _next_authority,
@@ -126,7 +127,10 @@ def _published(observed: Observed, _spec: ClusterSpec, _now: float) -> Plan | No
     return _steps(Reason.TRUST_MADE, PublishTrust(generations=trust.generations))
 
 
-def _functions(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+def _functions(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
+    """Of clusters that functions call."""
+    if not spec.reached:
+        return None
     trust = observed.trust
     steps = [
         IssueClientCertificate(role=role, signed_by=trust.signs, bundle=trust.generations)
@@ -149,6 +153,13 @@ def _unseen(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
     if not observed.unseen:
         return None
     return _patient(observed, Reason.UNREACHABLE, Reason.UNREACHABLE, observed.unseen, now)
+
+
+def _awaited(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+    """Nobody knows what pods have: nothing goes on, and they serve with what they have."""
+    if not observed.awaited:
+        return None
+    return _patient(observed, Reason.AGENT_AWAITED, Reason.AGENT_AWAITED, observed.awaited, now)
 
 
 def _away(observed: Observed, _spec: ClusterSpec, now: float) -> Wait | None:
@@ -363,6 +374,12 @@ def _next_authority(observed: Observed, spec: ClusterSpec, now: float) -> Plan |
 
 
 def _well(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
+    if not spec.reached and not observed.formed:
+        return Done(
+            reason=Reason.CERTIFIED,
+            message=f"authority {observed.trust.signs} is made, and no agent of {spec.name} has told anything yet: "
+            "apply its manifests at the site (docs/certificates.md)",
+        )
     message = f"{len(observed.answering)} nodes show certificates of authority {observed.trust.signs}"
     if due := observed.stale(now):  # in mode approve: nobody is asked yet
         foreseen = (RenewLeaves(nodes=due, signed_by=observed.trust.signs),)

@@ -6,12 +6,12 @@ import msgspec
 
 from vagus.certificates.observed import Observed, members
 from vagus.command import Command
-from vagus.errors import VagusError
+from vagus.errors import AgentAwaited, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
 from vagus.plan import Progress
 from vagus.policy import Gateway
-from vagus.ports import Handshakes, NodeCommandsRead
+from vagus.ports import GroupsRead, Handshakes, NodeCommandsRead
 from vagus.procedure.at_once import each
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Rows
@@ -28,22 +28,46 @@ ASKED_AT_MOST = 5
 def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | None, now: float) -> Observed:
     """Everything that `decide` may know. Nodes that don't answer are an observation, not an error."""
     if not spec.certified or not seen.trust.authorities:
-        return Observed(trust=seen.trust, formed=seen.identity is not None, progress=progress)
-    groups, formed = reads.groups.describe([spec.name]), seen.identity is not None
-    try:
-        shaken = reads.handshakes(spec).all(seen.trust.bundle)
-    except VagusError as error:
-        return Observed(trust=seen.trust, formed=formed, members=members(groups), progress=progress, unseen=str(error))
-    shown = endpoints(reads.handshakes(spec), spec.certificates.gateways, seen.trust.bundle)
+        return Observed(trust=seen.trust, formed=_formed_before(reads, spec, seen), progress=progress)
     found = Observed(
         trust=seen.trust,
-        formed=formed,
-        members=members(groups),
-        handshakes=shaken,
-        endpoints=shown,
+        formed=seen.identity is not None,
+        members=there(reads.groups, spec),
         progress=progress,
+        reported=reads.reported(spec) or 0.0,
+    )
+    try:
+        shaken = reads.handshakes(spec).all(seen.trust.bundle)
+    except AgentAwaited as error:
+        last = tuple(one for one in error.last if isinstance(one, Handshake))
+        return msgspec.structs.replace(found, formed=True, awaited=str(error), last=last)
+    except VagusError as error:
+        return msgspec.structs.replace(found, unseen=str(error))
+    found = msgspec.structs.replace(
+        found,
+        formed=found.formed or (not spec.reached and bool(shaken)),
+        members=found.members if spec.reached else there(reads.groups, spec, shaken),
+        handshakes=shaken,
+        endpoints=endpoints(reads.handshakes(spec), spec.certificates.gateways, seen.trust.bundle),
     )
     return msgspec.structs.replace(found, said=_said(reads.commands(spec), found, now))
+
+
+def there(groups: GroupsRead, spec: ClusterSpec, shaken: Iterable[Handshake] = ()) -> tuple[str, ...]:
+    """Nodes that are to stay: of groups; or pods that are declared, or that a site's agent knows of."""
+    if spec.reached:
+        return members(groups.describe([spec.name]))
+    return tuple(sorted({*spec.pods, *(one.instance for one in shaken)}))
+
+
+def _formed_before(reads: Reads, spec: ClusterSpec, seen: Rows) -> bool:
+    """Whether its nodes have certificates already, of whomever: then an authority of Vagus's comes too late."""
+    if spec.reached or not spec.certified:
+        return seen.identity is not None
+    try:
+        return any(one.answered for one in reads.handshakes(spec).all(""))
+    except AgentAwaited as error:
+        return any(isinstance(one, Handshake) and one.answered for one in error.last)
 
 
 def endpoints(

@@ -15,7 +15,8 @@ from vagus.trust import ASK_BELOW, Told, Trust, renewal_at, told_as
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` may know. `formed`: whether the cluster has ever been one. `members`: instances of its
     groups that are to stay. `said`: the last words of nodes that take long. `endpoints`: what gateways show, by ARN.
-    `unseen`: why there are no handshakes."""
+    `unseen`: why there are no handshakes. Of a cluster on Kubernetes: `reported`, when its agent told something last
+    (epoch seconds, 0 never), `awaited`, why that does not count, and `last`, what it told, for people alone."""
 
     trust: Trust
     formed: bool = False
@@ -25,6 +26,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: Mapping[str, Handshake] = {}
     progress: Progress | None = None
     unseen: str = ""
+    reported: float = 0.0
+    awaited: str = ""
+    last: tuple[Handshake, ...] = ()
 
     @property
     def concerned(self) -> tuple[str, ...]:

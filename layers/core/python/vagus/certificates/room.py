@@ -17,4 +17,5 @@ CERTIFICATES = Room(
     mode=lambda spec: spec.certificates.mode,
     failures_in_a_row=lambda spec: spec.certificates.failures_in_a_row,
     shown=shown,
+    placements=("ec2", "kubernetes"),
 )

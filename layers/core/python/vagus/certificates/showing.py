@@ -8,7 +8,8 @@ from vagus.certificates import gateways
 from vagus.certificates.observed import Observed
 from vagus.ending import Ending, lines, of_nodes
 from vagus.fleet import ClusterSpec
-from vagus.status import Shown
+from vagus.site import SILENT_SECONDS
+from vagus.status import REPORT, Shown
 
 
 def shown(observed: Observed, spec: ClusterSpec, now: float) -> tuple[Shown, ...]:
@@ -17,8 +18,18 @@ def shown(observed: Observed, spec: ClusterSpec, now: float) -> tuple[Shown, ...
     if not spec.certified:
         return ()
     found = lines(_all(observed, spec), now)
-    blind = observed.unseen or ", ".join(observed.silent)
-    return tuple(_of_those_seen(line, blind) for line in found) if blind else found
+    blind = observed.unseen or observed.awaited or ", ".join(observed.silent)
+    ends = tuple(_of_those_seen(line, blind) for line in found) if blind else found
+    return ends if spec.reached else (*ends, _of_agent(observed, now))
+
+
+def _of_agent(observed: Observed, now: float) -> Shown:
+    """Of a cluster on Kubernetes all that is known comes from its agent."""
+    if not observed.reported:
+        return Shown(title=REPORT, says="there was none: apply its manifests at the site (docs/certificates.md)")
+    says = f"{max(0.0, now - observed.reported):.0f} s ago" + (f": {observed.awaited}" if observed.awaited else "")
+    silent = now - observed.reported > SILENT_SECONDS
+    return Shown(title=REPORT, says=says, wrong=silent, number=observed.reported)
 
 
 def _of_those_seen(line: Shown, blind: str) -> Shown:
@@ -26,7 +37,7 @@ def _of_those_seen(line: Shown, blind: str) -> Shown:
 
 
 def _all(observed: Observed, spec: ClusterSpec) -> Iterator[Ending]:
-    yield from of_nodes(observed.handshakes)
+    yield from of_nodes(observed.handshakes or observed.last)
     for one in spec.certificates.gateways:
         if (issued := gateways.of(observed.trust, one)).ends:
             yield Ending(issued.ends, issued.begins, f"that of the gateway {one.names[0]}")

@@ -29,7 +29,7 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
 
 def examine(groups: GroupFactsRead, table: Table, fleet: Fleet, now: float, iso: str) -> list[Examined]:
     """The clusters whose turn it is in this minute. One that fails keeps no other from being looked at."""
-    return [_examined(groups, table, spec, iso) for spec in fleet.values() if due(spec.name, now)]
+    return [_examined(groups, table, spec, iso) for spec in fleet.values() if spec.reached and due(spec.name, now)]
 
 
 def due(cluster: str, now: float) -> bool:

@@ -15,7 +15,7 @@ from vagus.instances import Group
 from vagus.plan import Ask, Blocked
 from vagus.ports import Executions, GroupsRead, Table
 from vagus.procedure import consent, noted_status, records, safety
-from vagus.procedure.room import Reads, Room
+from vagus.procedure.room import Reads, Room, working_at
 from vagus.procedure.rows import Rows, read_shown
 from vagus.reasons import Reason
 from vagus.status import (
@@ -42,7 +42,8 @@ def bare(spec: ClusterSpec, at: str) -> Status:
         cluster=spec.name,
         cell=spec.cell,
         engine=f"{spec.engine.name} {spec.engine.version}",
-        declared_nodes=sum(spec.sizes().values()),
+        declared_nodes=spec.nodes,
+        placement=spec.placement,
         at=at,
     )
 
@@ -71,12 +72,13 @@ def of(shows: Shows, spec: ClusterSpec, now: float) -> Status:
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a status is made of. `seen` with plans and approvals (`rows.read_shown`)."""
+    """All that a status is made of. `seen` with plans and approvals (`rows.read_shown`). `cluster`: `None` of one that
+    functions don't call."""
 
     spec: ClusterSpec
     rooms: Mapping[str, Room]
     seen: Rows
-    cluster: Cluster | Unseen
+    cluster: Cluster | Unseen | None
     groups: tuple[Group, ...]
     hooks: tuple[HookShown, ...]
     safety: SafetyShown
@@ -87,14 +89,14 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _parts(shows: Shows, spec: ClusterSpec, now: float) -> Parts:
-    reads, table, rooms = shows.reads, shows.table, shows.rooms
+    reads, table, rooms = shows.reads, shows.table, working_at(shows.rooms, spec)
     seen = read_shown(table, spec.name)
-    groups = reads.groups.describe([spec.name])
+    groups = reads.groups.describe([spec.name]) if spec.reached else ()
     return Parts(
         spec=spec,
         rooms=rooms,
         seen=seen,
-        cluster=_look(reads, spec),
+        cluster=_look(reads, spec) if spec.reached else None,
         groups=groups,
         hooks=_hooks(reads.groups, groups, now),
         safety=examined(table, spec.name),
@@ -133,7 +135,7 @@ def status(parts: Parts) -> Status:
         uuid=seen.identity or "",
         wrong_cluster=_another(cluster, seen),
         health=health(cluster),
-        zones=() if isinstance(cluster, Unseen) else _zones(cluster, parts.spec),
+        zones=_zones(cluster, parts.spec) if isinstance(cluster, Cluster) else (),
         nodes=_nodes(parts),
         groups=tuple(_group(parts.spec, group) for group in sorted(parts.groups, key=lambda group: group.name)),
         safety=parts.safety,
@@ -145,9 +147,9 @@ def status(parts: Parts) -> Status:
     )
 
 
-def _another(cluster: Cluster | Unseen, seen: Rows) -> str:
+def _another(cluster: Cluster | Unseen | None, seen: Rows) -> str:
     """The UUID that answers, where it is not the noted one."""
-    if isinstance(cluster, Unseen) or seen.identity in (None, cluster.uuid):
+    if not isinstance(cluster, Cluster) or seen.identity in (None, cluster.uuid):
         return ""
     return cluster.uuid
 
@@ -155,8 +157,10 @@ def _another(cluster: Cluster | Unseen, seen: Rows) -> str:
 # -- the cluster -----------------------------------------------------------------------------------------------------
 
 
-def health(cluster: Cluster | Unseen) -> Health:
+def health(cluster: Cluster | Unseen | None) -> Health:
     """A look's health, or why there was none."""
+    if cluster is None:
+        return Health()
     if isinstance(cluster, Unseen):
         return Health(unseen=cluster.message)
     return Health(
@@ -196,7 +200,7 @@ def _used(nodes: Sequence[Node]) -> int | None:
 def _nodes(parts: Parts) -> tuple[NodeShown, ...]:
     """Nodes of the cluster, and instances whose node is not in it: these are seen without a look at the cluster too."""
     instances = {one.id: one for group in parts.groups for one in group.instances}
-    present = {} if isinstance(parts.cluster, Unseen) else _present(parts.cluster)
+    present = _present(parts.cluster) if isinstance(parts.cluster, Cluster) else {}
     absent = {name: NodeShown(name=name, zone=one.zone) for name, one in instances.items() if name not in present}
     shown = [
         msgspec.structs.replace(

@@ -27,7 +27,7 @@ from vagus.procedure import consent, hourly, loop, pages, people, rows, standing
 from vagus.procedure import head as heads
 from vagus.procedure.at_once import each, within
 from vagus.procedure.records import iso
-from vagus.procedure.room import Reads, Room
+from vagus.procedure.room import Reads, Room, working_at
 from vagus.procedure.rows import Head, Rows
 from vagus.procedure.standing import Shows
 from vagus.snapshots import Snapshots
@@ -176,10 +176,11 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
             return shaken[0]
 
         shared = msgspec.structs.replace(reads, search=once, handshakes=shaken_once)
-        swept = [self._guarded(shared, spec, room, now, iso) for room in self.rooms.values()]
+        rooms = working_at(self.rooms, spec)
+        swept = [self._guarded(shared, spec, room, now, iso) for room in rooms.values()]
         if self.tell is not None and any(one.result != "quiet" for one in swept):
-            swept += self._hourly(shared, spec) if hourly.due(spec, now) else []
-            shows = Shows(reads=shared, table=self.table, rooms=self.rooms, executions=self.executions)
+            swept += self._hourly(shared, spec) if spec.reached and hourly.due(spec, now) else []
+            shows = Shows(reads=shared, table=self.table, rooms=rooms, executions=self.executions)
             self.tell(standing.of(shows, spec, now))
         return swept
 
@@ -190,7 +191,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
 
     def _late(self, spec: ClusterSpec) -> list[Swept]:
         message = f"not looked at: the sweep's {self.seconds:.0f} s ran out"
-        return [Swept(cluster=spec.name, capability=room, result="failed", message=message) for room in self.rooms]
+        rooms = working_at(self.rooms, spec)
+        return [Swept(cluster=spec.name, capability=room, result="failed", message=message) for room in rooms]
 
     def _turn(self, now: float) -> list[ClusterSpec]:
         """Another cluster is the first each minute: should time run out, it is never the same ones that go unseen."""

@@ -1,0 +1,116 @@
+"""The same played cluster on Kubernetes: an agent at the site follows what lies in the bucket, tells pods, and reports.
+
+It acts between looks, `every` so many seconds; `up`: whether it lives; `ahead`: by how much its clock is wrong.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from tests.unit.certificates.parts import CLUSTER, of_pods
+from tests.unit.certificates.world import PlayedNode, World, certificates_of
+from tests.unit.simulation.ports import Meter, wired
+
+from vagus import site
+from vagus.aws.fake_site import FakeSiteObjects
+from vagus.certificates.at_site import PORTS, SiteCommands, SiteHandshakes, SiteTrust
+from vagus.fleet import ClusterSpec
+from vagus.handshake import Handshake
+from vagus.procedure.room import Reads, Writes
+from vagus.site import Commands, Report
+
+
+class SiteWorld(World):
+    """Three pods. `held`: the ConfigMap's bundle; `stuck`: the agent no longer follows it."""
+
+    def __init__(self, meter: Meter | None = None, every: float = 0.0, **policy: object) -> None:
+        super().__init__(meter, **policy)
+        self.objects = FakeSiteObjects(lambda: self.now)
+        self.nodes = {pod: PlayedNode() for pod in self.spec.pods}
+        self.every, self.up, self.stuck, self.ahead = every, True, False, 0.0
+        self.held, self.last_round = "", float("-inf")
+        self.done: set[tuple[str, str]] = set()
+        self.said: dict[str, str] = {}
+
+    def declared(self, per_zone: int, **policy: object) -> ClusterSpec:
+        del per_zone
+        return of_pods(**policy)
+
+    def published(self) -> str:
+        return self.held
+
+    def known(self) -> "SiteWorld":
+        """The first authority made, and every pod with a certificate: nothing is due."""
+        self.run()
+        self.now += 60
+        self.run()
+        return self
+
+    # -- the site ----------------------------------------------------------------------------------------------------
+
+    def agent(self) -> None:
+        """One round: commands first, so that the bundle in the ConfigMap is never older than they are."""
+        if not self.up or self.now - self.last_round < self.every:
+            return
+        self.last_round = self.now
+        commands, bundle = self.objects.get(site.COMMANDS), self.objects.get(site.BUNDLE)
+        if bundle and not self.stuck:
+            self.held = bundle.text.decode()
+        self._pods(site.read(commands.text, Commands, "commands") if commands else Commands())
+        self.report()
+
+    def report(self) -> None:
+        trusted = [one.subject for one in certificates_of(self.held)] if self.held else []
+        shaken = tuple(
+            self._shown(pod, node, port, trusted) for pod, node in sorted(self.nodes.items()) for port in PORTS
+        )
+        at, bundle = self.now + self.ahead, site.digest(self.held)
+        told = Report(at=at, bundle=bundle, handshakes=shaken, said=self.said)
+        self.objects.there(site.REPORT, site.written(told))
+
+    def _pods(self, commands: Commands) -> None:
+        for pod, node in self.nodes.items():
+            if not node.up or not self.held:
+                continue
+            if node.leaf is None:
+                self.boot(pod)
+            for told in commands.of(pod):
+                if (pod, told.step) not in self.done and self._does(pod, told.document):
+                    self.done.add((pod, told.step))
+
+    def _does(self, pod: str, document: str) -> bool:
+        return self.install_trust(pod) if document == "install-trust" else self.renew_certificate(pod)
+
+    # -- Vagus's side ------------------------------------------------------------------------------------------------
+
+    def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
+        del bundle, closely
+        raise AssertionError("no function shakes hands with a pod")
+
+    def _handshakes(self, actor: str) -> SiteHandshakes:
+        objects = wired(self.objects, f"{actor}.site", self.meter)
+        return SiteHandshakes(objects, self.spec, lambda: self.now, self.endpoint)
+
+    def _reads(self, actor: str) -> Reads:
+        self.agent()
+        shaken = self._handshakes(actor)
+        objects = wired(self.objects, f"{actor}.site", self.meter)
+        return msgspec.structs.replace(
+            super()._reads(actor),
+            commands=lambda _: SiteCommands(objects, lambda: self.now),
+            handshakes=lambda _: shaken,
+            reported=lambda _: shaken.reported(),
+            search=_nobody,
+        )
+
+    def _writes(self) -> Writes:
+        objects = wired(self.objects, "apply.site", self.meter)
+        return msgspec.structs.replace(
+            super()._writes(),
+            parameters=SiteTrust(objects, CLUSTER),
+            commands=SiteCommands(objects, lambda: self.now),
+            handshakes=self._handshakes("apply"),
+        )
+
+
+def _nobody(spec: ClusterSpec) -> Callable[[], None]:
+    raise AssertionError(f"no function calls {spec.name}")
