@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from vagus import site as paths
 from vagus.certificates.issuing import REFUSED
-from vagus.errors import Conflict, Denied, VagusError
+from vagus.errors import Conflict, Denied, Throttled, Unreachable, VagusError
 from vagus.handshake import Handshake
 from vagus.search.handshakes import HTTP, TRANSPORT, Handshakes
 from vagus.site import Commands, Report
@@ -62,7 +62,7 @@ class Agent:
         with self._part("requests"):
             self._asked = self._kube.requests()
             for one in self._open():
-                with self._part(one.name):
+                with self._part(one.name, whole=False):
                     self._take(one, now)
         busy = bool(self._open()) or now < self._lively_until
         if busy or now - self._reported >= REPORT_SECONDS:
@@ -154,12 +154,15 @@ class Agent:
     # -- whatever goes wrong -----------------------------------------------------------------------------------------
 
     @contextmanager
-    def _part(self, where: str) -> Iterator[None]:
-        """One part of a round: what goes wrong in it is said, once, and holds up no other part."""
+    def _part(self, where: str, *, whole: bool = True) -> Iterator[None]:
+        """One part of a round: what goes wrong in it is said, once, and holds up no other part. Whoever is away is
+        given time, and so is what only a person can change; but one request (not `whole`) slows no others."""
         try:
             yield
         except VagusError as error:
-            self._trouble = self._trouble or not isinstance(error, Conflict)  # somebody wrote first: look anew soon
+            away = isinstance(error, Unreachable | Throttled)
+            if away or (whole and not isinstance(error, Conflict)):  # a conflict: somebody wrote first, look anew soon
+                self._trouble = True
             self._wrong.wrong(where, str(error))
         else:
             self._wrong.well(where)

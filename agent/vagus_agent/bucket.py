@@ -6,8 +6,9 @@ calls again before they end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
+from vagus.aws.clients import CONNECT_SECONDS, READ_SECONDS
 from vagus.aws.errors import code_of, read, translated
 from vagus.errors import Refused
 
@@ -26,6 +27,20 @@ class Bucket(Protocol):
     def put(self, key: str, body: bytes) -> None:
         """Put it there, in place of what lies there."""
         ...
+
+
+def s3(**given: str) -> S3Client:
+    """A client of S3: botocore's own, which needs less memory than boto3's. Nothing is tried again within it."""
+    import botocore.session
+    from botocore.config import Config
+
+    once = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": 1},
+        user_agent_extra="vagus-agent",
+    )
+    return cast("S3Client", botocore.session.get_session().create_client("s3", config=once, **given))
 
 
 class S3Bucket:

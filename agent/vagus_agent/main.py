@@ -21,15 +21,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from vagus.errors import Malformed, VagusError
 from vagus_agent.fitting import Me
 from vagus_agent.kube import Https, Kube
 from vagus_agent.node import Node
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
 
 LEAST_PAUSE = 1.0
 
@@ -49,12 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _site(environment: Mapping[str, str]) -> Callable[[], None]:
-    import botocore.session
-    from botocore.config import Config
-
-    from vagus.aws.clients import CONNECT_SECONDS, READ_SECONDS
     from vagus_agent.agent import Agent
-    from vagus_agent.bucket import S3Bucket
+    from vagus_agent.bucket import S3Bucket, s3
     from vagus_agent.checks import Site
 
     site = Site(
@@ -63,9 +55,7 @@ def _site(environment: Mapping[str, str]) -> Callable[[], None]:
         account=_set(environment, "VAGUS_SERVICE_ACCOUNT"),
         stateful_sets=stateful_sets(_set(environment, "VAGUS_STATEFUL_SETS")),
     )
-    timeouts = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
-    client = cast("S3Client", botocore.session.get_session().create_client("s3", config=timeouts))
-    agent = Agent(_kube(environment), S3Bucket(client, _set(environment, "VAGUS_BUCKET")), site)
+    agent = Agent(_kube(environment), S3Bucket(s3(), _set(environment, "VAGUS_BUCKET")), site)
     alive = Path(environment.get("VAGUS_ALIVE", "/tmp/alive"))  # noqa: S108  # a volume of its own in the pod
 
     def run() -> None:

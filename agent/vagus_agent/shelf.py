@@ -85,8 +85,12 @@ class Shelf:
         half.rename(self._asking)
 
     def give_up(self) -> None:
-        """The key that waits is for nothing any more."""
-        shutil.rmtree(self._asking, ignore_errors=True)
+        """The key that waits is for nothing any more: one rename, so that it is never there in part."""
+        if not self._asking.exists():
+            return
+        half = self._folder / f"{HALF}{secrets.token_hex(4)}"
+        self._asking.rename(half)
+        shutil.rmtree(half)
 
     def take_up(self, held: Held) -> None:
         """From now on engines read this: one rename. Then what was before goes."""

@@ -24,7 +24,7 @@ from vagus_agent.bucket import Bucket
 from vagus_agent.checks import Site
 from vagus_agent.fake_bucket import FakeBucket
 from vagus_agent.fake_kube import Caller, FakeApiServer
-from vagus_agent.fitting import Me, misfit
+from vagus_agent.fitting import Me, misfit, new
 from vagus_agent.kube import Kube, Transport
 from vagus_agent.model import published_in
 from vagus_agent.node import Node
@@ -145,6 +145,10 @@ class World:
         """As a process in that pod has it."""
         uid = self.api.objects["pods", NAMESPACE, pod]["metadata"]["uid"]
         return self.kube(Caller(user=manifests.user(account), rights=manifests.rights(NODES), pod=pod, uid=uid))
+
+    def api_request(self, pod: str = POD, *names: str) -> str:
+        """A request of a new key, as a pod makes it; or for other names."""
+        return new(Me(pod=pod, address=names[0] if names else self.address(pod), cluster=CLUSTER), ()).request
 
     def _shake(self, addresses: Mapping[str, str], bundle: str) -> tuple[Handshake, ...]:
         self.seen, self.held_against = addresses, bundle
