@@ -17,6 +17,7 @@ from constructs import Construct, IConstruct
 
 from vagus import figures
 from vagus.figures import Watch
+from vagus.fleet import Placement
 from vagus_cdk import names
 from vagus_cdk.cell import Cell
 
@@ -106,10 +107,10 @@ class Alarms(Construct):
         """The way that its nodes' requests for certificates take."""
         self._undelivered(names.requests_rule(cluster))
 
-    def watch_cluster(self, cluster: str) -> None:
+    def watch_cluster(self, cluster: str, placement: Placement = "ec2") -> None:
         """Every watched figure that the sweep tells of it."""
         for figure in figures.FIGURES:
-            if figure.watch:
+            if figure.watch and placement in figure.placements:
                 metric = cloudwatch.Metric(
                     namespace=figures.NAMESPACE,
                     metric_name=figure.name,

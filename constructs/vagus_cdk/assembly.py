@@ -6,6 +6,7 @@ from cdk_nag import HIPAASecurityChecks
 from vagus_cdk import settings
 from vagus_cdk.cell_stack import CellStack
 from vagus_cdk.cluster_stack import ClusterStack
+from vagus_cdk.site_stack import SiteStack
 
 CONTEXT = ("account", "architecture", "cell", "fleet", "image", "operators", "synthesizer", "vpc", "xray")
 
@@ -24,7 +25,8 @@ def build(app: cdk.App) -> cdk.App:
         description=f"Vagus, cell {said.cell}",
     )
     for spec in said.clusters.values():
-        ClusterStack(
+        made = ClusterStack if spec.reached else SiteStack
+        made(
             app,
             cell,
             spec,

@@ -35,8 +35,10 @@ class Dashboard(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._cell = cell
-        watched = [figure for figure in figures.FIGURES if figure.watch]
-        shown = [figure for figure in figures.FIGURES if not figure.watch]
+        placements = {"ec2", *(spec.placement for spec in cell.settings.clusters.values())}
+        told = [figure for figure in figures.FIGURES if placements & set(figure.placements)]
+        watched = [figure for figure in told if figure.watch]
+        shown = [figure for figure in told if not figure.watch]
         cloudwatch.Dashboard(
             self,
             "Dashboard",

@@ -11,13 +11,18 @@ from typing import Any
 
 import msgspec
 
+from vagus import site
 from vagus.aws.private_ca import template
 from vagus.steps import SIGNS, Grant, Resource, Step
 from vagus_cdk import names
 
 Statement = dict[str, Any]
-OF_CERTIFIED: tuple[Resource, ...] = ("authority_key", "client_secret", "node_trust")
-"""What only clusters have whose certificates Vagus issues."""
+OF_CERTIFIED: tuple[Resource, ...] = ("client_secret", "node_trust")
+"""What only clusters on EC2 have whose certificates Vagus issues."""
+OF_CLUSTERS: tuple[Resource, ...] = ("group", "instance", "node_command", "node_parameters", "node_version")
+"""What only clusters on EC2 have."""
+OF_SITES: Mapping[Resource, str] = {"site_bundle": site.BUNDLE, "site_commands": site.COMMANDS}
+"""Objects that steps put for clusters on Kubernetes: each cluster's bucket lets in who may (`site_stack`)."""
 
 STEP_PARAMETERS: Mapping[str, tuple[str, ...]] = {"node_parameters": ("formed",), "node_version": ("version",)}
 """Node parameters that steps write, by what a grant calls them. No template has them: CloudFormation would put its
@@ -33,9 +38,9 @@ LOOKS = (
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a role lives. `clusters` are the names of the cell's clusters, `certified` of those whose certificates
-    Vagus issues, `private_cas` the private CAs of those that have them, by cluster, `gateways` the certificates in ACM
-    that Vagus issues; ARNs may be CloudFormation tokens.
+    """Where a role lives. `clusters` are the names of the cell's clusters on EC2, `certified` of those whose
+    certificates Vagus issues, `sites` of those on Kubernetes, `private_cas` the private CAs of those that have them, by
+    cluster, `gateways` the certificates in ACM that Vagus issues; ARNs may be CloudFormation tokens.
     """
 
     partition: str
@@ -44,6 +49,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     cell: str
     clusters: tuple[str, ...]
     certified: tuple[str, ...]
+    sites: tuple[str, ...] = ()
     private_cas: Mapping[str, tuple[str, ...]] = {}
     gateways: tuple[str, ...] = ()
     capabilities: tuple[str, ...]
@@ -53,11 +59,12 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     state_key: str
     secrets_key: str
     messages_key: str
+    nodes_key: str = ""
 
     @property
     def by_kms(self) -> tuple[str, ...]:
-        """Certified clusters whose authorities sign with keys in KMS."""
-        return tuple(name for name in self.certified if name not in self.private_cas)
+        """Clusters whose authorities sign with keys in KMS."""
+        return tuple(name for name in (*self.certified, *self.sites) if name not in self.private_cas)
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and Region."""
@@ -85,6 +92,8 @@ def of_steps(kinds: Iterable[type[Step]], scope: Scope, *, any_cluster: bool = F
     """
     grants: set[Grant] = {grant for one in kinds for grant in one.aws}
     resources = sorted({grant.resource for grant in grants})
+    if not scope.clusters and not any_cluster:
+        resources = [one for one in resources if one not in OF_CLUSTERS]
     return [
         statement
         for resource in resources
@@ -106,6 +115,8 @@ def _of_resource(resource: Resource, actions: Sequence[str], scope: Scope, ours:
         return _of_commands(actions, scope)
     if resource in OF_CERTIFIED and not scope.certified:
         return []
+    if resource in OF_SITES:
+        return []  # to put it: by the bucket's own policy, which knows its name
     if resource == "private_ca":
         return _of_private_cas(actions, scope, "client", "node")
     if resource == "private_server_ca":
@@ -212,6 +223,34 @@ def sees(kinds: Iterable[type[Step]]) -> list[Statement]:
     return [looks(), *heard]
 
 
+def hears_sites(kinds: Iterable[type[Step]], scope: Scope) -> list[Statement]:
+    """To find the buckets of clusters on Kubernetes, and to decrypt what lies there; to encrypt too, where these steps
+    put something. Each bucket's own policy says who may read and put what."""
+    if not scope.sites or not site_keys(kinds):
+        return []
+    parameters = [scope.arn("ssm", f"parameter{names.node_parameter(one, 'artifact-bucket')}") for one in scope.sites]
+    return [
+        allow("SiteBuckets", ["ssm:GetParameter"], parameters),
+        allow("SiteBucketsKey", ["kms:Decrypt"], [scope.nodes_key], _by_s3(scope)),
+    ]
+
+
+def tells_sites(kinds: Iterable[type[Step]], scope: Scope) -> list[Statement]:
+    """To encrypt what these steps put there."""
+    if not scope.sites or not site_keys(kinds):
+        return []
+    return [allow("TellsSitesKey", ["kms:GenerateDataKey"], [scope.nodes_key], _by_s3(scope))]
+
+
+def site_keys(kinds: Iterable[type[Step]]) -> list[str]:
+    """The objects that these steps put for clusters on Kubernetes."""
+    return sorted({OF_SITES[grant.resource] for kind in kinds for grant in kind.aws if grant.resource in OF_SITES})
+
+
+def _by_s3(scope: Scope) -> Statement:
+    return {"StringEquals": {"kms:ViaService": f"s3.{scope.region}.amazonaws.com"}}
+
+
 def whose() -> Statement:
     """To ask for the group of an instance: what EC2 and AWS Health say of one names none."""
     return allow("Whose", ["autoscaling:DescribeAutoScalingInstances"], ["*"])
@@ -271,6 +310,8 @@ def runs(scope: Scope) -> list[Statement]:
 
 def client_certificate(scope: Scope, role: str) -> list[Statement]:
     """To read the client certificate of one role, of the cell's clusters."""
+    if not scope.clusters:
+        return []
     return [
         allow("ClientCertificate", ["secretsmanager:GetSecretValue"], _secrets(scope, scope.clusters, role)),
         allow("ClientCertificateKey", ["kms:Decrypt"], [scope.secrets_key], _to_secrets(scope)),

@@ -46,6 +46,11 @@ def requests_rule(cluster: str) -> str:
     return f"{PREFIX}-{cluster}-requests"
 
 
+def site_profile(cell: str, cluster: str) -> str:
+    """The profile of IAM Roles Anywhere by which a site's agent gets its role."""
+    return f"{PREFIX}-{cell}-{cluster}"
+
+
 def issuing(cell: str) -> str:
     """The function that answers nodes' requests for certificates."""
     return of_cell(cell, "certificates-issue")

@@ -30,7 +30,7 @@ class Network(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, settings: Settings, logs_key: kms.IKey) -> None:
         super().__init__(scope, construct_id)
-        self._certified = bool(settings.certified)
+        self._certified = bool(set(settings.certified) - set(settings.sites))
         by_kms = set(settings.certified) - set(settings.private_cas)
         self._more = (*([SIGNING] if by_kms else []), *([PRIVATE_CA] if settings.private_cas else []))
         if settings.vpc:

@@ -29,6 +29,7 @@ def decide_statements(kinds: Sequence[type[Step]], scope: grants.Scope) -> list[
     """It looks, and may put the row that shows its plan. Nothing else."""
     return [
         *grants.sees(kinds),
+        *grants.hears_sites(kinds, scope),
         *grants.reads_rows(scope),
         *grants.writes_rows(scope, "plan#*"),
         *grants.client_certificate(scope, "read"),
@@ -40,6 +41,8 @@ def apply_statements(kinds: Sequence[type[Step]], scope: grants.Scope) -> list[S
     return [
         *grants.of_steps(kinds, scope),
         *grants.sees(kinds),
+        *grants.hears_sites(kinds, scope),
+        *grants.tells_sites(kinds, scope),
         *grants.reads_rows(scope),
         *grants.writes_rows(scope, "cluster#*"),
         *grants.writes_records(scope),

@@ -22,6 +22,7 @@ def sweep_statements(scope: grants.Scope) -> list[Statement]:
     kinds = [kind for room in ROOMS.values() for kind in room.kinds]
     return [
         *grants.sees(kinds),
+        *grants.hears_sites(kinds, scope),
         grants.examines(),
         *grants.reads_rows(scope),
         *grants.writes_rows(scope, "cluster#*", "plan#*", "status#*"),

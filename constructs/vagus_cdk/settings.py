@@ -58,8 +58,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """Every zone that a cluster of this cell has, in order."""
-        return tuple(sorted({zone for spec in self.clusters.values() for zone in spec.zones}))
+        """Every zone that a cluster of this cell has, in order; where none has any, those of the VPC that is given."""
+        declared = {zone for spec in self.clusters.values() for zone in spec.zones}
+        return tuple(sorted(declared or (self.vpc.subnets if self.vpc else ())))
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Names of the clusters whose nodes are pods elsewhere."""
+        return tuple(name for name, spec in self.clusters.items() if not spec.reached)
 
     @property
     def certified(self) -> tuple[str, ...]:
@@ -97,6 +103,11 @@ def read(context: Mapping[str, str | None], root: Path = ROOT) -> Settings:
         xray=context.get("xray") == "on",
         cli_credentials=context.get("synthesizer") == "cli",
     )
+    if not settings.zones:
+        raise SettingsError(
+            f"cell {cell} has clusters on Kubernetes alone, and its functions need subnets: say in context vpc which, "
+            "or declare a cluster on EC2 in it"
+        )
     if settings.vpc and (missing := [zone for zone in settings.zones if zone not in settings.vpc.subnets]):
         raise SettingsError(f"context vpc: no subnet for {', '.join(missing)}; add one to `subnets`")
     return settings
@@ -112,7 +123,7 @@ def _cell(said: str | None, fleet: Mapping[str, ClusterSpec]) -> str:
 
 
 def _region(cell: str, clusters: Mapping[str, ClusterSpec]) -> str:
-    regions = sorted({zone[:-1] for spec in clusters.values() for zone in spec.zones})
+    regions = sorted({region for spec in clusters.values() for region in spec.regions})
     if len(regions) != 1:
         raise SettingsError(f"cell {cell} has clusters in {', '.join(regions)}: a cell is one Region; split it in two")
     return regions[0]

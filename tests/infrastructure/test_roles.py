@@ -27,9 +27,10 @@ def writes(statements: list[dict[str, Any]]) -> set[str]:
 
 def steps_grant(capability: str) -> set[str]:
     """What its steps change, that are done in the VPC: an authority's public key is only read, and no cluster here has
-    a private CA."""
+    a private CA, or is on Kubernetes."""
+    elsewhere = ("private_ca", "private_server_ca", "site_bundle", "site_commands")
     every = [grant for kind in ROOMS[capability].kinds if not kind.outside for grant in kind.aws]
-    grants = {grant.action for grant in every if grant.resource not in ("private_ca", "private_server_ca")}
+    grants = {grant.action for grant in every if grant.resource not in elsewhere}
     return {one for one in grants if not one.split(":")[1].startswith(READING)}
 
 

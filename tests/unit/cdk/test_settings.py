@@ -64,3 +64,37 @@ def test_a_cell_is_one_region(tmp_path: Path) -> None:
     (tmp_path / "labs.yaml").write_text(elsewhere)
     with pytest.raises(SettingsError, match="eu-central-1, eu-west-1: a cell is one Region"):
         read({"fleet": str(tmp_path)})
+
+
+PODS = """\
+name: wards
+cell: prod
+engine: {version: 3.4.0}
+placement: kubernetes
+kubernetes:
+  namespace: search
+  service_account: wards-nodes
+  stateful_sets: {wards-data: 3}
+  pods: [10.42.0.0/16]
+  trust_anchor: arn:aws:rolesanywhere:eu-central-1:111122223333:trust-anchor/12345678-1234-1234-1234-123456789012
+  agent: site-hospital-north
+certificates: {issuer: kms, mode: approve}
+"""
+
+
+def test_pods_lie_in_no_zone_of_a_cell_and_their_agent_comes_in_by_its_region(tmp_path: Path) -> None:
+    (tmp_path / "claims.yaml").write_text((ROOT / "fleet/examples/claims.yaml").read_text())
+    (tmp_path / "wards.yaml").write_text(PODS)
+    found = read({"fleet": str(tmp_path)})
+    assert (found.sites, found.region) == (("wards",), "eu-central-1")
+    assert found.zones == ("eu-central-1a", "eu-central-1b", "eu-central-1c")
+    (tmp_path / "wards.yaml").write_text(PODS.replace("eu-central-1", "eu-north-1"))
+    with pytest.raises(SettingsError, match="eu-central-1, eu-north-1: a cell is one Region"):
+        read({"fleet": str(tmp_path)})
+
+
+def test_a_cell_of_pods_alone_needs_subnets_for_its_functions(tmp_path: Path) -> None:
+    (tmp_path / "wards.yaml").write_text(PODS)
+    with pytest.raises(SettingsError, match="clusters on Kubernetes alone, and its functions need subnets"):
+        read({"fleet": str(tmp_path)})
+    assert read({"fleet": str(tmp_path), "vpc": VPC}).zones == ("eu-central-1a",)

@@ -17,6 +17,8 @@ Resource = Literal[
     "node_version",
     "private_ca",
     "private_server_ca",
+    "site_bundle",
+    "site_commands",
     "state_machine",
     "topic",
 ]

@@ -21,6 +21,10 @@ SIGNS_FOR_GATEWAYS = (
 """The same, of a private CA by the template of servers alone."""
 
 
+TELLS = (Grant("ssm:SendCommand", "node_command"), Grant("s3:PutObject", "site_commands"))
+"""To tell nodes something: on EC2 by Systems Manager, pods by an object that their agent follows."""
+
+
 class MakeAuthority(Step, frozen=True, kw_only=True):
     """An authority of the next generation, by the key that is not in use. Trusted from now on, and signing only if it
     is the first."""
@@ -44,7 +48,7 @@ class PublishTrust(Step, frozen=True, kw_only=True):
     """Give nodes that boot, or install it, the bundle of all authorities that are trusted."""
 
     title = "Publish what nodes trust"
-    aws = (Grant("ssm:PutParameter", "node_trust"),)
+    aws = (Grant("ssm:PutParameter", "node_trust"), Grant("s3:PutObject", "site_bundle"))
     protective = True
     in_every_mode = True
     generations: tuple[int, ...]
@@ -81,7 +85,7 @@ class InstallTrust(Step, frozen=True, kw_only=True):
     """Nodes take up the published bundle. Their search process reads it anew within seconds, without a restart."""
 
     title = "Install the bundle on nodes"
-    aws = (Grant("ssm:SendCommand", "node_command"),)
+    aws = TELLS
     nodes: tuple[str, ...]
     generations: tuple[int, ...]
 
@@ -98,7 +102,7 @@ class RenewLeaves(Step, frozen=True, kw_only=True):
     """Nodes make new keys and have them certified. Their search process reads them within seconds, and goes on."""
 
     title = "Renew the nodes' certificates"
-    aws = (Grant("ssm:SendCommand", "node_command"),)
+    aws = TELLS
     nodes: tuple[str, ...]
     signed_by: int
 
