@@ -84,6 +84,10 @@ engine: $(VENV)/.installed ## bring the search engine from Maven Central into th
 	$(PY) -m vagus_local.artifacts
 	$(PY) -m vagus_local.class_archive
 
+.PHONY: kube
+kube: $(VENV)/.installed ## build a Kubernetes control plane into the cache, once (7 minutes of CPU; only `long` needs it)
+	$(PY) -m vagus_local.kubernetes.programs
+
 .PHONY: bench
 bench: install engine ## figures as ratios to a baseline of the same run (NAME=... for one); writes .local/bench.json
 	$(PY) -m benchmarks $(NAME)

@@ -6,7 +6,7 @@ calls again before they end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from vagus.aws.clients import CONNECT_SECONDS, READ_SECONDS
 from vagus.aws.errors import code_of, read, translated
@@ -29,7 +29,7 @@ class Bucket(Protocol):
         ...
 
 
-def s3(**given: str) -> S3Client:
+def s3(**given: Any) -> S3Client:
     """A client of S3: botocore's own, which needs less memory than boto3's. Nothing is tried again within it."""
     import botocore.session
     from botocore.config import Config

@@ -1,15 +1,16 @@
 """`vagus-agent site` (the agent) and `vagus-agent node` (the sidecar of a search pod). All is said by the environment:
 
-VAGUS_CLUSTER            both   the search cluster's name
-POD_NAMESPACE            both   from the downward API
-KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT   both   kubelet sets them
-VAGUS_BUCKET             site   the cluster's bucket
-VAGUS_SERVICE_ACCOUNT    site   the service account of the search pods
-VAGUS_STATEFUL_SETS      site   as in the fleet file: claims-data-a=2,claims-data-b=2
-VAGUS_ALIVE              site   a file that each round touches, for the liveness probe (/tmp/alive)
-AWS_REGION, AWS_CONFIG_FILE   site   botocore's own; the config file names the credential_process
-POD_NAME, POD_IP         node   from the downward API
-VAGUS_CERTIFICATES       node   the memory volume (/vagus/certificates)
+VAGUS_CLUSTER            both  the search cluster's name
+POD_NAMESPACE            both  from the downward API
+KUBERNETES_SERVICE_HOST  both  kubelet sets it, and KUBERNETES_SERVICE_PORT
+VAGUS_MOUNTED            both  a folder with token and ca.crt, where it is not the one that kubelet mounts
+VAGUS_BUCKET             site  the cluster's bucket
+VAGUS_SERVICE_ACCOUNT    site  the service account of the search pods
+VAGUS_STATEFUL_SETS      site  as in the fleet file: claims-data-a=2,claims-data-b=2
+VAGUS_ALIVE              site  a file that each round touches, for the liveness probe (/tmp/alive)
+AWS_CONFIG_FILE          site  botocore's own: names the Region and the credential_process
+POD_NAME, POD_IP         node  from the downward API
+VAGUS_CERTIFICATES       node  the memory volume (/vagus/certificates)
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from vagus.errors import Malformed, VagusError
 from vagus_agent.fitting import Me
-from vagus_agent.kube import Https, Kube
+from vagus_agent.kube import MOUNTED, Https, Kube
 from vagus_agent.node import Node
 
 LEAST_PAUSE = 1.0
@@ -111,7 +112,8 @@ def stateful_sets(text: str) -> dict[str, int]:
 def _kube(environment: Mapping[str, str]) -> Kube:
     host, port = _set(environment, "KUBERNETES_SERVICE_HOST"), _set(environment, "KUBERNETES_SERVICE_PORT")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    return Kube(Https(server), _set(environment, "POD_NAMESPACE"), _set(environment, "VAGUS_CLUSTER"))
+    mounted = Path(environment.get("VAGUS_MOUNTED", MOUNTED))
+    return Kube(Https(server, mounted), _set(environment, "POD_NAMESPACE"), _set(environment, "VAGUS_CLUSTER"))
 
 
 def _set(environment: Mapping[str, str], name: str) -> str:
