@@ -4,6 +4,7 @@ Real: etcd, kube-apiserver, RBAC, admission, tokens bound to pods. Played: kubel
 bucket, and Vagus. The API server is built once per machine, which takes some 7 minutes of CPU (`make kube`).
 """
 
+import itertools
 import os
 import re
 import subprocess
@@ -47,7 +48,7 @@ class RealSite:
     def __init__(self, plane: ControlPlane, folder: Path) -> None:
         self.plane, self.folder = plane, folder
         self.bucket, self.log = FakeBucket(), list[str]()
-        self.vagus = PlayedVagus(self.bucket)
+        self.vagus = PlayedVagus(self.bucket, 100)
         self.vagus.publish()
         self.now = 1_772_452_800.0
         self.agent = self.new_agent()
@@ -134,8 +135,12 @@ class TestReal(KubeContract):
     """What the fake is held to."""
 
 
+NUMBERS = itertools.count()
+
+
 def pod_name() -> str:
-    return f"claims-data-a-{uuid.uuid4().int % 10**8}"
+    """One that no test had before: all are declared."""
+    return f"claims-data-a-{next(NUMBERS)}"
 
 
 def test_a_pod_is_born_renews_and_follows_a_rotation(api: RealSite) -> None:

@@ -256,7 +256,7 @@ def test_two_agents_at_once_do_no_harm(world: World) -> None:
         first.once(world.now)
         world.settle(rounds=1)
     assert world.held().steps == ("intent-1.renew",)
-    assert len(world.vagus.issued) == 2
+    assert world.vagus.issued == 2
 
 
 def test_whoever_asks_says_nothing_of_who_asks(world: World) -> None:

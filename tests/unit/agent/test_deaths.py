@@ -146,7 +146,7 @@ def test_after_a_death_at_any_moment_it_ends_with_the_same(tmp_path: Path, watch
         held = world.held()
         assert held.bundle == world.vagus.trust.bundle, fate.where
         assert set(held.steps) == {"intent-1.install-trust", "intent-1.renew-certificate"}, fate.where
-        assert len(world.vagus.issued) == 2, fate.where
+        assert world.vagus.issued == 2, fate.where
         assert world.report().said == {}, fate.where
         if not fate.where:
             break

@@ -27,7 +27,7 @@ def test_a_pod_gets_a_certificate_of_its_own_key(world: World) -> None:
     held = world.held()
     assert b"PRIVATE KEY" in held.key
     assert held.bundle == world.vagus.trust.bundle
-    assert len(world.vagus.issued) == 1
+    assert world.vagus.issued == 1
     assert world.nodes[POD].once(world.now) == IDLE
 
 
@@ -61,7 +61,7 @@ def test_what_was_told_before_a_pod_was_born_is_done_by_its_birth(world: World) 
     world.vagus.tell("renew-certificate", "intent-1.renew")
     world.settle()
     assert world.held().steps == ("intent-1.trust", "intent-1.renew")
-    assert len(world.vagus.issued) == 1
+    assert world.vagus.issued == 1
 
 
 def test_install_trust_brings_the_bundle_and_keeps_key_and_leaf(world: World) -> None:
@@ -109,7 +109,7 @@ def test_a_rotation_in_its_three_phases(world: World) -> None:
     assert world.held().bundle == world.vagus.trust.bundle
     assert old is not None
     assert old.certificate not in world.held().bundle
-    assert len(world.vagus.issued) == 2
+    assert world.vagus.issued == 2
 
 
 def test_a_bundle_that_does_not_trust_what_is_held_is_not_put_beside_it(world: World) -> None:
@@ -121,7 +121,7 @@ def test_a_bundle_that_does_not_trust_what_is_held_is_not_put_beside_it(world: W
     world.vagus.tell("install-trust", "late.trust")
     world.settle()
     assert world.held().steps == ("late.trust",)
-    assert len(world.vagus.issued) == 2
+    assert world.vagus.issued == 2
 
 
 def test_what_is_told_to_another_pod_is_not_done(world: World) -> None:
@@ -158,7 +158,7 @@ def test_a_new_address_is_a_new_certificate(world: World) -> None:
     world.start_node(POD, uid, "10.42.0.99")
     world.settle()
     assert world.held()
-    assert len(world.vagus.issued) == 2
+    assert world.vagus.issued == 2
 
 
 def test_a_refusal_is_tried_again_later_and_later_while_what_is_held_is_served(world: World) -> None:

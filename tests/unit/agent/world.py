@@ -1,5 +1,6 @@
 """A site: an API server, a bucket, the agent, the pods' sidecars, and Vagus, which is played by its own functions."""
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -7,17 +8,19 @@ from pathlib import Path
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from tests.unit.agent import manifests
 from tests.unit.agent.manifests import AGENT, CLUSTER, NAMESPACE, NODES
+from tests.unit.certificates.parts import KUBERNETES, of_pods
 
 from vagus import site as paths
-from vagus.aws.fake_certificates import FakeAuthorityKeys
-from vagus.certificates import issuing, requests
-from vagus.certificates.requests import RequestRefused
+from vagus.aws.fake import FakeTable
+from vagus.aws.fake_certificates import FakeAskers, FakeAuthorityKeys
+from vagus.certificates import issuing
 from vagus.handshake import Handshake
-from vagus.instances import Asker
-from vagus.site import Asked, Commands, Report, Told
+from vagus.ports import Put
+from vagus.procedure import rows
+from vagus.procedure.records import Book
+from vagus.site import Commands, Report, Told
 from vagus.trust import Trust
 from vagus_agent.agent import LABEL, Agent
 from vagus_agent.bucket import Bucket
@@ -36,23 +39,43 @@ POD, ADDRESS = "claims-data-a-0", "10.42.0.7"
 
 
 class PlayedVagus:
-    """What the functions of Vagus do with a site's bucket."""
+    """What Vagus does with a site's bucket: the issuing function's own code, and a row of trust that a test changes."""
 
-    def __init__(self, bucket: FakeBucket) -> None:
-        self.bucket, self.keys = bucket, FakeAuthorityKeys(CLUSTER)
-        self.trust = Trust()
-        self.issued: dict[str, str] = {}
+    def __init__(self, bucket: FakeBucket, pods: int = 2) -> None:
+        self.bucket, self.keys, self.table = bucket, FakeAuthorityKeys(CLUSTER), FakeTable()
+        self.trust, self.refused = Trust(), list[str]()
+        declared = msgspec.structs.replace(KUBERNETES, stateful_sets={"claims-data-a": pods})
+        self._spec, self.now = msgspec.structs.replace(of_pods(days=30), kubernetes=declared), NOW
+        ids = map(str, itertools.count())
+        self._issuer = issuing.Issuer(
+            keys=self.keys,
+            requests=_Requests(bucket),
+            askers=FakeAskers(),
+            table=self.table,
+            book=Book(table=FakeTable(), clock=lambda: self.now, new_id=ids.__next__),
+            clock=lambda: self.now,
+        )
         self.add_authority()
 
+    @property
+    def issued(self) -> int:
+        """How many certificates there are."""
+        return len(self.table.read(issuing.partition(CLUSTER)))
+
     def add_authority(self) -> None:
-        """One more, which signs from now on; the bundle is published."""
+        """One more, which signs from now on."""
         made = issuing.new_authority(self.keys, CLUSTER, self.trust, "0123456789abcdef", NOW)
-        authorities = (*self.trust.authorities, made)
-        self.trust = Trust(authorities=authorities, signs=made.generation)
+        self._keep(Trust(authorities=(*self.trust.authorities, made), signs=made.generation))
 
     def drop_oldest(self) -> None:
         """Of two authorities, the old one goes."""
-        self.trust = msgspec.structs.replace(self.trust, authorities=self.trust.authorities[1:])
+        self._keep(msgspec.structs.replace(self.trust, authorities=self.trust.authorities[1:]))
+
+    def _keep(self, trust: Trust) -> None:
+        row = self.table.read(rows.partition(CLUSTER), "trust").get("trust")
+        put = Put(key="trust", data=msgspec.to_builtins(trust), expected=row.version if row else 0)
+        self.table.write(rows.partition(CLUSTER), put)
+        self.trust = trust
 
     def publish(self) -> None:
         """PublishTrust."""
@@ -65,24 +88,28 @@ class PlayedVagus:
         self.bucket.objects[paths.COMMANDS] = paths.written(paths.read(text, Commands, "commands").having(told))
 
     def answer(self, now: float = NOW) -> None:
-        """The issuing function, on every request that has no answer."""
-        for key, text in list(self.bucket.objects.items()):
-            if not key.startswith(paths.REQUESTS):
-                continue
-            asked = paths.read(text, Asked, key)
-            name = key.removeprefix(paths.REQUESTS).removesuffix(".json")
-            self.bucket.objects[paths.answer_key(name)] = self._signed(asked, now)
+        """The issuing function, on every request that was put since."""
+        self.now = now
+        for key in [one for one in self.bucket.objects if one.startswith(paths.REQUESTS)]:
+            said = self._issuer.take(issuing.Order(cluster=CLUSTER, bucket="", key=key), self._spec)
+            if said.startswith("refused"):
+                self.refused.append(said)
+            del self.bucket.objects[key]
 
-    def _signed(self, asked: Asked, now: float) -> bytes:
-        asker = Asker(instance=asked.pod, state="running", addresses=asked.addresses, cell="prod", cluster=CLUSTER)
-        try:
-            sound = requests.checked(asked.request.encode(), asked.pod, CLUSTER, "prod", asker)
-        except RequestRefused as error:
-            return issuing.REFUSED + f"{error}\n".encode()
-        if asked.request not in self.issued:
-            leaf = issuing.certified(self.keys, CLUSTER, self.trust, "node", sound, now=now, days=30)
-            self.issued[asked.request] = leaf.public_bytes(serialization.Encoding.PEM).decode()
-        return issuing.chain(self.issued[asked.request], self.trust).encode()
+
+class _Requests:
+    """`ports.Requests` of a site's bucket."""
+
+    def __init__(self, bucket: FakeBucket) -> None:
+        self._bucket = bucket
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        del bucket
+        return self._bucket.objects.get(key)
+
+    def answer(self, bucket: str, key: str, answer: bytes) -> None:
+        del bucket
+        self._bucket.objects[key] = answer
 
 
 def transported(transport: Transport) -> Transport:
