@@ -1,0 +1,68 @@
+"""Functions in a cell whose one cluster is on Kubernetes: they call no node, and ask nothing of its groups."""
+
+import time
+from typing import NoReturn
+
+import pytest
+from tests.unit.certificates.parts import CLUSTER
+from tests.unit.certificates.site_world import SiteWorld
+from tests.unit.runtime.conftest import FakeParts
+
+from vagus import runtime
+from vagus.procedure import noted_status
+from vagus.procedure.room import Reads
+from vagus.procedure.safety import EVERY_MINUTES
+
+
+class SiteParts(FakeParts):
+    """On a played site, whose time stands at the machine's."""
+
+    def __init__(self) -> None:
+        self.site = SiteWorld()
+        self.site.now = time.time()
+        self.site.known()
+        super().__init__(self.site.spec)
+        self.asked: list[str] = []
+        self.rows, self.records, self.machine = self.site.table, self.site.records, self.site.machines
+
+    def reads(self) -> Reads:
+        return self.site._reads("sweep")
+
+    def group_facts(self) -> "SiteParts":
+        return self
+
+    def of_cluster(self, cluster: str) -> NoReturn:
+        """As `ports.GroupFactsRead`."""
+        self.asked.append(cluster)
+        raise AssertionError(f"{cluster} has no group")
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> SiteParts:
+    made = SiteParts()
+    monkeypatch.setattr("vagus.runtime.fleet.deployed", lambda: {CLUSTER: made.site.spec})
+    monkeypatch.setattr("vagus.runtime.time.time", lambda: made.site.now)
+    return made
+
+
+def test_in_every_minute_of_an_hour_the_sweep_looks_at_its_certificates_alone(parts: SiteParts) -> None:
+    for _ in range(EVERY_MINUTES):
+        parts.site.now += 60
+        (swept,) = runtime.sweep(parts)["swept"]
+        assert (swept["capability"], swept["result"]) == ("certificates", "idle")
+    assert parts.asked == []
+    noted = noted_status.last(parts.rows, CLUSTER)
+    assert noted is not None
+    assert (noted.fault, noted.health.unseen, noted.placement) == ("", "", "kubernetes")
+    assert [one.name for one in noted.capabilities] == ["certificates"]
+
+
+def test_nobody_watches_it(parts: SiteParts) -> None:
+    assert runtime.watch(parts) == {"told": 0}
+
+
+@pytest.mark.parametrize("capability", ["certificates", "zone_balance"])
+def test_nobody_calls_it_to_stay_awake(parts: SiteParts, capability: str) -> None:
+    awake = {"keepAwake": True}
+    assert runtime.look(capability, awake, parts) == {"looked": 0, "failed": {}}
+    assert runtime.act(capability, awake, parts) == {"looked": 0, "failed": {}}
