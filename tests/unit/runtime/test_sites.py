@@ -9,6 +9,8 @@ from tests.unit.certificates.site_world import SiteWorld
 from tests.unit.runtime.conftest import FakeParts
 
 from vagus import runtime
+from vagus.errors import Malformed
+from vagus.events import parse
 from vagus.procedure import noted_status
 from vagus.procedure.room import Reads
 from vagus.procedure.safety import EVERY_MINUTES
@@ -55,6 +57,26 @@ def test_in_every_minute_of_an_hour_the_sweep_looks_at_its_certificates_alone(pa
     assert noted is not None
     assert (noted.fault, noted.health.unseen, noted.placement) == ("", "", "kubernetes")
     assert [one.name for one in noted.capabilities] == ["certificates"]
+
+
+def test_a_run_of_what_does_nothing_there_ends(parts: SiteParts) -> None:
+    call = {"cluster": CLUSTER, "capability": "zone_balance", "generation": 1}
+    with pytest.raises(Malformed, match="zone_balance does nothing with claims"):
+        runtime.look("zone_balance", call, parts)
+    step = {"kind": "NoteIdentity", "uuid": "u"}
+    with pytest.raises(Malformed, match="zone_balance does nothing with claims"):
+        runtime.act("zone_balance", {"call": call, "step": step}, parts)
+
+
+def test_an_event_of_a_watch_that_there_is_not_starts_nothing(parts: SiteParts) -> None:
+    event = {
+        "source": "vagus.cluster",
+        "detail-type": "Bytes Uneven",
+        "time": "2026-03-02T12:00:00Z",
+        "resources": [],
+        "detail": {"cluster": CLUSTER},
+    }
+    assert "nobody watches claims" in str(parse(event, {CLUSTER: parts.site.spec}))
 
 
 def test_nobody_watches_it(parts: SiteParts) -> None:

@@ -346,6 +346,8 @@ def _watched(envelope: _Envelope, fleet: Fleet) -> Parsed:
     cluster = _detail(envelope, _Watched).cluster
     if cluster not in fleet:
         return Ignored(f"{cluster} is no cluster of this cell")
+    if not fleet[cluster].reached:
+        return Ignored(f"nobody watches {cluster}, whose nodes are pods elsewhere")
     return Hint(cluster=cluster, capability="zone_balance")
 
 

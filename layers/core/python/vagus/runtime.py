@@ -76,7 +76,8 @@ def look(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObjec
         return _kept_awake({name: parts.reads().search(spec).look for name, spec in _reached(clusters).items()})
     call = _read(event, Call)
     logger.set_correlation_id(call.execution)
-    room, spec = _room(capability), _spec(clusters, call.cluster)
+    spec = _spec(clusters, call.cluster)
+    room = _room(capability, spec)
     link = parts.executions()[capability].console(call.execution)
     answer = loop.look_and_note(room, parts.reads(), spec, parts.table(), call, time.time(), link)
     logger.info(answer.plan.message, extra={"reason": answer.plan.reason, "next": answer.next})
@@ -90,9 +91,10 @@ def act(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObject
         return _kept_awake({name: parts.writes(spec).search.look for name, spec in _reached(clusters).items()})
     asked = _read(event, _Act)
     logger.set_correlation_id(asked.call.execution)
-    writes = parts.writes(_spec(clusters, asked.call.cluster))
+    spec = _spec(clusters, asked.call.cluster)
+    room, writes = _room(capability, spec), parts.writes(spec)
     executions = parts.executions()[capability]
-    outcome = loop.act(_room(capability), writes, executions, parts.book(), asked.call, asked.step)
+    outcome = loop.act(room, writes, executions, parts.book(), asked.call, asked.step)
     logger.info(outcome.message, extra={"step": kind(asked.step), "result": outcome.result})
     return _plain(outcome)
 
@@ -311,8 +313,11 @@ def _plain(value: Any) -> dict[str, Any]:
     return plain
 
 
-def _room(capability: str) -> Room:
-    return ROOMS[capability]
+def _room(capability: str, spec: ClusterSpec) -> Room:
+    room = ROOMS[capability]
+    if not room.works_at(spec):
+        raise Malformed(f"{capability} does nothing with {spec.name}, whose nodes are pods elsewhere: end this run")
+    return room
 
 
 def _spec(clusters: Fleet, cluster: str) -> ClusterSpec:
