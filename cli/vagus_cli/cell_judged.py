@@ -85,7 +85,7 @@ def agent(cluster: str, reported: float | None, now: float) -> Check:
     """Whether the agent of a cluster on Kubernetes tells something. `reported`: when it did last (epoch seconds)."""
     name = f"agent: {cluster}"
     if reported is None:
-        return ill(name, "it has never told anything", "apply its manifests at the site (docs/certificates.md)")
+        return ill(name, "it has never told anything", "apply its manifests at the site (docs/kubernetes.md)")
     age = f"its last report was put {now - reported:.0f} s ago"
     if now - reported > SILENT_SECONDS:
         remedy = "see its pod and its log at the site, its way to S3, and whether its own certificate has ended"

@@ -378,7 +378,7 @@ def _well(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         return Done(
             reason=Reason.CERTIFIED,
             message=f"authority {observed.trust.signs} is made, and no agent of {spec.name} has told anything yet: "
-            "apply its manifests at the site (docs/certificates.md)",
+            "apply its manifests at the site (docs/kubernetes.md)",
         )
     message = f"{len(observed.answering)} nodes show certificates of authority {observed.trust.signs}"
     if due := observed.stale(now):  # in mode approve: nobody is asked yet

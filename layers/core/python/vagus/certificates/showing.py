@@ -26,7 +26,7 @@ def shown(observed: Observed, spec: ClusterSpec, now: float) -> tuple[Shown, ...
 def _of_agent(observed: Observed, now: float) -> Shown:
     """Of a cluster on Kubernetes all that is known comes from its agent."""
     if not observed.reported:
-        return Shown(title=REPORT, says="there was none: apply its manifests at the site (docs/certificates.md)")
+        return Shown(title=REPORT, says="there was none: apply its manifests at the site (docs/kubernetes.md)")
     says = f"{max(0.0, now - observed.reported):.0f} s ago" + (f": {observed.awaited}" if observed.awaited else "")
     silent = now - observed.reported > SILENT_SECONDS
     return Shown(title=REPORT, says=says, wrong=silent, number=observed.reported)
