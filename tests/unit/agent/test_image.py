@@ -47,11 +47,12 @@ def test_both_parts_start_without_the_fakes(image: Path) -> None:
 def test_what_it_imports_is_what_it_installs(image: Path) -> None:
     pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "agent/requirements.txt").read_text(), re.MULTILINE))
     # what the interpreter itself loads from here is the virtual environment's own
-    known = {"vagus", "vagus_agent", "__main__", "_virtualenv", "_distutils_hack", "sitecustomize", "usercustomize"}
-    found = {name for name in run(image, "-c", IMPORTED).split() if not name.startswith("__editable__")} - known
+    known = {"vagus", "vagus_agent", "sitecustomize", "usercustomize"}
+    found = set(run(image, "-c", IMPORTED).split()) - known
     assert {"botocore", "cryptography", "msgspec", "urllib3"} <= found
-    unpinned = {OF_PACKAGES.get(name, name) for name in found if not name.startswith("_cffi")} - pinned
-    assert unpinned == set()
+    # botocore takes certifi where there is one, and has its own bundle else; with an underscore: parts of cryptography
+    others = {name for name in found if not name.startswith("_") and name != "certifi"}
+    assert {OF_PACKAGES.get(name, name) for name in others} - pinned == set()
 
 
 def test_it_is_pinned_and_runs_as_nobody() -> None:
