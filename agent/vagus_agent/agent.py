@@ -112,7 +112,7 @@ class Agent:
         if why := refused(asked, pod, self._site):
             self._refuse(asked, why)
         elif pod is None or (why := not_yet(pod)):
-            self._say("waiting", request=asked.name, why=why)
+            self._wrong.wrong(f"{asked.name}, which waits", why)
         elif answer := self._object(paths.answer_key(asked.uid)):
             self._pass_back(asked, answer, now)
         elif now - self._put_at.get(asked.uid, float("-inf")) >= ASK_AGAIN_SECONDS:
