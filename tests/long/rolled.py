@@ -318,6 +318,7 @@ class Rolled:
     # -- the functions -----------------------------------------------------------------------------------------------
 
     def decide(self, call: Call) -> Answer:
+        loop.awaited(self._reads(), self.spec, call)
         return loop.look_and_note(ROOMS[call.capability], self._reads(), self.spec, self.table, call, time.time())
 
     def apply(self, call: Call, step: AnyStep) -> Outcome:

@@ -10,7 +10,7 @@ from tests.unit.simulation.execution import Execution
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeParameters, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.aws.fake_gateways import FakeImported
-from vagus.cluster import Cluster, Copy, Placement, ShardMove
+from vagus.cluster import Awaited, Cluster, Copy, Placement, ShardMove
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.owned import SettingsUpdate
 from vagus.policy import ZoneBalance
@@ -39,6 +39,9 @@ class Watched:
     def look(self) -> Cluster:
         self.looks.append(self._port.look())
         return self.looks[-1]
+
+    def awaited(self, wanted: Awaited, seconds: int) -> bool:
+        return self._port.awaited(wanted, seconds)
 
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
         return self._port.explain(index, shard, primary=primary, node=node)

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from tests.integration.contracts.search_world import AWARENESS, ZONES, SearchWorld
 
-from vagus.cluster import Cluster, Copy, ShardMove, Unseen
+from vagus.cluster import Awaited, Cluster, Copy, ShardMove, Unseen
 from vagus.cluster_watch.certificates import certificates
 from vagus.cluster_watch.model import Sight
 from vagus.errors import Refused, Unreachable
@@ -67,6 +67,15 @@ def test_a_look_tells_identity_manager_and_voters(search: SearchWorld) -> None:
     assert seen.uuid not in ("", "_na_")
     assert seen.node(seen.manager) is not None
     assert set(seen.voters) == {node.name for node in seen.nodes}
+
+
+def test_what_is_so_is_awaited_no_longer_and_what_is_not_as_long_as_was_said(search: SearchWorld) -> None:
+    nodes = len(search.port.look().nodes)
+    assert search.port.awaited(Awaited(nodes=nodes), 30)
+    assert not search.port.awaited(Awaited(nodes=nodes + 1), 1)
+    search.begin_index("awaited", replicas=3, active=3)
+    assert search.port.awaited(Awaited(nodes=nodes), 30)
+    assert not search.port.awaited(Awaited(green=True), 1), "it has more replicas than nodes"
 
 
 def test_a_look_tells_every_copy_with_its_node_and_size(search: SearchWorld) -> None:

@@ -285,6 +285,7 @@ def test_where_the_right_to_take_weights_away_is_missing_replicas_are_allocated_
 
 
 def test_an_engine_that_does_not_answer_as_weights_are_taken_away_keeps_no_replica_from_being_allocated() -> None:
+    """Tried once while the node is away, and then as its allocation is given back."""
     world = all_restart()
     weigh, settings = world.engine.weigh, []
 
@@ -297,12 +298,26 @@ def test_an_engine_that_does_not_answer_as_weights_are_taken_away_keeps_no_repli
     world.engine.weigh = fails  # type: ignore[method-assign]
     world.run()
     assert len(settings) > 3
-    for one in settings:
-        assert "cluster.routing.allocation.enable" not in one
-        assert one[STRICT.setting] == "false"
+    assert ["cluster.routing.allocation.enable" in one for one in settings] == [True, *[False] * (len(settings) - 1)]
+    assert {one[STRICT.setting] for one in settings} == {"false"}
     assert whole(world), world.story()
     assert world.engine.zone_weights.zones == {}
     assert not [name for name in world.engine.persistent if "vagus" in name]
+
+
+def test_a_zone_is_searched_again_as_soon_as_its_node_has_left_the_cluster() -> None:
+    world = all_restart()
+    weigh, away = world.engine.weigh, []
+
+    def noted(weighing: Weighing) -> None:
+        if not weighing.zones:
+            away.append([name for name, machine in world.engine.machines.items() if not machine.up])
+        weigh(weighing)
+
+    world.engine.weigh = noted  # type: ignore[method-assign]
+    world.run()
+    assert whole(world), world.story()
+    assert away == [[name] for name in world.restarts], "each while that node is away, and no other"
 
 
 def test_weights_that_came_to_stand_once_all_was_over_are_taken_away() -> None:

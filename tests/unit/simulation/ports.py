@@ -17,6 +17,7 @@ READS = (
     "groups_of",
     "launches",
     "look",
+    "awaited",
     "placement",
     "snapshots",
     "status",

@@ -344,6 +344,7 @@ class World:
         self.meter.next_process()
         table = wired(self.table, "decide.table", self.meter)
         room = self.rooms[call.capability]
+        loop.awaited(self._reads("decide"), self.spec, call)
         return loop.look_and_note(room, self._reads("decide"), self.spec, table, call, self.clock.now)
 
     def apply(self, call: Call, step: AnyStep) -> Outcome:

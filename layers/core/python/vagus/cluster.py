@@ -175,6 +175,14 @@ def _without(copy: Copy, names: frozenset[str]) -> Copy:
     return copy
 
 
+class Awaited(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine can be asked to wait for, and answers as soon as it is so: that many nodes; if `green`,
+    that every copy is active."""
+
+    nodes: int = 0
+    green: bool = False
+
+
 class Unseen(msgspec.Struct, frozen=True, kw_only=True):
     """The cluster could not be looked at. An error is never "empty"."""
 

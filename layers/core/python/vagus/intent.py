@@ -57,7 +57,8 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     told to restart, or asked to be replaced; `refused`: why those could not be told that SSM does not reach. `staging`:
     the node that was told to bring and check the version beforehand, at `staging_at`; `staging_refused`: why it could
     not be told. `led`: how often it was begun to lead searches away from the nodes that were
-    last taken so (0: never, so that no weights of ours can stand); `unled`: why the engine did not take it.
+    last taken so (0: never, so that no weights of ours can stand); `unled`: why the engine did not take it; `led_back`:
+    when it was begun to lead them back, which is tried once while those nodes are away.
     `unavailable`: indices that a person lets be away meanwhile; `without_snapshot`: a person waived it. `aborted`: who
     wants no further node taken. Times are ISO 8601.
     """
@@ -74,6 +75,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     staging_refused: str = ""
     led: int = 0
     unled: str = ""
+    led_back: str = ""
     unavailable: tuple[str, ...] = ()
     without_snapshot: bool = False
     person: str = ""

@@ -6,6 +6,7 @@ recorded, never trusted.
 
 import msgspec
 
+from vagus.cluster import Awaited
 from vagus.reasons import Reason
 from vagus.steps import AnyStep
 
@@ -47,9 +48,11 @@ class Steps(_Plan, frozen=True, kw_only=True):
 
 class Wait(_Plan, frozen=True, kw_only=True):
     """Look again in `seconds`. `page`: a person should know, once per reason; `about`: or once for each of these.
-    `once`: nothing presses, and a person is not told again while it lasts."""
+    `once`: nothing presses, and a person is not told again while it lasts. `awaits`: what the next look lets the engine
+    wait for first."""
 
     seconds: int
+    awaits: Awaited | None = None
     page: bool = False
     about: tuple[str, ...] = ()
     once: bool = False

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from vagus.cluster import Cluster, Placement, ShardMove
+from vagus.cluster import Awaited, Cluster, Placement, ShardMove
 from vagus.cluster_watch.model import Told
 from vagus.command import Command
 from vagus.group_safety import GroupFacts
@@ -28,6 +28,10 @@ class SearchRead(Protocol):
 
     def look(self) -> Cluster:
         """One whole look, over as few calls as it takes."""
+        ...
+
+    def awaited(self, wanted: Awaited, seconds: int) -> bool:
+        """Whether this is so within so many seconds; it answers as soon as it is."""
         ...
 
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:

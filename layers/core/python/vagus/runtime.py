@@ -79,6 +79,7 @@ def look(capability: str, event: JsonObject, parts: Parts = wiring) -> JsonObjec
     spec = _spec(clusters, call.cluster)
     room = _room(capability, spec)
     link = parts.executions()[capability].console(call.execution)
+    loop.awaited(parts.reads(), spec, call)
     answer = loop.look_and_note(room, parts.reads(), spec, parts.table(), call, time.time(), link)
     logger.info(answer.plan.message, extra={"reason": answer.plan.reason, "next": answer.next})
     return _plain(answer)

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from vagus.errors import Conflict, Denied, Malformed
+from vagus.cluster import Awaited
+from vagus.errors import Conflict, Denied, Malformed, VagusError
 from vagus.fleet import ClusterSpec
 from vagus.plan import Ask, Blocked, Done, Plan, Progress, Steps, Wait
 from vagus.ports import Executions, Put, Table
@@ -25,6 +26,8 @@ ROUNDS = 1500
 DEPLOY_SECONDS = 30
 """How long an execution that was just started waits before it hands over to one that knows more kinds: code is deployed
 before the definition that goes with it."""
+AWAITED_SECONDS = 3
+"""How long the engine is let wait before a look: what else has happened meanwhile is seen no later than that."""
 HELD_SECONDS = 2
 """How soon a lease that another holds is looked at again: a holder that lives lets it rest after seconds."""
 
@@ -34,7 +37,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `failures`: applies that failed in a row; `error` the last one's name and cause. `paged`: what a person was
     told of in this run, and when (in a fresh call a list: what the run before had told at its end). `kinds`:
-    of step that the running definition has a state for (empty: one of an older version, which doesn't say).
+    of step that the running definition has a state for (empty: one of an older version, which doesn't say). `awaits`:
+    what this look lets the engine wait for before it looks.
     """
 
     cluster: str
@@ -47,6 +51,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress | None = None
     round_limit: int = ROUNDS
     kinds: tuple[str, ...] = ()
+    awaits: Awaited | None = None
 
     @property
     def execution(self) -> str:
@@ -85,6 +90,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # -- look ------------------------------------------------------------------------------------------------------------
+
+
+def awaited(reads: Reads, spec: ClusterSpec, call: Call) -> None:
+    """Let the engine wait for what the last look waited for: it answers as soon as it is so, which no clock of ours
+    does. What fails is looked at all the same, and told by the look."""
+    if call.awaits is not None:
+        with suppress(VagusError):
+            reads.search(spec).awaited(call.awaits, AWAITED_SECONDS)
 
 
 def look_and_note(
@@ -166,7 +179,10 @@ def _of_the_frame(room: Room, spec: ClusterSpec, seen: Rows, call: Call, now: fl
 def _answer(plan: Plan, seen: Rows, call: Call, now: float) -> Answer:
     page, paged = pages.told(plan, pages.read(call.paged, now), now)
     progress = plan.progress or call.progress  # a plan of the frame's own must not set the room's clocks back
-    carried = msgspec.structs.replace(call, rounds=call.rounds + 1, progress=progress, error=None, paged=paged)
+    awaits = plan.awaits if isinstance(plan, Wait) else None
+    carried = msgspec.structs.replace(
+        call, rounds=call.rounds + 1, progress=progress, error=None, paged=paged, awaits=awaits
+    )
     subject = f"{call.cluster}: {pages.headline(plan)}"[:100]
     match plan:
         case Steps(steps=(first, *_)):

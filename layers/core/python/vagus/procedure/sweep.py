@@ -15,7 +15,7 @@ from zlib import crc32
 
 import msgspec
 
-from vagus.cluster import Cluster, Placement
+from vagus.cluster import Awaited, Cluster, Placement
 from vagus.errors import Conflict, VagusError
 from vagus.fleet import ClusterSpec, Fleet
 from vagus.handshake import Handshake
@@ -93,6 +93,9 @@ class LookedOnce:
         if isinstance(self._looked, VagusError):
             raise self._looked
         return self._looked
+
+    def awaited(self, wanted: Awaited, seconds: int) -> bool:
+        return self._search.awaited(wanted, seconds)
 
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
         return self._search.explain(index, shard, primary=primary, node=node)

@@ -21,6 +21,7 @@ from vagus.steps import (
     AllowAllocation,
     BringVersion,
     KeepReplicas,
+    LeadSearchesBack,
     NoteVersion,
     PutSettingsRight,
     RestartNodes,
@@ -136,19 +137,26 @@ def _keep(writes: Writes, seen: Rows, step: KeepReplicas, token: int) -> None:
     before = rolling(intent) if (intent := _intent(seen, step.intent)) else Rolling()
     tried = before.led if before.taken == step.nodes else 0
     led = {"led": tried + 1} if step.weighing else {}
-    taken: Noted = {"taken": step.nodes, "taken_at": writes.iso, "sent_at": "", "refused": {}, "unled": "", **led}
+    taken: Noted = {
+        "taken": step.nodes,
+        "taken_at": writes.iso,
+        "sent_at": "",
+        "refused": {},
+        "unled": "",
+        "led_back": "",
+        **led,
+    }
     _put(writes, seen, step.intent, step.demands, taken)
     _settle(writes, step.update, token)
-    if unled := _unled(writes, step.weighing):
+    if step.weighing is not None and (unled := _unweighed(writes, step.weighing)):
         _put(writes, rows.read(writes.table, writes.spec.name), step.intent, step.demands, {"unled": unled})
 
 
-def _unled(writes: Writes, weighing: Weighing | None) -> str:
-    """Lead searches away; or why not. Refused: a person was quicker, whose weights stand, or the engine wants others of
-    which we don't know. Denied: a role of before. Nodes are restarted without, as ever."""
+def _unweighed(writes: Writes, weighing: Weighing) -> str:
+    """Change the zones' weights; or why not. Refused: a person was quicker, whose weights stand, or the engine wants
+    others of which we don't know. Denied: a role of before. Nodes are restarted without, as ever."""
     try:
-        if weighing is not None:
-            writes.search.weigh(weighing)
+        writes.search.weigh(weighing)
     except (Refused, Denied) as error:
         return str(error)[:REFUSED_MOST]
     return ""
@@ -193,6 +201,24 @@ def _restart(writes: Writes, seen: Rows, step: RestartNodes, _token: int) -> Non
     if intent := _intent(seen, step.intent):
         noted: Noted = {"sent_at": writes.iso, "refused": {**rolling(intent).refused, **refused}}
         _put(writes, seen, step.intent, intent.demands, noted)
+
+
+def _may_lead_back(writes: Writes, seen: Rows, step: LeadSearchesBack, token: int) -> str | None:
+    cluster = writes.search.look()
+    if (intent := _intent(seen, step.intent)) is None:
+        return f"{step.intent} is over"
+    return foreign(cluster, seen, token) or _moved_on(cluster, step.update, seen, intent, step.demands)
+
+
+def _lead_back(writes: Writes, seen: Rows, step: LeadSearchesBack, token: int) -> None:
+    """Tried once, which is noted first: what fails is done when allocation is given back, and told then. What has
+    searches for certain nodes refused comes after the weights."""
+    intent = _intent(seen, step.intent)
+    _put(writes, seen, step.intent, intent.demands if intent else (), {"led_back": writes.iso})
+    if step.weighing is not None and _unweighed(writes, step.weighing):
+        return
+    _put(writes, rows.read(writes.table, writes.spec.name), step.intent, step.demands, {})
+    _settle(writes, step.update, token)
 
 
 def _may_allow(writes: Writes, seen: Rows, step: AllowAllocation, token: int) -> str | None:
@@ -328,6 +354,7 @@ HANDLERS: Mapping[type[Step], Handler] = {
     BringVersion: Handler(_may_bring, _do_bring),
     KeepReplicas: Handler(_may_keep, _keep),
     RestartNodes: Handler(_may_restart, _restart),
+    LeadSearchesBack: Handler(_may_lead_back, _lead_back),
     AllowAllocation: Handler(_may_allow, _allow),
     PutSettingsRight: Handler(_may_put_right, _put_right),
 }

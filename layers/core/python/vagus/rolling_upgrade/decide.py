@@ -29,6 +29,7 @@ STAGES: tuple[Callable[[Look], Plan | None], ...] = (
     replacing.replaced,
     in_hand.restart,
     in_hand.back,
+    in_hand.searched_again,
     in_hand.joining,
     in_hand.unreturned,
     taking.aborted,

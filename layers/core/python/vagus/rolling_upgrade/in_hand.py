@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from vagus.cluster import Awaited
 from vagus.intent import AllocationPrimaries, AnyPreference
 from vagus.owned_values import VALUES
 from vagus.plan import Blocked, Plan, Steps, Wait
@@ -10,8 +11,8 @@ from vagus.rolling_upgrade import rules
 from vagus.rolling_upgrade.looking import LINGERING_SECONDS, LISTED_SECONDS, TOLD_ENOUGH, Look, overdue, soon, waited
 from vagus.rolling_upgrade.observed import step_id
 from vagus.rolling_upgrade.on_the_way import replaced_by_hand
-from vagus.steps import AllowAllocation, KeepReplicas, Process, RestartNodes
-from vagus.weights import led_away, ours, taken_away
+from vagus.steps import AllowAllocation, KeepReplicas, LeadSearchesBack, Process, RestartNodes
+from vagus.weights import STRICT, Weights, led_away, ours, taken_away
 
 OURS = tuple(value.mark for value in VALUES if value.demand in (AllocationPrimaries, AnyPreference))
 """The marks of what nodes in hand demand; one that an update takes away (`None`) is given back."""
@@ -93,6 +94,25 @@ def back(look: Look) -> Plan | None:
     return give_back(look, "; ".join([*ends, *(f"{name} could not be told to restart" for name in let_be)]))
 
 
+def searched_again(look: Look) -> Plan | None:
+    """All nodes in hand have left the cluster, so that no search can be sent to them: their zone is searched again."""
+    weights, demands = look.observed.weights, (AllocationPrimaries(),)
+    tried = look.wanted.led_back or not isinstance(weights, Weights)
+    if not look.holding or tried or len(look.absent) < len(look.wanted.taken):
+        return None
+    update = look.converged(demands).update
+    if not ours(weights) and STRICT.mark not in update.persistent:
+        return None
+    step = LeadSearchesBack(
+        intent=look.intent.id if look.intent else "",
+        nodes=look.wanted.taken,
+        demands=demands,
+        update=update,
+        weighing=taken_away(weights),
+    )
+    return Steps(steps=(step,), reason=_reason(look), message=f"{step.sentence}; {_story(look)}")
+
+
 def joining(look: Look) -> Plan | None:
     """A node in hand is away. When it takes too long, or its start failed, replicas are allocated elsewhere first.
 
@@ -113,8 +133,9 @@ def _coming(look: Look) -> Plan:
 
 def _awaited(look: Look, names: tuple[str, ...] | list[str], message: str) -> Plan:
     progress = waited(look.observed.progress, f"{Reason.NODE_AWAY} {','.join(names)}", look.now)
-    message = f"{message}; {_story(look)}"
-    return Wait(seconds=soon(progress), reason=Reason.NODE_AWAY, message=message, progress=progress)
+    absent, message = len(look.absent), f"{message}; {_story(look)}"
+    awaits = Awaited(nodes=len(look.cluster.nodes) + absent) if absent else None
+    return Wait(seconds=soon(progress), reason=Reason.NODE_AWAY, message=message, progress=progress, awaits=awaits)
 
 
 def give_back(look: Look, why: str) -> Steps:
@@ -202,6 +223,7 @@ def recovering(look: Look) -> Plan | None:
         reason=Reason.RECOVERING,
         message=f"{what}; {_story(look)}",
         progress=progress,
+        awaits=Awaited(green=True),
     )
 
 

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from vagus.cluster import Cluster, Placement, ShardMove
-from vagus.errors import Unreachable
+from vagus.cluster import Awaited, Cluster, Placement, ShardMove
+from vagus.errors import Refused, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.search import explaining, looking
 from vagus.search.answers import (
@@ -134,6 +134,17 @@ class SearchClient:
             visible=visible.result(),
         )
         return looking.cluster(pieces)
+
+    def awaited(self, wanted: Awaited, seconds: int) -> bool:
+        """The engine waits, and answers 408 if it was in vain. A manager that is being elected is not waited for."""
+        status = "&wait_for_status=green" if wanted.green else ""
+        bounds = f"timeout={seconds}s&{self._dialect.manager_timeout}={seconds}s"
+        path = f"/_cluster/health?filter_path=timed_out&wait_for_nodes=ge({wanted.nodes}){status}&{bounds}"
+        try:
+            self._transport.read("GET", path)
+        except Refused:
+            return False
+        return True
 
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
         """Why a copy does not move, in the deciders' own words: one line per node, shortest first.
@@ -322,6 +333,9 @@ class Renewing:
 
     def look(self) -> Cluster:
         return self._read(lambda client: client.look())
+
+    def awaited(self, wanted: Awaited, seconds: int) -> bool:
+        return self._read(lambda client: client.awaited(wanted, seconds))
 
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
         return self._read(lambda client: client.explain(index, shard, primary=primary, node=node))

@@ -13,7 +13,7 @@ from copy import deepcopy
 from fnmatch import fnmatchcase
 
 from vagus.allocation import FORCED
-from vagus.cluster import Cluster, Node, Placement, ShardMove
+from vagus.cluster import Awaited, Cluster, Node, Placement, ShardMove
 from vagus.errors import Denied, Refused, Unreachable
 from vagus.owned import SettingsUpdate
 from vagus.owned_values import Settings
@@ -173,6 +173,11 @@ class FakeEngine:
             auto_expanding=self.shards.expanding(),
             created={index: made for index, made in self.created.items() if index not in self.hidden},
         )
+
+    def awaited(self, wanted: Awaited, seconds: int) -> bool:  # noqa: ARG002  (it does not wait)
+        """Time passes only as the clock says: whether it is so already."""
+        cluster = self.look()
+        return len(cluster.nodes) >= wanted.nodes and (not wanted.green or cluster.status == "green")
 
     def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
         """Why the copy does not move: one line per node."""

@@ -22,7 +22,15 @@ from vagus.steps.hooks import (
     NoteJoined,
 )
 from vagus.steps.replacing import ReplaceNext
-from vagus.steps.restarts import AllowAllocation, BringVersion, KeepReplicas, Process, RestartNodes, StageEngine
+from vagus.steps.restarts import (
+    AllowAllocation,
+    BringVersion,
+    KeepReplicas,
+    LeadSearchesBack,
+    Process,
+    RestartNodes,
+    StageEngine,
+)
 from vagus.steps.settings import ExcludeNodes, ForceZones, PutSettingsRight, RaiseBalanceThreshold
 from vagus.steps.shards import MoveShards, NoteDeparture, SaveLastCopies, SetReplicas
 from vagus.steps.trust import (
@@ -60,6 +68,7 @@ __all__ = [
     "InstallTrust",
     "IssueClientCertificate",
     "KeepReplicas",
+    "LeadSearchesBack",
     "LetEmptyInstanceGo",
     "LetLostInstanceGo",
     "LetReplaceableInstanceGo",
@@ -118,6 +127,7 @@ AnyStep = (
     | BringVersion
     | KeepReplicas
     | RestartNodes
+    | LeadSearchesBack
     | AllowAllocation
     | ReplaceNext
     | MakeAuthority

@@ -104,6 +104,30 @@ class RestartNodes(_OfAnUpgrade, frozen=True, kw_only=True):
         return ",".join(one.node for one in self.processes)
 
 
+class LeadSearchesBack(Step, frozen=True, kw_only=True):
+    """Have a zone searched again while its nodes in hand are away: they have left the cluster, and are asked for
+    nothing before their copies are active. `demands`: what they demand from then on; `update`: of settings, once no
+    weights stand; `weighing`: `None` where none of ours do."""
+
+    title = "Lead searches back to the zone"
+    search = ("cluster:admin/settings/update", "cluster:admin/routing/awareness/weights/delete")
+    protective = True
+    in_every_mode = True
+    intent: str
+    nodes: tuple[str, ...]
+    demands: tuple[Demand, ...]
+    update: SettingsUpdate
+    weighing: Weighing | None
+
+    @property
+    def sentence(self) -> str:
+        return f"have every zone searched again: {', '.join(self.nodes)} has left the cluster"
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
 class AllowAllocation(Step, frozen=True, kw_only=True):
     """Give back that replicas may be allocated, and their zone searched: the nodes in hand are back, or will not be
     soon."""
