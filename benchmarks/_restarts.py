@@ -78,10 +78,11 @@ def working(scene: Scene) -> Iterator[Workload]:
 def by_vagus(scene: Scene, names: Collection[str]) -> Pass:
     """Restart these nodes, with the application at work."""
     settled(scene, len(scene.names()))
-    aws_calls(scene)
-    asked = time.time()
-    wanted = restart({name: one for name, one in scene.processes().items() if name in names}, iso(asked), "bench")
+    processes = {name: one for name, one in scene.processes().items() if name in names}
     with working(scene) as work:
+        aws_calls(scene)
+        asked = time.time()
+        wanted = restart(processes, iso(asked), "bench")
         scene.ask(wanted)
         scene.wait_until_closed(wanted, MOST_SECONDS)
         calls = aws_calls(scene)
