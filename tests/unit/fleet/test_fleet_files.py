@@ -261,7 +261,7 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "mode: observe}", "mode: observe}\ncertificates: {issuer: kms, clients: billing}", 16, "certificates.clients",
         "must be a list: say [billing]"),
     "no group at all": (
-        GOOD[GOOD.index("groups:"):GOOD.index("network:")], "groups: {}\n", 5, "groups", "length >= 1"),
+        GOOD[GOOD.index("groups:"):GOOD.index("network:")], "groups: {}\n", 5, "groups", "add it (nodes by kind)"),
     "a key given twice, of which YAML keeps the last": (
         "cell: prod", "cell: prod\ncell: test", 3, "", "cell is given twice"),
     "broken YAML": (

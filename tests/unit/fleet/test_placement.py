@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.fleet.test_fleet_files import ACM, GOOD, SERVED
 
+from vagus.fleet import decode
 from vagus_cli import fleet_files
 
 ANCHOR = "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/12345678-1234-1234-1234-123456789012"
@@ -118,6 +119,14 @@ def test_a_good_file_names_its_pods(tmp_path: Path) -> None:
     spec = fleet_files.load(tmp_path)["claims"]
     assert spec.pods == ("claims-data-a-0", "claims-data-a-1", "claims-data-b-0")
     assert (spec.certified, spec.nodes, spec.regions, spec.sizes()) == (True, 3, ("eu-west-1",), {})
+
+
+def test_functions_read_what_a_synth_writes_of_both_placements(tmp_path: Path) -> None:
+    """All clusters of a cell lie in one document: one that could not be read would keep every function from working."""
+    (tmp_path / "claims.yaml").write_text(PODS)
+    (tmp_path / "letters.yaml").write_text(GOOD.replace("name: claims", "name: letters"))
+    fleet = fleet_files.load(tmp_path)
+    assert decode(fleet_files.layer_document(fleet)) == fleet
 
 
 def test_each_cluster_has_an_agent_of_its_own(tmp_path: Path) -> None:

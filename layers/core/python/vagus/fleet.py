@@ -118,9 +118,9 @@ class ClusterSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cell: Name
     engine: Engine
     placement: Placement = "ec2"
-    zones: Annotated[tuple[ZoneName, ...], msgspec.Meta(min_length=1, max_length=6)] = ()
+    zones: Annotated[tuple[ZoneName, ...], msgspec.Meta(max_length=6)] = ()
     zones_leaving: tuple[ZoneName, ...] = ()
-    groups: Annotated[Mapping[Name, NodeGroup], msgspec.Meta(min_length=1)] = {}
+    groups: Mapping[Name, NodeGroup] = {}
     kubernetes: Kubernetes | None = None
     network: Network = Network()
     settings: Mapping[str, str | int | bool] = {}
