@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from vagus.errors import Conflict, Denied, Refused, Throttled, Unreachable
+from vagus.errors import Conflict, Denied, Malformed, Refused, Throttled, Unreachable
 from vagus_agent.model import USAGES, Pod, Published, Request, published_in, signer
 
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -195,7 +196,7 @@ class Https:
         import urllib3
 
         self._server, self._token = server.rstrip("/"), mounted / "token"
-        self._pool = urllib3.PoolManager(ca_certs=str(mounted / "ca.crt"), cert_reqs="CERT_REQUIRED", maxsize=2)
+        self._pool = urllib3.PoolManager(ssl_context=_context(mounted / "ca.crt"), maxsize=2)
 
     def call(
         self,
@@ -286,6 +287,18 @@ def _reached(path: str) -> Iterator[None]:
         yield
     except urllib3.exceptions.HTTPError as error:
         raise Unreachable(f"the API server, {path}: {error}") from error
+
+
+def _context(authority: Path) -> ssl.SSLContext:
+    """Verified against the cluster's own authority. Python 3.13 is stricter than RFC 5280's verifiers have to be: it
+    refuses leaves without an authority key identifier, and many clusters' authorities sign such."""
+    try:
+        context = ssl.create_default_context(cafile=str(authority))
+    except OSError as error:  # of TLS too
+        raise Malformed(f"{authority}: {error}; is automountServiceAccountToken off?") from error
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _timeout(seconds: float) -> Any:

@@ -56,7 +56,8 @@ def _site(environment: Mapping[str, str]) -> Callable[[], None]:
         account=_set(environment, "VAGUS_SERVICE_ACCOUNT"),
         stateful_sets=stateful_sets(_set(environment, "VAGUS_STATEFUL_SETS")),
     )
-    agent = Agent(_kube(environment), S3Bucket(s3(), _set(environment, "VAGUS_BUCKET")), site)
+    name = _set(environment, "VAGUS_BUCKET")
+    agent = Agent(_kube(environment), S3Bucket(s3(), name), site)
     alive = Path(environment.get("VAGUS_ALIVE", "/tmp/alive"))  # noqa: S108  # a volume of its own in the pod
 
     def run() -> None:

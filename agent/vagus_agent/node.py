@@ -63,24 +63,31 @@ class Node:
         if asking and held and asking.key == held.key:  # died after it was taken up
             self._shelf.give_up()
             return 0.0
-        if asking:
-            return self._look_for_answer(asking, held, published, now)
-        return self._do(held, published, now)
+        return self._do(held, asking, published, now)
 
     # -- what is to be done ------------------------------------------------------------------------------------------
 
-    def _do(self, held: Held | None, published: Published, now: float) -> float:
+    def _do(self, held: Held | None, asking: Asking | None, published: Published, now: float) -> float:
         told = self._told(published)
         why = "there is none" if held is None else misfit(held, self._me, now)
-        if held is None or why:
-            return self._ask(why, told, now)
-        todo = [one for one in told if one.step not in held.steps]
-        if trust := next((one for one in todo if one.document == TRUST), None):
-            return self._install_trust(held, trust, published, told, now)
-        if renew := next((one for one in todo if one.document == RENEW), None):
-            return self._ask(f"step {renew.step}", told, now)
+        todo = () if held is None or why else tuple(one for one in told if one.step not in held.steps)
+        trust, renew = (next((one for one in todo if one.document == kind), None) for kind in (TRUST, RENEW))
+        if held and trust and (taken := self._with_published(held, trust, published, now)):
+            self._shelf.take_up(taken)
+            self._say("took up the published authorities", step=trust.step, bundle=paths.digest(published.bundle))
+            return 0.0
+        if asking:
+            return self._look_for_answer(asking, held, published, now)
+        if why or trust or renew:
+            return self._ask(why or "it is told to", told, now)
         self._wrong.well("certificates")
         return IDLE
+
+    def _with_published(self, held: Held, trust: Told, published: Published, now: float) -> Held | None:
+        """The published bundle, beside the key and the leaf that are held. None if it does not trust them: the pod was
+        away while it changed, and gets a new certificate, as one that boots."""
+        wanted = msgspec.structs.replace(held, bundle=published.bundle, steps=(*held.steps, trust.step))
+        return None if misfit(wanted, self._me, now) else wanted
 
     def _told(self, published: Published) -> tuple[Told, ...]:
         if not published.commands:
@@ -92,16 +99,6 @@ class Node:
                     one.document, f"a pod can't do {one.document}: is this agent's image older than Vagus?"
                 )
         return tuple(one for one in told if one.document in (TRUST, RENEW))
-
-    def _install_trust(self, held: Held, one: Told, published: Published, told: tuple[Told, ...], now: float) -> float:
-        """The published bundle, beside the key and the leaf that are held. One that does not trust them was changed
-        while this pod was away: it gets a new certificate, as one that boots."""
-        wanted = msgspec.structs.replace(held, bundle=published.bundle, steps=(*held.steps, one.step))
-        if why := misfit(wanted, self._me, now):
-            return self._ask(f"with the published bundle, {why}", told, now)
-        self._shelf.take_up(wanted)
-        self._say("took up the published authorities", step=one.step, bundle=paths.digest(published.bundle))
-        return 0.0
 
     # -- a new key and certificate -----------------------------------------------------------------------------------
 
@@ -128,7 +125,7 @@ class Node:
     def _take_up(self, asked: Request, asking: Asking, held: Held | None, published: Published, now: float) -> float:
         """The chain says what is trusted, as on EC2: it was made with the leaf, so that the two always fit."""
         leaf, trusted = parts(asked.certificate)
-        steps = (*(held.steps if held else ()), *asking.steps)
+        steps = tuple(dict.fromkeys((*(held.steps if held else ()), *asking.steps)))
         wanted = Held(key=asking.key, leaf=leaf, bundle=trusted or published.bundle, steps=steps)
         if why := misfit(wanted, self._me, now):
             return self._give_up(f"the certificate of {asked.name} is not to be served: {why}", now)

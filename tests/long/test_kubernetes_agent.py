@@ -261,11 +261,13 @@ def test_manifests_applied_again_leave_what_is_published(api: RealSite) -> None:
 
 def test_both_programs_run_and_are_small(api: RealSite, tmp_path: Path) -> None:
     """As their image starts them: a certificate comes, by S3's own protocol; then at rest in less than 64 MiB each."""
-    pod = pod_name()
-    api.start_pod(pod, NODES, "127.0.0.1")
+    pod, address = pod_name(), "127.77.0.7"  # where nobody listens
+    api.vagus = PlayedVagus(api.bucket, 100, "127.0.0.0/8")
+    api.vagus.publish()
+    api.start_pod(pod, NODES, address)
     with _played_s3(api.bucket) as endpoint:
         site = _program(api, "site", AGENT, "", tmp_path, AWS_ENDPOINT_URL=endpoint)
-        node = _program(api, "node", NODES, pod, tmp_path, POD_NAME=pod, POD_IP="127.0.0.1")
+        node = _program(api, "node", NODES, pod, tmp_path, POD_NAME=pod, POD_IP=address)
         try:
             until(lambda: _answered(api, tmp_path), 240, lambda: f"a certificate: {_logs(tmp_path)}")
             until(lambda: paths.REPORT in api.bucket.objects, 120, lambda: f"a report: {_logs(tmp_path)}")

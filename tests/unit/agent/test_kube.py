@@ -8,7 +8,7 @@ from tests.unit.agent.kube_contract import KubeContract
 from tests.unit.agent.manifests import CLUSTER, NAMESPACE
 from tests.unit.agent.world import World
 
-from vagus.errors import Conflict, Denied, Refused, Throttled, Unreachable, VagusError
+from vagus.errors import Conflict, Denied, Malformed, Refused, Throttled, Unreachable, VagusError
 from vagus_agent.agent import LABEL
 from vagus_agent.fake_kube import Caller, FakeApiServer
 from vagus_agent.kube import Https, Kube, Missing, decoded
@@ -100,6 +100,12 @@ def test_without_a_token_it_says_what_is_off(mounted: Path) -> None:
     (mounted / "token").unlink()
     with pytest.raises(Denied, match="automountServiceAccountToken"):
         Kube(Https("https://127.0.0.1:1", mounted), NAMESPACE, CLUSTER).published()
+
+
+def test_without_the_authority_too(mounted: Path) -> None:
+    (mounted / "ca.crt").unlink()
+    with pytest.raises(Malformed, match="automountServiceAccountToken"):
+        Https("https://127.0.0.1:1", mounted)
 
 
 def test_a_rest_lasts_its_time_with_the_api_server_away(mounted: Path) -> None:

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.unit.agent.world import PlayedVagus
+
+from vagus_agent.fake_bucket import FakeBucket
 
 ROOT = Path(__file__).parents[3]
 NODE = {
@@ -52,10 +55,14 @@ def test_a_signal_ends_it_at_once_though_nothing_is_reachable(
     tmp_path: Path, part: str, environment: dict[str, str]
 ) -> None:
     alive = tmp_path / "alive"
+    (tmp_path / "ca.crt").write_text(PlayedVagus(FakeBucket()).trust.bundle)
+    (tmp_path / "token").write_text("a-token")
     given = {**environment, "VAGUS_ALIVE": str(alive), "VAGUS_CERTIFICATES": str(tmp_path)}
-    process = started(part, given)
-    assert process.stdout is not None
-    assert '"what": "wrong"' in process.stdout.readline(), "it says what is away, and goes on"
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
+    process = started(part, {**given, "VAGUS_MOUNTED": str(tmp_path)})
+    try:
+        assert process.stdout is not None
+        assert '"what": "wrong"' in process.stdout.readline(), "it says what is away, and goes on"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
     assert process.returncode == 0

@@ -94,6 +94,14 @@ def test_a_step_is_done_once(world: World) -> None:
     assert (world.serial(), (world.folder / POD / "current").readlink()) == (serial, folder)
 
 
+def test_each_step_is_noted_once(world: World) -> None:
+    world.settle()
+    for document in ("install-trust", "renew-certificate"):
+        world.vagus.tell(document, f"intent-1.{document}")
+        world.settle()
+    assert world.held().steps == ("intent-1.install-trust", "intent-1.renew-certificate")
+
+
 def test_a_rotation_in_its_three_phases(world: World) -> None:
     world.settle()
     old = world.vagus.trust.signer
@@ -190,6 +198,22 @@ def test_bundles_are_still_taken_up_while_a_renewal_is_refused(world: World) -> 
     world.vagus.tell("install-trust", "intent-4.trust")
     world.settle(rounds=60)
     assert "intent-4.trust" in (world.folder / POD / "current/steps").read_text()
+
+
+def test_bundles_are_taken_up_while_an_answer_is_waited_for(world: World) -> None:
+    world.settle()
+    world.vagus.tell("renew-certificate", "intent-3.renew")
+    world.agent.once(world.now)
+    for _ in range(3):
+        world.nodes[POD].once(world.now)
+    world.vagus.add_authority()
+    world.vagus.publish()
+    world.vagus.tell("install-trust", "intent-4.trust")
+    world.agent.once(world.now)
+    world.nodes[POD].once(world.now)
+    assert "intent-4.trust" in (world.folder / POD / "current/steps").read_text()
+    world.settle()
+    assert set(world.held().steps) == {"intent-3.renew", "intent-4.trust"}
 
 
 def test_a_request_that_was_swept_away_is_made_again_with_the_same_key(world: World) -> None:

@@ -41,10 +41,10 @@ POD, ADDRESS = "claims-data-a-0", "10.42.0.7"
 class PlayedVagus:
     """What Vagus does with a site's bucket: the issuing function's own code, and a row of trust that a test changes."""
 
-    def __init__(self, bucket: FakeBucket, pods: int = 2) -> None:
+    def __init__(self, bucket: FakeBucket, pods: int = 2, network: str = "10.42.0.0/16") -> None:
         self.bucket, self.keys, self.table = bucket, FakeAuthorityKeys(CLUSTER), FakeTable()
         self.trust, self.refused = Trust(), list[str]()
-        declared = msgspec.structs.replace(KUBERNETES, stateful_sets={"claims-data-a": pods})
+        declared = msgspec.structs.replace(KUBERNETES, stateful_sets={"claims-data-a": pods}, pods=(network,))
         self._spec, self.now = msgspec.structs.replace(of_pods(days=30), kubernetes=declared), NOW
         ids = map(str, itertools.count())
         self._issuer = issuing.Issuer(
