@@ -21,12 +21,17 @@ def _id(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:17]}"
 
 
+def _attributes(prefix: str, physical_id: str) -> Attributes:
+    arn = region_arn("cloudformation", f"record/{physical_id}")
+    return {"Id": physical_id, "Arn": arn, f"{prefix.capitalize()}Arn": arn}
+
+
 def _named(prefix: str) -> Callable[[str, Properties, str], tuple[str, Attributes]]:
-    """A record whose physical id is `prefix`-hex and whose attributes are its id."""
+    """A record whose physical id is `prefix`-hex; its attributes are its id and ARN, in either manner of naming."""
 
     def create(_logical_id: str, _properties: Properties, _stack: str) -> tuple[str, Attributes]:
         physical_id = _id(prefix)
-        return physical_id, {"Id": physical_id, "Arn": region_arn("cloudformation", f"record/{physical_id}")}
+        return physical_id, _attributes(prefix, physical_id)
 
     return create
 
@@ -53,6 +58,7 @@ RECORD_ONLY: dict[str, str] = {
     "AWS::Events::EventBusPolicy": "event-bus-policy",
     "AWS::IAM::ServiceLinkedRole": "service-linked-role",
     "AWS::Logs::QueryDefinition": "query",
+    "AWS::RolesAnywhere::Profile": "profile",
     "AWS::SecretsManager::RotationSchedule": "rotation",
     "AWS::SNS::TopicInlinePolicy": "topic-policy",
     "AWS::StepFunctions::StateMachineAlias": "alias",
@@ -66,7 +72,7 @@ def _forget(_physical_id: str, _properties: Properties) -> None:
 
 
 def _keep(physical_id: str, _old: Properties, _new: Properties, _stack: str) -> tuple[str, Attributes]:
-    return physical_id, {"Id": physical_id, "Arn": region_arn("cloudformation", f"record/{physical_id}")}
+    return physical_id, _attributes(physical_id.rpartition("-")[0], physical_id)
 
 
 def record_only() -> None:

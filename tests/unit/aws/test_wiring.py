@@ -9,8 +9,10 @@ import pytest
 from vagus.aws.clients import CONNECT_SECONDS, Clients
 from vagus.aws.executions import Machine
 from vagus.aws.wiring import Wiring
+from vagus.certificates.at_site import SiteCommands, SiteHandshakes, SiteTrust
 from vagus.errors import Malformed
-from vagus.fleet import ClusterSpec, Engine
+from vagus.fleet import ClusterSpec, Engine, Kubernetes
+from vagus.policy import Certificates
 
 SPEC = msgspec.convert(
     {
@@ -95,3 +97,38 @@ def test_a_client_is_made_once_tries_once_and_gives_up_soon(monkeypatch: pytest.
     assert config.connect_timeout == CONNECT_SECONDS == 2
     assert config.read_timeout <= 10
     client.close()
+
+
+PODS = msgspec.structs.replace(
+    SPEC,
+    placement="kubernetes",
+    zones=(),
+    groups={},
+    kubernetes=Kubernetes(
+        namespace="search",
+        service_account="one-nodes",
+        stateful_sets={"one-data": 3},
+        pods=("10.42.0.0/16",),
+        trust_anchor="arn:aws:rolesanywhere:us-east-1:111122223333:trust-anchor/12345678-1234-1234-1234-123456789012",
+        agent="site",
+    ),
+    certificates=Certificates(mode="act", issuer="kms"),
+)
+
+
+def test_of_a_cluster_on_kubernetes_everything_goes_by_its_bucket() -> None:
+    wiring = Wiring(TOLD)
+    reads, writes = wiring.reads(), wiring.writes(PODS)
+    assert isinstance(reads.handshakes(PODS), SiteHandshakes)
+    assert isinstance(reads.commands(PODS), SiteCommands)
+    assert isinstance(writes.commands, SiteCommands)
+    assert isinstance(writes.handshakes, SiteHandshakes)
+    assert isinstance(writes.parameters, SiteTrust)
+    assert reads.reported(SPEC) is None
+
+
+def test_of_one_on_ec2_nothing_does() -> None:
+    wiring = Wiring(TOLD)
+    assert not isinstance(wiring.reads().handshakes(SPEC), SiteHandshakes)
+    assert not isinstance(wiring.writes(SPEC).parameters, SiteTrust)
+    assert not isinstance(wiring.writes(SPEC).commands, SiteCommands)

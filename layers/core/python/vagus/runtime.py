@@ -215,7 +215,8 @@ def _tell(seen: Mapping[str, Status], failed: Collection[str], table: Table, now
     clusters = fleet.deployed()
     unseen = {name: standing.unseen(clusters[name], iso(now)) for name in failed if name not in seen}
     for status in (*seen.values(), *unseen.values()):
-        logger.info("figures", extra=figures.embedded(status.cell, status.cluster, figures.told(status), now))
+        if told := figures.told(status):  # of a cluster on Kubernetes there are none before its first certificate
+            logger.info("figures", extra=figures.embedded(status.cell, status.cluster, told, now))
     for status in seen.values():
         try:
             noted_status.note(table, status)
