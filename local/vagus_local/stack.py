@@ -41,8 +41,8 @@ class StackError(Exception):
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """What `.local/stack.json` says: how to reach the local stack. `plain`: the clusters that have no TLS; `certified`:
-    those whose certificates Vagus issues."""
+    """What `.local/stack.json` says: how to reach the local stack. `clusters`: those on EC2, whose nodes it runs;
+    `plain`: the clusters that have no TLS; `certified`: those whose certificates Vagus issues, on Kubernetes too."""
 
     endpoint: str
     region: str
@@ -235,7 +235,7 @@ def _described(emulator: Emulator, fleet: Path, cell: str, run: Path) -> Stack:
         account=ACCOUNT,
         cell=cell,
         fleet=str(fleet),
-        clusters=tuple(specs),
+        clusters=tuple(name for name, spec in specs.items() if spec.reached),
         run=str(run),
         plain=tuple(name for name, spec in specs.items() if not spec.engine.tls),
         certified=tuple(name for name, spec in specs.items() if spec.certified),
@@ -308,6 +308,8 @@ def wait_known(stack: Stack, seconds: float = 120) -> None:
     for name in ("formed", "version"):
         sweep(stack)
         names = [f"/vagus/{cluster}/node/{name}" for cluster in stack.clusters]
+        if not names:
+            return
 
         def noted(names: list[str] = names) -> bool:
             return len(ssm.get_parameters(Names=names)["Parameters"]) == len(names)
