@@ -8,6 +8,8 @@ import pytest
 import yaml
 from tests.infrastructure.conftest import CONTEXT
 from tests.infrastructure.templates import Templates, listed, text, walk
+from tests.infrastructure.test_lint import errors
+from tests.infrastructure.test_nag import rules
 
 from vagus import site
 from vagus.figures import FIGURES, NAMESPACE
@@ -158,8 +160,8 @@ def test_its_alarms_are_of_figures_that_can_be_told(both: Templates) -> None:
 
 
 def test_reports_of_yesterday_are_not_kept(both: Templates) -> None:
-    rules = both.at(f"{STACK}/Artifacts/Bucket/Resource").properties["LifecycleConfiguration"]["Rules"]
-    kept = {one["Prefix"]: one["NoncurrentVersionExpiration"]["NoncurrentDays"] for one in rules}
+    said = both.at(f"{STACK}/Artifacts/Bucket/Resource").properties["LifecycleConfiguration"]["Rules"]
+    kept = {one["Prefix"]: one["NoncurrentVersionExpiration"]["NoncurrentDays"] for one in said}
     assert kept == {site.REPORT: 1, site.REQUESTS: 30, site.ANSWERS: 30}
 
 
@@ -172,6 +174,8 @@ def test_a_cell_without_such_a_cluster_has_none_of_it(both: Templates, templates
 
 
 def test_nothing_is_found_by_the_pack(both: Templates) -> None:
-    from tests.infrastructure.test_nag import rules
-
     assert rules(both.folder / "validation-report.json") == set()
+
+
+def test_its_template_is_as_awss_own_schemas_want_it(both: Templates) -> None:
+    assert errors(both.folder / f"{STACK}.template.json") == []
