@@ -9,9 +9,11 @@ from tests.unit.simulation.ports import Meter
 
 from vagus import site
 from vagus.certificates import wishes
+from vagus.certificates.at_site import SiteCommands
 from vagus.certificates.observe import observe
 from vagus.certificates.showing import shown
 from vagus.certificates.telling import PATIENCE_SECONDS
+from vagus.errors import Refused
 from vagus.plan import Blocked, Done, Wait
 from vagus.procedure import rows
 from vagus.reasons import Reason
@@ -196,6 +198,33 @@ def test_a_pod_that_takes_nothing_up_is_told_again_and_a_person_hears_its_words(
     assert world.now - begun < PATIENCE_SECONDS + 300
     told = site.read(world.objects.objects[site.COMMANDS].text, Commands, "commands")
     assert len(told.of(POD)) == 1, "the newest of each kind stays"
+
+
+def test_of_an_agents_words_no_more_are_passed_on_than_a_page_takes() -> None:
+    world = SiteWorld().known()
+    world.said = {POD: "x" * 100_000}
+    SiteCommands(world.objects, lambda: world.now).send("install-trust", POD, "one", {})
+    world.report()
+    (told,) = SiteCommands(world.objects, lambda: world.now).sent(POD, world.now)
+    assert len(told.said) == 500
+
+
+@pytest.mark.parametrize(("document", "given"), [("restart-search", {}), ("install-trust", {"Version": "3.4.0"})])
+def test_a_pod_can_be_told_two_things_and_no_more(document: str, given: dict[str, str]) -> None:
+    world = SiteWorld()
+    with pytest.raises(Refused, match="a pod can be told install-trust or renew-certificate"):
+        SiteCommands(world.objects, lambda: world.now).send(document, POD, "one", given)
+    assert world.objects.objects == {}
+
+
+def test_a_report_of_another_version_is_told_and_nothing_goes_on() -> None:
+    world = SiteWorld().known()
+    world.up = False
+    world.objects.there(site.REPORT, b'{"at": 1.0, "bundle": "x", "weather": "fine"}')
+    found = plan(world)
+    assert isinstance(found, Wait)
+    assert "site/report.json" in found.message
+    assert "another version" in found.message
 
 
 def test_what_was_told_an_hour_ago_is_told_no_more() -> None:

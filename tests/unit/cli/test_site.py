@@ -7,12 +7,13 @@ import msgspec
 import pytest
 from tests.unit.certificates.parts import CLUSTER, POD
 from tests.unit.certificates.site_world import SiteWorld
-from tests.unit.cli.conftest import Scene
+from tests.unit.cli.conftest import NOON, Scene
 
 from vagus import figures
 from vagus.aws.fake import FakeTable
 from vagus.procedure import standing
 from vagus.rooms import ROOMS
+from vagus_cli import cell_judged
 from vagus_cli.world import Choice, World
 
 
@@ -150,3 +151,18 @@ def test_what_can_not_be_done_yet_is_said(scene: SiteScene, sentence: str) -> No
     assert said.exit_code == 2
     assert words in " ".join(said.stderr.split())
     assert scene.sent == []
+
+
+REPORTED = {
+    "a report of a moment ago": (30.0, "well", "30 s ago"),
+    "one that is old": (181.0, "ill", "181 s ago"),
+    "none ever": (None, "ill", "never told anything"),
+}
+
+
+@pytest.mark.parametrize(("age", "state", "words"), REPORTED.values(), ids=REPORTED.keys())
+def test_the_doctor_asks_when_its_agent_told_something_last(age: float | None, state: str, words: str) -> None:
+    found = cell_judged.agent(CLUSTER, None if age is None else NOON - age, NOON)
+    assert (found.name, found.state) == ("agent: claims", state)
+    assert words in found.found
+    assert bool(found.remedy) is (state == "ill")

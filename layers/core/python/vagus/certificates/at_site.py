@@ -17,6 +17,8 @@ from vagus.handshake import Handshake
 from vagus.ports import SiteObjects, Stored
 from vagus.site import SILENT_SECONDS, Commands, Report, Told
 
+SAID = 500
+"""Characters of a pod's last words that are passed on."""
 PORTS = (9200, 9300)
 DOCUMENTS = ("install-trust", "renew-certificate")
 Clock = Callable[[], float]
@@ -92,7 +94,7 @@ class SiteCommands:
         """What a pod was told since then, with its last words if it got no certificate."""
         told = [one for one in self._read()[0].of(instance) if one.sent >= since]
         report = self._objects.get(site.REPORT) if told else None
-        said = site.read(report.text, Report, site.REPORT).said.get(instance, "") if report else ""
+        said = site.read(report.text, Report, site.REPORT).said.get(instance, "")[:SAID] if report else ""
         return tuple(
             Command(
                 step=one.step, document=one.document, instance=instance, sent=one.sent, outcome="pending", said=said
