@@ -9,6 +9,7 @@ VAGUS_SERVICE_ACCOUNT    site  the service account of the search pods
 VAGUS_STATEFUL_SETS      site  as in the fleet file: claims-data-a=2,claims-data-b=2
 VAGUS_ALIVE              site  a file that each round touches, for the liveness probe (/tmp/alive)
 AWS_CONFIG_FILE          site  botocore's own: names the Region and the credential_process
+AWS_ENDPOINT_URL_S3      site  botocore's own: an interface endpoint of S3, where names don't lead to it
 POD_NAME, POD_IP         node  from the downward API
 VAGUS_CERTIFICATES       node  the memory volume (/vagus/certificates)
 """
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _site(environment: Mapping[str, str]) -> Callable[[], None]:
     from vagus_agent.agent import Agent
-    from vagus_agent.bucket import S3Bucket, s3
+    from vagus_agent.bucket import S3Bucket
     from vagus_agent.checks import Site
 
     site = Site(
@@ -57,7 +58,7 @@ def _site(environment: Mapping[str, str]) -> Callable[[], None]:
         stateful_sets=stateful_sets(_set(environment, "VAGUS_STATEFUL_SETS")),
     )
     name = _set(environment, "VAGUS_BUCKET")
-    agent = Agent(_kube(environment), S3Bucket(s3(), name), site)
+    agent = Agent(_kube(environment), S3Bucket(name), site)
     alive = Path(environment.get("VAGUS_ALIVE", "/tmp/alive"))  # noqa: S108  # a volume of its own in the pod
 
     def run() -> None:

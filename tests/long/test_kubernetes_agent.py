@@ -9,10 +9,8 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import pytest
 from tests.unit.agent import manifests
 from tests.unit.agent.kube_contract import KubeContract, request
 from tests.unit.agent.manifests import AGENT, CLUSTER, NAMESPACE, NODES
+from tests.unit.agent.played_s3 import BUCKET, played_s3
 from tests.unit.agent.world import SITE, PlayedVagus
 
 from vagus import site as paths
@@ -260,13 +259,13 @@ def test_manifests_applied_again_leave_what_is_published(api: RealSite) -> None:
 
 
 def test_both_programs_run_and_are_small(api: RealSite, tmp_path: Path) -> None:
-    """As their image starts them: a certificate comes, by S3's own protocol; then at rest in less than 64 MiB each."""
+    """As their image starts them: a certificate comes, by S3's own protocol; then at rest in less than 64 MB each."""
     pod, address = pod_name(), "127.77.0.7"  # where nobody listens
     api.vagus = PlayedVagus(api.bucket, 100, "127.0.0.0/8")
     api.vagus.publish()
     api.start_pod(pod, NODES, address)
-    with _played_s3(api.bucket) as endpoint:
-        site = _program(api, "site", AGENT, "", tmp_path, AWS_ENDPOINT_URL=endpoint)
+    with played_s3(api.bucket) as endpoint:
+        site = _program(api, "site", AGENT, "", tmp_path, AWS_ENDPOINT_URL_S3=endpoint)
         node = _program(api, "node", NODES, pod, tmp_path, POD_NAME=pod, POD_IP=address)
         try:
             until(lambda: _answered(api, tmp_path), 240, lambda: f"a certificate: {_logs(tmp_path)}")
@@ -277,7 +276,7 @@ def test_both_programs_run_and_are_small(api: RealSite, tmp_path: Path) -> None:
                 process.terminate()
                 process.wait(60)
     print(f"resident: {rss}")
-    assert rss["site"] < 64
+    assert rss["site"] < 61  # 64 MB
     assert rss["node"] < 48
     assert (site.returncode, node.returncode) == (0, 0)
 
@@ -300,7 +299,7 @@ def _program(api: RealSite, part: str, account: str, pod: str, folder: Path, **m
         "VAGUS_MOUNTED": str(api.plane.mounted(NAMESPACE, account, pod)),
         "VAGUS_CLUSTER": CLUSTER,
         "POD_NAMESPACE": NAMESPACE,
-        "VAGUS_BUCKET": "claims-bucket",
+        "VAGUS_BUCKET": BUCKET,
         "VAGUS_SERVICE_ACCOUNT": NODES,
         "VAGUS_STATEFUL_SETS": "claims-data-a=2",
         "VAGUS_ALIVE": str(folder / "alive"),
@@ -348,49 +347,3 @@ class _Forging:
             body["spec"]["username"] = manifests.user(NODES)
             body["spec"]["extra"] = {"authentication.kubernetes.io/pod-name": [self._victim]}
         return self._https.call(method, path, query, body, kind)
-
-
-class _played_s3:  # noqa: N801  # a context, used as a function
-    """GET and PUT of objects, by path, as S3 answers them. Its signatures are not looked at."""
-
-    def __init__(self, bucket: FakeBucket) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                found = bucket.objects.get(self.path.split("?")[0].removeprefix("/claims-bucket/"))
-                missing = b"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>"
-                self._reply(200 if found is not None else 404, missing if found is None else found)
-
-            def do_PUT(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if "aws-chunked" in self.headers.get("Content-Encoding", ""):
-                    body = _unchunked(body)
-                bucket.objects[self.path.split("?")[0].removeprefix("/claims-bucket/")] = body
-                self._reply(200, b"")
-
-            def _reply(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> str:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-def _unchunked(body: bytes) -> bytes:
-    """The first chunk: ours are small."""
-    size, _, rest = body.partition(b"\r\n")
-    return rest[: int(size.split(b";")[0], 16)]

@@ -15,9 +15,9 @@ IMPORTED = """
 import sys
 import botocore.session
 import vagus_agent.agent, vagus_agent.main, vagus_agent.node
-from vagus_agent.bucket import s3
+from vagus_agent.bucket import S3Bucket
 from vagus_agent.kube import Https
-s3(region_name="eu-west-1")
+S3Bucket("claims-bucket")
 print(*sorted({name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)))
 """
 OF_PACKAGES = {"cryptography": "cryptography", "dateutil": "python-dateutil", "typing_extensions": "typing-extensions"}
@@ -34,6 +34,7 @@ def image(tmp_path: Path) -> Path:
 def run(image: Path, *arguments: str) -> str:
     """Python in it: only what was copied, and installed packages."""
     given = {"PYTHONPATH": str(image), "PATH": os.environ["PATH"], "PYTHONSAFEPATH": "1"}
+    given["AWS_DEFAULT_REGION"] = "eu-west-1"
     done = subprocess.run([sys.executable, *arguments], env=given, cwd=image, capture_output=True, text=True)
     return done.stdout + done.stderr
 
