@@ -18,7 +18,7 @@ from vagus.aws.errors import code_of, read, translated
 from vagus.errors import Malformed, Refused, Unreachable
 
 if TYPE_CHECKING:
-    from botocore.session import Session
+    from botocore.credentials import Credentials
 
 CODE = re.compile(rb"<Code>([A-Za-z0-9]+)</Code>")
 MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
@@ -38,19 +38,31 @@ class Bucket(Protocol):
 
 
 class S3Bucket:
-    """On AWS. `endpoint`, or `AWS_ENDPOINT_URL_S3`: where S3 answers, if names don't lead to the interface endpoint."""
+    """On AWS. `credentials`: botocore's, which renew themselves. `endpoint`: where S3 answers, if it is not where the
+    bucket's name leads; objects are then called by path."""
 
-    def __init__(self, name: str, session: Session | None = None, endpoint: str = "") -> None:
-        import botocore.session
+    def __init__(
+        self, name: str, credentials: Credentials | None, region: str, endpoint: str = "", trusted: str | None = None
+    ) -> None:
         import urllib3
 
-        self._session = session or botocore.session.get_session()
-        self._region = self._session.get_config_variable("region")
-        if not self._region:
+        self._credentials, self._region = credentials, region
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        self._url = f"{endpoint.rstrip('/')}/{name}" if endpoint else f"https://{name}.s3.{region}.{suffix}"
+        self._pool = urllib3.PoolManager(ssl_context=ssl.create_default_context(cafile=trusted), maxsize=2)
+
+    @classmethod
+    def of_environment(cls, name: str) -> S3Bucket:
+        """By what botocore reads: files, variables, `AWS_ENDPOINT_URL_S3`. Raises `Malformed` without a Region."""
+        import botocore.session
+
+        session = botocore.session.get_session()
+        region = session.get_config_variable("region")
+        if not region:
             raise Malformed("no Region is set: put region into the file that AWS_CONFIG_FILE names")
-        self._url = self._endpoint(name, endpoint)
-        trusted = ssl.create_default_context(cafile=self._session.get_config_variable("ca_bundle"))
-        self._pool = urllib3.PoolManager(ssl_context=trusted, maxsize=2)
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+        trusted = session.get_config_variable("ca_bundle")
+        return cls(name, session.get_credentials(), region, endpoint, trusted)
 
     def get(self, key: str) -> bytes | None:
         """One object; a failure that may pass is tried again within a second."""
@@ -65,13 +77,6 @@ class S3Bucket:
         """Once: the loop comes again."""
         with translated("s3"):
             self._call("PUT", key, body)
-
-    def _endpoint(self, name: str, given: str) -> str:
-        """By the bucket's own name; with a given endpoint, by path."""
-        if given := given or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", ""):
-            return f"{given.rstrip('/')}/{name}"
-        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
-        return f"https://{name}.s3.{self._region}.{suffix}"
 
     def _call(self, method: str, key: str, body: bytes) -> bytes:
         """Raises botocore's own errors, as a client would (`vagus.aws.errors` translates them)."""
@@ -101,9 +106,8 @@ class S3Bucket:
         from botocore.awsrequest import AWSRequest
         from botocore.exceptions import NoCredentialsError
 
-        credentials = self._session.get_credentials()
-        if credentials is None:
+        if self._credentials is None:
             raise NoCredentialsError
         request = AWSRequest(method=method, url=url, data=body)
-        S3SigV4Auth(credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
+        S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
         return {str(name): str(value) for name, value in request.headers.items()}

@@ -58,7 +58,7 @@ def _site(environment: Mapping[str, str]) -> Callable[[], None]:
         stateful_sets=stateful_sets(_set(environment, "VAGUS_STATEFUL_SETS")),
     )
     name = _set(environment, "VAGUS_BUCKET")
-    agent = Agent(_kube(environment), S3Bucket(name), site)
+    agent = Agent(_kube(environment), S3Bucket.of_environment(name), site)
     alive = Path(environment.get("VAGUS_ALIVE", "/tmp/alive"))  # noqa: S108  # a volume of its own in the pod
 
     def run() -> None:

@@ -28,6 +28,7 @@ from vagus_agent.kube import Https, Kube
 from vagus_local import issued
 from vagus_local import stack as stacks
 from vagus_local.addresses import claim_network
+from vagus_local.emulator_process import REGION
 from vagus_local.engines import engine
 from vagus_local.kubernetes.control_plane import ControlPlane
 from vagus_local.kubernetes.programs import bring
@@ -75,7 +76,7 @@ class LocalSite:
         self.pods = [self._pod(folder, name) for name in self.addresses]
 
     def new_agent(self) -> AgentProcess:
-        bucket = S3Bucket(self.stack.client("s3"), self._bucket)
+        bucket = S3Bucket(self._bucket, self.stack.session.get_credentials(), REGION, self.stack.endpoint)
         site = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES, stateful_sets=SETS)
         return AgentProcess(Agent(self._kube(AGENT), bucket, site))
 

@@ -187,20 +187,26 @@ def with_any_key(owner: LocalSession) -> None:
 
 
 @pytest.fixture(scope="module")
-def agents(owner: LocalSession, outputs: dict[str, str], strict: Emulator) -> Any:
-    """S3 as the site's role has it. IAM Roles Anywhere is not here: the account's owner is let assume the role."""
+def session(owner: LocalSession, outputs: dict[str, str]) -> boto3.Session:
+    """The site's role. IAM Roles Anywhere is not here: the account's owner is let assume the role."""
     role = outputs["SiteRole"]
     trusts = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trusts]})
     owner.client("iam").update_assume_role_policy(RoleName=role.rpartition("/")[2], PolicyDocument=document)
     given = owner.client("sts").assume_role(RoleArn=role, RoleSessionName="agent")["Credentials"]
-    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
+    return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], REGION)
+
+
+@pytest.fixture(scope="module")
+def agents(session: boto3.Session, strict: Emulator) -> Any:
+    """S3 as the site's role has it."""
     return session.client("s3", endpoint_url=strict.endpoint)
 
 
 @pytest.fixture
-def placed(outputs: dict[str, str], agents: Any, tmp_path: Path) -> Iterator[PlayedSite]:
-    with PlayedSite(tmp_path, S3Bucket(agents, outputs["ArtifactBucket"])) as made:
+def placed(outputs: dict[str, str], session: boto3.Session, strict: Emulator, tmp_path: Path) -> Iterator[PlayedSite]:
+    bucket = S3Bucket(outputs["ArtifactBucket"], session.get_credentials(), REGION, strict.endpoint)
+    with PlayedSite(tmp_path, bucket) as made:
         yield made
 
 

@@ -30,7 +30,7 @@ def bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         return
     with played_s3(FakeBucket()) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-        yield S3Bucket(BUCKET)
+        yield S3Bucket.of_environment(BUCKET)
 
 
 def test_what_is_put_is_got(bucket: Bucket) -> None:
@@ -48,7 +48,7 @@ def test_a_token_of_temporary_credentials_goes_along(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token")
     with played_s3(FakeBucket()) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-        S3Bucket(BUCKET).put("site/report.json", b"{}")
+        S3Bucket.of_environment(BUCKET).put("site/report.json", b"{}")
 
 
 def test_what_s3_denies_names_the_right_and_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,30 +56,30 @@ def test_what_s3_denies_names_the_right_and_the_object(monkeypatch: pytest.Monke
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")  # what was signed for another Region is denied
         with pytest.raises(Denied, match=r"s3:GetObject.*Access Denied \(site/ca.pem\)"):
-            S3Bucket(BUCKET).get("site/ca.pem")
+            S3Bucket.of_environment(BUCKET).get("site/ca.pem")
         with pytest.raises(Denied, match="s3:PutObject"):
-            S3Bucket(BUCKET).put("site/report.json", b"")
+            S3Bucket.of_environment(BUCKET).put("site/report.json", b"")
 
 
 def test_s3_that_is_away_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     with pytest.raises(Unreachable):
-        S3Bucket(BUCKET).get("site/ca.pem")
+        S3Bucket.of_environment(BUCKET).get("site/ca.pem")
     with pytest.raises(Unreachable):
-        S3Bucket(BUCKET).put("site/report.json", b"{}")
+        S3Bucket.of_environment(BUCKET).put("site/report.json", b"{}")
 
 
 def test_without_credentials_it_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(Denied, match="credentials"):
-        S3Bucket(BUCKET).put("site/report.json", b"{}")
+        S3Bucket.of_environment(BUCKET).put("site/report.json", b"{}")
 
 
 def test_without_a_region_it_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(Malformed, match="AWS_CONFIG_FILE"):
-        S3Bucket(BUCKET)
+        S3Bucket.of_environment(BUCKET)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_where_s3_answers_is_where_botocores_own_client_would_go(
     import botocore.session
 
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
-    assert S3Bucket(BUCKET)._url == f"https://{host}"
+    assert S3Bucket.of_environment(BUCKET)._url == f"https://{host}"
     client = botocore.session.get_session().create_client("s3")
     url = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "site/ca.pem"})
     assert url.startswith((f"https://{host}/site/ca.pem?", "https://claims-bucket.s3.amazonaws.com/"))

@@ -17,7 +17,7 @@ import botocore.session
 import vagus_agent.agent, vagus_agent.main, vagus_agent.node
 from vagus_agent.bucket import S3Bucket
 from vagus_agent.kube import Https
-S3Bucket("claims-bucket")
+S3Bucket.of_environment("claims-bucket")
 print(*sorted({name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)))
 """
 OF_PACKAGES = {"cryptography": "cryptography", "dateutil": "python-dateutil", "typing_extensions": "typing-extensions"}
