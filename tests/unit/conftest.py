@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 LONG = {
     f"{name}.py"
     for name in (
+        "agent/test_deaths",
         "certificates/test_gateways",
         "certificates/test_rotation",
         "planner/test_any_cluster",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.agent.manifests import CLUSTER, NAMESPACE, NODES, user
 from tests.unit.agent.world import ADDRESS, POD, SITE
@@ -108,6 +108,7 @@ def test_what_vagus_is_asked_is_what_the_api_server_says() -> None:
     assert (made.addresses, made.request) == ((ADDRESS,), "PEM")
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([user(NODES), "alice", ""]),
     st.sampled_from([POD, "claims-data-a-1", ""]),
@@ -122,6 +123,7 @@ def test_nobody_passes_but_the_pod_that_the_api_server_names(by: str, name: str,
         assert name
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True), st.integers(0, 99), max_size=5))
 def test_stateful_sets_are_read_as_they_are_written(sets: dict[str, int]) -> None:
     assert stateful_sets(", ".join(f"{name}={count}" for name, count in sets.items())) == sets
