@@ -19,6 +19,7 @@ from vagus.procedure.room import Room, working_at
 from vagus.procedure.rows import Head
 from vagus.rooms import ROOMS
 from vagus_cli import by_person, certificates_commands, options, output
+from vagus_cli.certificates_shown import countdown
 from vagus_cli.hooks import OpenHook, heartbeats, open_hooks
 from vagus_cli.world import UsageFault, World
 
@@ -159,7 +160,7 @@ def halted(world: World, spec: ClusterSpec, capability: str, person: str, why: s
 def _stop(world: World, spec: ClusterSpec, room: Room, person: str, why: str) -> Told:
     message = halted(world, spec, room.name, person, why)
     if room.name == certificates_commands.CAPABILITY:
-        message += certificates_commands.countdown(world, spec)
+        message += countdown(world, spec)
     kept = heartbeats(world.records(spec), spec.name, world.now())
     hooks = open_hooks(world.reads.groups, spec, kept)
     return Told(cluster=spec.name, capability=room.name, state="paused", message=message, hooks=hooks)
