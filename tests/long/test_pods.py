@@ -33,6 +33,7 @@ from vagus_local.engines import engine
 from vagus_local.kubernetes.control_plane import ControlPlane
 from vagus_local.kubernetes.programs import bring
 from vagus_local.scene import Scene
+from vagus_local.search_client import CallFailed, NoNodeAnswers
 from vagus_local.stack import Stack
 from vagus_local.waiting import until
 from vagus_local.workload import Workload, create_indices
@@ -149,6 +150,18 @@ def told(scene: Scene) -> str:
     return f"certificates are settled (now: {scene.rows().plans.get('certificates', {})})"
 
 
+def served(client: Anew) -> bool:
+    """Whether a node (they take turns) answers: until its security is ready it says so in plain text, and no gate is
+    before it."""
+    try:
+        client.call("GET", "/_cluster/health")
+    except CallFailed as error:
+        return error.status == 403  # who may not ask is answered by the plugin itself
+    except (ValueError, NoNodeAnswers):
+        return False
+    return True
+
+
 def test_pods_have_certificates_that_are_renewed_and_whose_authority_is_replaced_under_load(
     site: LocalSite, folder: Path
 ) -> None:
@@ -156,6 +169,7 @@ def test_pods_have_certificates_that_are_renewed_and_whose_authority_is_replaced
     until(lambda: [one["wrong"] for one in shown(folder)] == [""] * 6, 180, lambda: f"all is well: {shown(folder)}", 1)
     before = shown(folder)
     client = site.client(CLIENT)
+    until(lambda: all(served(client) for _ in site.addresses), 300, "every node's security is ready")
     create_indices(client, {"claims": (3, 1)}, 100, 200)  # type: ignore[arg-type]  # what it has of AdminClient
     load = Workload(client, ["claims"])  # type: ignore[arg-type]
     load.start()
