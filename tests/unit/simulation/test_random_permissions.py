@@ -23,6 +23,8 @@ EVERY: Mapping[str, Scenario] = {**SCENARIOS, **COMING, **ZONE_SCENARIOS, **REST
 MINUTE = 60.0
 SNAPSHOTS = "decide.search.snapshots"
 """They are asked before a node is taken: what they lack stands against that, and against nothing else."""
+AIDS = ("decide.search.awaited", "decide.search.weights", "apply.search.weigh")
+"""No restart waits for them; when a person is told of them is held in `rolling_upgrade/test_permissions`."""
 
 
 @cache
@@ -48,7 +50,7 @@ def test_whatever_is_missing_is_told_and_leaks_nothing(name: str, moment: float,
 
 def lacks(world: World, call: str, seconds: float) -> None:
     """Without this permission for so long; then it is there, and a person resumes what paused meanwhile."""
-    needed = call != SNAPSHOTS or nodes_to_take(world)
+    needed = call not in AIDS and (call != SNAPSHOTS or nodes_to_take(world))
     world.meter.denied = frozenset({call})
     end = world.clock.now + seconds
     while world.clock.now < end:
