@@ -111,7 +111,7 @@ class Deployment:
             status = str(self._client("stepfunctions").describe_execution(executionArn=arn)["status"])
             return "" if status == "RUNNING" else status
 
-        return until(end, 120, f"{arn} ends")
+        return until(end, 300, f"{arn} ends")  # a call that a deploy cut off is given up after 90 s, and tried again
 
     def waits(self, arn: str) -> None:
         """Until it has looked and waits."""
