@@ -77,7 +77,7 @@ class Node:
             self._say("took up the published authorities", step=trust.step, bundle=paths.digest(published.bundle))
             return 0.0
         if asking:
-            return self._look_for_answer(asking, held, published, now)
+            return self._look_for_answer(asking, published, now)
         if why or trust or renew:
             return self._ask(why or "it is told to", told, now)
         self._wrong.well("certificates")
@@ -111,7 +111,7 @@ class Node:
         self._say("made a new key", why=why)
         return 0.0
 
-    def _look_for_answer(self, asking: Asking, held: Held | None, published: Published, now: float) -> float:
+    def _look_for_answer(self, asking: Asking, published: Published, now: float) -> float:
         name = request_name(self._me, asking.request)
         asked = self._kube.request(name) or self._kube.ask(name, asking.request)
         if asked.request != asking.request:
@@ -120,13 +120,13 @@ class Node:
             return self._give_up(asked.said, now)
         if not asked.certificate:
             return POLL
-        return self._take_up(asked, asking, held, published, now)
+        return self._take_up(asked, asking, published, now)
 
-    def _take_up(self, asked: Request, asking: Asking, held: Held | None, published: Published, now: float) -> float:
+    def _take_up(self, asked: Request, asking: Asking, published: Published, now: float) -> float:
         """The chain says what is trusted, as on EC2: it was made with the leaf, so that the two always fit."""
         leaf, trusted = parts(asked.certificate)
-        steps = tuple(dict.fromkeys((*(held.steps if held else ()), *asking.steps)))
-        wanted = Held(key=asking.key, leaf=leaf, bundle=trusted or published.bundle, steps=steps)
+        # what was told since the request was made is not done by its answer, whose bundle may be older
+        wanted = Held(key=asking.key, leaf=leaf, bundle=trusted or published.bundle, steps=asking.steps)
         if why := misfit(wanted, self._me, now):
             return self._give_up(f"the certificate of {asked.name} is not to be served: {why}", now)
         self._shelf.take_up(wanted)
