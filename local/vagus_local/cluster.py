@@ -36,6 +36,7 @@ PACKAGE = Path(__file__).resolve().parent
 BOOT = PACKAGE.parents[1] / "nodes" / "boot.sh"
 REGION = "us-east-1"
 START_SECONDS = 180.0
+FULL_SECONDS = 60.0
 FAILURES = ("CHECK FAILED", "Job for vagus-search.service failed", "main process exited")
 SMALL: Mapping[str, object] = {
     # all nodes see the host's one disk: its watermarks would say nothing about a node
@@ -207,8 +208,13 @@ class LocalCluster:
         client: ClientCertificate | None = None,
         node: LocalNode | None = None,
     ) -> Any:
-        """The JSON answer of a request, as admin unless told; raises ClusterError for anything but 2xx."""
+        """The JSON answer of a request, as admin unless told; raises ClusterError for anything but 2xx. A heap as small
+        as these is full for moments, and says so (429): that is tried again."""
+        deadline = time.monotonic() + FULL_SECONDS
         status, answer = self.try_call(method, path, body, client=client, node=node)
+        while status == 429 and time.monotonic() < deadline:
+            time.sleep(0.5)
+            status, answer = self.try_call(method, path, body, client=client, node=node)
         if not 200 <= status < 300:
             raise ClusterError(f"{method} {path}: {status} {answer}")
         return answer

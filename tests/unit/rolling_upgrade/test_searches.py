@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.rolling_upgrade.scenarios import all_restart, restarted
+from tests.unit.rolling_upgrade.test_holding import group, iso
 from tests.unit.rolling_upgrade.test_rules import NODE, NOW, question
 from tests.unit.rolling_upgrade.world import RollingWorld
 from tests.unit.simulation.ports import Meter, When, reads
@@ -14,13 +15,15 @@ from tests.unit.simulation.world import World
 from vagus.allocation import AWARENESS
 from vagus.cluster import Cluster, Copy, Unseen
 from vagus.errors import Denied, Refused, Unreachable
+from vagus.instances import Instance
 from vagus.intent import AllocationPrimaries, AnyPreference, restart
-from vagus.plan import Steps
+from vagus.plan import Steps, Wait
+from vagus.reasons import Reason
 from vagus.rolling_upgrade.decide import decide
 from vagus.rolling_upgrade.looking import looked
 from vagus.rolling_upgrade.observe import weighed
 from vagus.rolling_upgrade.observed import Observed, rolling
-from vagus.steps import AllowAllocation, KeepReplicas
+from vagus.steps import AllowAllocation, KeepReplicas, LeadSearchesBack
 from vagus.weights import FAIL_OPEN, IGNORED, MARK, STRICT, Weighing, Weights, led_away, strict_by_hand, why_not
 
 SIX = question().cluster
@@ -318,6 +321,44 @@ def test_a_zone_is_searched_again_as_soon_as_its_node_has_left_the_cluster() -> 
     world.run()
     assert whole(world), world.story()
     assert away == [[name] for name in world.restarts], "each while that node is away, and no other"
+
+
+@pytest.mark.parametrize(
+    ("away", "listed", "back", "again"),
+    [
+        pytest.param((0, 1), (0, 1), (), True, id="both have left"),
+        pytest.param((0, 1), (0,), (), True, id="both have left, and the instance of one is lost for good"),
+        pytest.param((0,), (0, 1), (1,), True, id="one has left, and the other is back already"),
+        pytest.param((0,), (0, 1), (), False, id="one has left, and the other is still to stop"),
+    ],
+)
+def test_a_zone_is_searched_again_once_none_of_a_batch_is_still_to_stop(
+    away: tuple[int, ...], listed: tuple[int, ...], back: tuple[int, ...], again: bool
+) -> None:
+    asked = question()
+    batch = [node for node in SIX.nodes if node.zone == FIRST]
+    now_there = {batch[at].name: msgspec.structs.replace(batch[at], ephemeral_id="another") for at in back}
+    nodes = tuple(now_there.get(node.name, node) for node in SIX.nodes if node not in [batch[at] for at in away])
+    there = tuple(Instance(id=batch[at].name, zone=FIRST, lifecycle="InService") for at in listed)
+    intent = restart({node.name: node.ephemeral_id for node in batch}, iso(NOW - 60), "ada")
+    noted = msgspec.structs.replace(
+        rolling(intent), taken=tuple(node.name for node in batch), sent_at=iso(NOW - 5), taken_at=iso(NOW - 6), led=1
+    )
+    intent = msgspec.structs.replace(intent, rolling=noted, demands=(AllocationPrimaries(), AnyPreference()))
+    plan = decide(
+        Observed(
+            cluster=msgspec.structs.replace(SIX, nodes=nodes, uuid="u"),
+            identity="u",
+            groups=(group(*there),),
+            intents=(intent,),
+            weights=OURS,
+            version=SIX.nodes[0].version,
+        ),
+        asked.spec,
+        NOW,
+    )
+    assert (isinstance(plan, Steps) and [type(step) for step in plan.steps] == [LeadSearchesBack]) is again, plan
+    assert again or (isinstance(plan, Wait) and plan.reason is Reason.NODE_AWAY)
 
 
 def test_weights_that_came_to_stand_once_all_was_over_are_taken_away() -> None:

@@ -105,9 +105,9 @@ class RestartNodes(_OfAnUpgrade, frozen=True, kw_only=True):
 
 
 class LeadSearchesBack(Step, frozen=True, kw_only=True):
-    """Have a zone searched again while its nodes in hand are away: they have left the cluster, and are asked for
-    nothing before their copies are active. `demands`: what they demand from then on; `update`: of settings, once no
-    weights stand; `weighing`: `None` where none of ours do."""
+    """Have a zone searched again once none of its nodes in hand is still to stop: what has left the cluster is asked
+    for nothing before its copies are active again. `demands`: what they demand from then on; `update`: of settings,
+    once no weights stand; `weighing`: `None` where none of ours do."""
 
     title = "Lead searches back to the zone"
     search = ("cluster:admin/settings/update", "cluster:admin/routing/awareness/weights/delete")
@@ -121,7 +121,7 @@ class LeadSearchesBack(Step, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        return f"have every zone searched again: {', '.join(self.nodes)} has left the cluster"
+        return f"have every zone searched again: {', '.join(self.nodes)} stopped"
 
     @property
     def subject(self) -> str:
