@@ -77,9 +77,7 @@ class Agent:
 
     def _publish(self, now: float) -> None:
         """Commands are read first: the bundle that is read after them is at least as new as what they speak of."""
-        commands, bundle = self._object(paths.COMMANDS), self._object(paths.BUNDLE)
-        if commands:
-            paths.read(commands.encode(), Commands, paths.COMMANDS)
+        commands, bundle = self._commands(), self._object(paths.BUNDLE)
         lies = self._kube.published()
         before = lies or Published()
         self._bundle = bundle or before.bundle
@@ -89,6 +87,15 @@ class Agent:
         self._kube.publish(wanted)
         self._lively_until = now + LIVELY_SECONDS
         self._say("published", bundle=paths.digest(wanted.bundle), commands=paths.digest(wanted.commands))
+
+    def _commands(self) -> str:
+        """What pods are told, if it can be read: what can't be is said, reaches no pod, and holds up no bundle."""
+        commands = self._object(paths.COMMANDS)
+        with self._part("commands", whole=False):
+            if commands:
+                paths.read(commands.encode(), Commands, paths.COMMANDS)
+            return commands
+        return ""
 
     def _object(self, key: str) -> str:
         """What lies there; "" for nothing. To who may not list, S3 denies what is not there too: that is said once, and
@@ -137,11 +144,12 @@ class Agent:
     # -- what handshakes show ----------------------------------------------------------------------------------------
 
     def _report(self, now: float) -> None:
+        """Of the pods that are there: which should be, the fleet file says to Vagus."""
         pods = {one.name: one for one in self._kube.pods(f"{LABEL}={self._site.cluster}")}
         bundle = self._bundle
         reached = {name: pod.addresses[0] for name, pod in pods.items() if pod.addresses and not pod.going}
-        away = [name for name in {*self._site.pods, *pods} if name not in reached]
-        seen = (*self._shake(reached, bundle), *(one for name in away for one in _absent(name, pods.get(name))))
+        away = [pod for name, pod in pods.items() if name not in reached]
+        seen = (*self._shake(reached, bundle), *(one for pod in away for one in _away(pod)))
         report = Report(
             at=now,
             bundle=paths.digest(bundle),
@@ -174,7 +182,7 @@ def last_words(asked: tuple[Request, ...]) -> dict[str, str]:
     return {pod: one.said for pod, one in newest.items() if one.state == "refused"}
 
 
-def _absent(name: str, pod: Pod | None) -> Iterator[Handshake]:
-    why = "there is no such pod" if pod is None else f"the pod is {'going' if pod.going else pod.phase or 'not there'}"
+def _away(pod: Pod) -> Iterator[Handshake]:
+    why = "going" if pod.going else pod.phase or "without an address"
     for port in (HTTP, TRANSPORT):
-        yield Handshake(instance=name, address="", port=port, failure=f"no handshake: {why}")
+        yield Handshake(instance=pod.name, address="", port=port, failure=f"no handshake: the pod is {why}")

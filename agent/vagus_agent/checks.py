@@ -4,7 +4,7 @@ They are about who asks, which the API server alone can tell. What a pod may hav
 request, and which pods a cluster has, are checked by the function that issues.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
@@ -15,23 +15,16 @@ OVER = ("Succeeded", "Failed")
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an agent works. `account`: the service account of the search pods. `stateful_sets`: how many pods each
-    should have, as the fleet file says."""
+    """Where an agent works. `account`: the service account of the search pods."""
 
     cluster: str
     namespace: str
     account: str
-    stateful_sets: Mapping[str, int] = {}
 
     @property
     def user(self) -> str:
         """The search pods' account, as the API server calls it."""
         return f"system:serviceaccount:{self.namespace}:{self.account}"
-
-    @property
-    def pods(self) -> tuple[str, ...]:
-        """Those that should be there."""
-        return tuple(f"{name}-{n}" for name, count in sorted(self.stateful_sets.items()) for n in range(count))
 
 
 def refused(asked: Request, pod: Pod | None, site: Site) -> str:

@@ -6,7 +6,6 @@ KUBERNETES_SERVICE_HOST  both  kubelet sets it, and KUBERNETES_SERVICE_PORT
 VAGUS_MOUNTED            both  a folder with token and ca.crt, where it is not the one that kubelet mounts
 VAGUS_BUCKET             site  the cluster's bucket
 VAGUS_SERVICE_ACCOUNT    site  the service account of the search pods
-VAGUS_STATEFUL_SETS      site  as in the fleet file: claims-data-a=2,claims-data-b=2
 VAGUS_ALIVE              site  a file that each round touches, for the liveness probe (/tmp/alive)
 AWS_CONFIG_FILE          site  botocore's own: names the Region and the credential_process
 AWS_ENDPOINT_URL_S3      site  botocore's own: an interface endpoint of S3, where names don't lead to it
@@ -55,7 +54,6 @@ def _site(environment: Mapping[str, str]) -> Callable[[], None]:
         cluster=_set(environment, "VAGUS_CLUSTER"),
         namespace=_set(environment, "POD_NAMESPACE"),
         account=_set(environment, "VAGUS_SERVICE_ACCOUNT"),
-        stateful_sets=stateful_sets(_set(environment, "VAGUS_STATEFUL_SETS")),
     )
     name = _set(environment, "VAGUS_BUCKET")
     agent = Agent(_kube(environment), S3Bucket.of_environment(name), site)
@@ -98,17 +96,6 @@ def rest(kube: Kube, version: str, seconds: float) -> None:
         kube.await_change(version, seconds)
     except VagusError:  # the next round meets the same, and says so
         time.sleep(max(0.0, seconds - (time.monotonic() - began)))
-
-
-def stateful_sets(text: str) -> dict[str, int]:
-    """`a=2,b=1`. Raises `Malformed`."""
-    found: dict[str, int] = {}
-    for one in filter(None, (part.strip() for part in text.split(","))):
-        name, _, count = one.partition("=")
-        if not name or not count.isdecimal():
-            raise Malformed(f"VAGUS_STATEFUL_SETS: {one} is not NAME=COUNT, such as claims-data-a=2")
-        found[name] = int(count)
-    return found
 
 
 def _kube(environment: Mapping[str, str]) -> Kube:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from vagus import site as paths
-from vagus.errors import VagusError
+from vagus.errors import Malformed, VagusError
 from vagus.site import Commands, Told
 from vagus_agent.fitting import Me, misfit, new, parts
 from vagus_agent.kube import Kube
@@ -90,15 +90,25 @@ class Node:
         return None if misfit(wanted, self._me, now) else wanted
 
     def _told(self, published: Published) -> tuple[Told, ...]:
-        if not published.commands:
-            return ()
-        told = paths.read(published.commands.encode(), Commands, paths.COMMANDS).of(self._me.pod)
+        told = self._commands(published).of(self._me.pod)
         for one in told:
             if one.document not in (TRUST, RENEW):
                 self._wrong.wrong(
                     one.document, f"a pod can't do {one.document}: is this agent's image older than Vagus?"
                 )
         return tuple(one for one in told if one.document in (TRUST, RENEW))
+
+    def _commands(self, published: Published) -> Commands:
+        """What can't be read tells nothing, and is said: a pod that starts gets its certificate all the same."""
+        if not published.commands:
+            return Commands()
+        try:
+            commands = paths.read(published.commands.encode(), Commands, paths.COMMANDS)
+        except Malformed as error:
+            self._wrong.wrong("commands", str(error))
+            return Commands()
+        self._wrong.well("commands")
+        return commands
 
     # -- a new key and certificate -----------------------------------------------------------------------------------
 

@@ -301,7 +301,6 @@ def _program(api: RealSite, part: str, account: str, pod: str, folder: Path, **m
         "POD_NAMESPACE": NAMESPACE,
         "VAGUS_BUCKET": BUCKET,
         "VAGUS_SERVICE_ACCOUNT": NODES,
-        "VAGUS_STATEFUL_SETS": "claims-data-a=2",
         "VAGUS_ALIVE": str(folder / "alive"),
         "VAGUS_CERTIFICATES": str(folder),
         "AWS_ACCESS_KEY_ID": "testing",

@@ -78,7 +78,7 @@ class LocalSite:
 
     def new_agent(self) -> AgentProcess:
         bucket = S3Bucket(self._bucket, self.stack.session.get_credentials(), REGION, self.stack.endpoint)
-        site = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES, stateful_sets=SETS)
+        site = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES)
         return AgentProcess(Agent(self._kube(AGENT), bucket, site))
 
     def _pod(self, folder: Path, name: str) -> SearchPod:

@@ -68,7 +68,7 @@ class PlayedSite:
         self.folder, self.api, self.log = folder, FakeApiServer(), list[str]()
         self.api.make_map(NAMESPACE, published_in(CLUSTER))
         caller = Caller(user=manifests.user(AGENT), rights=manifests.rights(AGENT))
-        declared = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES, stateful_sets=SETS)
+        declared = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES)
         self._agent = Agent(self._kube(caller), bucket, declared, self._shake, self._say)
         self._sidecars = [self._start(pod, address) for pod, address in PODS.items()]
         self._over = threading.Event()

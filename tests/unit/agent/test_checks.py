@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.agent.manifests import CLUSTER, NAMESPACE, NODES, user
 from tests.unit.agent.world import ADDRESS, POD, SITE
 
-from vagus.errors import Malformed
 from vagus_agent.checks import not_yet, passed_on, refused
-from vagus_agent.main import stateful_sets
 from vagus_agent.model import USAGES, Pod, Request, signer
 
 ASKED = Request(
@@ -121,15 +119,3 @@ def test_nobody_passes_but_the_pod_that_the_api_server_names(by: str, name: str,
         assert found is not None
         assert (by, uid, found.uid, found.account) == (user(NODES), found.uid, uid, NODES)
         assert name
-
-
-@settings(deadline=None)
-@given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True), st.integers(0, 99), max_size=5))
-def test_stateful_sets_are_read_as_they_are_written(sets: dict[str, int]) -> None:
-    assert stateful_sets(", ".join(f"{name}={count}" for name, count in sets.items())) == sets
-
-
-@pytest.mark.parametrize("text", ["claims-data-a", "claims-data-a=", "=2", "claims-data-a=two", "claims-data-a=-1"])
-def test_a_stateful_set_without_a_count_is_named(text: str) -> None:
-    with pytest.raises(Malformed, match=r"VAGUS_STATEFUL_SETS: .* is not NAME=COUNT"):
-        stateful_sets(text)

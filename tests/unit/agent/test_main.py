@@ -24,7 +24,6 @@ SITE = {
     **{name: value for name, value in NODE.items() if name not in ("POD_NAME", "POD_IP")},
     "VAGUS_BUCKET": "claims-bucket",
     "VAGUS_SERVICE_ACCOUNT": "claims-nodes",
-    "VAGUS_STATEFUL_SETS": "claims-data-a=2",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.agent.manifests import CLUSTER, NAMESPACE
 from tests.unit.agent.world import ADDRESS, NOW, POD, World
 
+from vagus import site as paths
 from vagus.errors import Denied, Unreachable
 from vagus_agent.model import published_in
 from vagus_agent.node import IDLE
@@ -260,6 +261,16 @@ def test_with_the_api_server_away_it_waits_longer_each_time_and_says_so_once(tmp
     pauses = [world.nodes[POD].once(NOW) for _ in range(8)]
     assert pauses == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
     assert [one["why"] for one in world.said("wrong")] == [str(error)]
+
+
+def test_commands_that_can_not_be_read_keep_no_pod_from_starting(world: World) -> None:
+    held = world.api.objects["configmaps", NAMESPACE, published_in(CLUSTER)]
+    world.agent.once(world.now)
+    held["data"]["commands.json"] = '{"told": 3}'
+    world.bucket.objects[paths.COMMANDS] = b'{"told": 3}'
+    world.settle()
+    assert world.held()
+    assert [one["why"] for one in world.said("wrong") if one["where"] == "commands"]
 
 
 def test_commands_that_can_not_be_read_change_nothing(world: World) -> None:

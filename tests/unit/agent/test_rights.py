@@ -10,7 +10,6 @@ from tests.unit.agent.world import POD, SITE, World
 
 from vagus_agent.checks import Site
 from vagus_agent.fake_kube import Right
-from vagus_agent.main import stateful_sets
 from vagus_agent.model import published_in, signer
 
 
@@ -118,10 +117,8 @@ def test_the_environment_that_the_program_reads_is_set() -> None:
         cluster=given["VAGUS_CLUSTER"],
         namespace=NAMESPACE,
         account=given["VAGUS_SERVICE_ACCOUNT"],
-        stateful_sets=stateful_sets(given["VAGUS_STATEFUL_SETS"]),
     )
     assert (held.user, held.cluster) == (SITE.user, SITE.cluster)
-    assert "claims-data-a-1" in held.pods
     sidecar = search["spec"]["initContainers"][0]
     assert {one["name"] for one in sidecar["env"]} == {
         "VAGUS_CLUSTER",

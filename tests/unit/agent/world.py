@@ -34,7 +34,7 @@ from vagus_agent.node import Node
 from vagus_agent.shelf import Held, Shelf
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
-SITE = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES, stateful_sets={"claims-data-a": 2})
+SITE = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES)
 POD, ADDRESS = "claims-data-a-0", "10.42.0.7"
 
 

@@ -45,6 +45,14 @@ class SiteWorld(World):
         self.run()
         return self
 
+    def scale(self, name: str, size: int) -> None:
+        """A StatefulSet gets so many replicas: in the fleet file, and pods that are too many are gone."""
+        kubernetes = self.spec.kubernetes
+        assert kubernetes is not None
+        declared = msgspec.structs.replace(kubernetes, stateful_sets={**kubernetes.stateful_sets, name: size})
+        self.spec = msgspec.structs.replace(self.spec, kubernetes=declared)
+        self.nodes = {pod: node for pod, node in self.nodes.items() if pod in declared.names()}
+
     # -- the site ----------------------------------------------------------------------------------------------------
 
     def agent(self) -> None:

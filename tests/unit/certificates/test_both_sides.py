@@ -86,9 +86,7 @@ class BothSides(SiteWorld):
             book=Book(table=self.records, clock=lambda: self.now, new_id=lambda: f"{next(self.ids):06d}"),
             clock=lambda: self.now,
         )
-        declared = Site(
-            cluster=CLUSTER, namespace=NAMESPACE, account=NODES, stateful_sets=self.spec.kubernetes.stateful_sets  # type: ignore[union-attr]
-        )  # fmt: skip
+        declared = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES)
         kube = self._kube(Caller(user=manifests.user(AGENT), rights=manifests.rights(AGENT)))
         self.site_agent = Agent(kube, AgentsBucket(self.objects), declared, self._shake, self._say)
         self.sidecars: dict[str, Node] = {}
@@ -222,7 +220,7 @@ def test_whoever_stops_the_agent_stops_all_and_its_successor_goes_on(world: Both
     assert world.pages == [Reason.AGENT_AWAITED]
     world.up = True
     kube = world._kube(Caller(user=manifests.user(AGENT), rights=manifests.rights(AGENT)))
-    declared = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES, stateful_sets=KUBERNETES.stateful_sets)
+    declared = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES)
     world.site_agent = Agent(kube, AgentsBucket(world.objects), declared, world._shake, world._say)
     assert world.run().trust.generations == (2,)
     assert world.healthy()

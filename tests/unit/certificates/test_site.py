@@ -185,6 +185,48 @@ def test_a_declared_pod_of_which_the_agent_knows_nothing_is_away() -> None:
     assert isinstance(plan(world), Done)
 
 
+def test_a_declared_pod_that_is_not_there_is_waited_for_by_a_rotation() -> None:
+    world = SiteWorld().known()
+    gone = world.nodes.pop(POD)
+    world.rotate().run(until=lambda: bool(world.pages))
+    assert world.pages == [Reason.NODES_SILENT]
+    assert POD in world.told[-1][1]
+    assert (world.trust.generations, world.trust.signs) == ((1, 2), 1)
+    world.nodes[POD] = gone
+    assert world.run().trust.generations == (2,)
+    assert world.healthy()
+
+
+def test_a_pod_that_is_gone_from_the_fleet_file_and_the_site_is_not_waited_for() -> None:
+    world = SiteWorld().known()
+    world.scale("claims-data-b", 1)
+    assert world.rotate().run().trust.generations == (2,)
+    assert world.pages == []
+    assert world.healthy()
+
+
+def test_a_pod_that_is_gone_from_the_site_alone_is_waited_for_until_the_fleet_file_says_so() -> None:
+    world = SiteWorld().known()
+    world.nodes.pop("claims-data-b-1")
+    world.rotate().run(until=lambda: bool(world.pages))
+    assert world.pages == [Reason.NODES_SILENT]
+    world.scale("claims-data-b", 1)
+    assert world.run().trust.generations == (2,)
+
+
+def test_a_pod_that_is_gone_from_the_fleet_file_alone_is_a_node_while_it_is_there() -> None:
+    world = SiteWorld().known()
+    stray = world.nodes["claims-data-b-1"]
+    world.scale("claims-data-b", 1)
+    world.nodes["claims-data-b-1"] = stray
+    assert world.rotate().run().trust.generations == (2,)
+    assert world.healthy()
+    stray.up = False
+    world.rotate().run(until=lambda: bool(world.pages))
+    assert world.pages == [Reason.NODES_SILENT]
+    assert "claims-data-b-1" in world.told[-1][1]
+
+
 def test_a_pod_that_takes_nothing_up_is_told_again_and_a_person_hears_its_words() -> None:
     world = SiteWorld().known()
     world.nodes[POD].deaf = True
@@ -217,10 +259,10 @@ def test_a_pod_can_be_told_two_things_and_no_more(document: str, given: dict[str
     assert world.objects.objects == {}
 
 
-def test_a_report_of_another_version_is_told_and_nothing_goes_on() -> None:
+def test_a_report_that_can_not_be_read_is_told_and_nothing_goes_on() -> None:
     world = SiteWorld().known()
     world.up = False
-    world.objects.there(site.REPORT, b'{"at": 1.0, "bundle": "x", "weather": "fine"}')
+    world.objects.there(site.REPORT, b'{"at": 1.0, "digest": "x"}')
     found = plan(world)
     assert isinstance(found, Wait)
     assert "site/report.json" in found.message

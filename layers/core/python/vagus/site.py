@@ -3,6 +3,9 @@
 The agent connects out and nothing connects in, so all it needs is one bucket, through the VPN. Each side follows what
 lies there and acts on differences: an object that is read twice, or late, does no harm.
 
+The two are not of one version while one is brought up: a field that one does not know is not read, and one that is
+added has a default.
+
     requests/site/<id>.json         agent   a pod's request, and who the cluster's API server says that the pod is
     certificates/site/<id>.pem      Vagus   the answer: a chain, or a refusal, as nodes on EC2 get it
     site/ca.pem                     Vagus   the published bundle of authorities
@@ -26,7 +29,7 @@ SILENT_SECONDS = 180.0
 """An agent reports once a minute at least: who has told nothing for so long is silent."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One pod's request (PEM). All else is what the API server says of the pod, nothing what the pod says of itself:
     `account` is its service account, `uid` the pod's."""
 
@@ -38,7 +41,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     request: str
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Told(msgspec.Struct, frozen=True, kw_only=True):
     """One pod, told one thing (`install-trust`, `renew-certificate`). A pod does a step once. `sent`: epoch seconds."""
 
     pod: str
@@ -47,7 +50,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sent: float
 
 
-class Commands(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Commands(msgspec.Struct, frozen=True, kw_only=True):
     """The last of each kind for each pod, in the order in which they were sent."""
 
     told: tuple[Told, ...] = ()
@@ -62,10 +65,11 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return tuple(one for one in self.told if one.pod == pod)
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the agent saw. `at`: epoch seconds, of the agent's clock. `bundle`: the digest of the bundle that it holds,
-    against which its handshakes were verified. `handshakes`: one for each port of each pod that should be there, one
-    that is away included. `said`: the last words of pods that got no certificate."""
+    against which its handshakes were verified. `handshakes`: one for each port of each pod that is there, if it can
+    be called or not; declared pods that are not there are added by Vagus. `said`: the last words of pods that got no
+    certificate."""
 
     at: float
     bundle: str
