@@ -13,7 +13,7 @@ from vagus.errors import Conflict, Denied, Throttled, Unreachable, VagusError
 from vagus.handshake import Handshake
 from vagus.search.handshakes import HTTP, TRANSPORT, Handshakes
 from vagus.site import Commands, Report
-from vagus_agent.bucket import Bucket
+from vagus_agent.bucket import Bucket, NoCredentials
 from vagus_agent.checks import Site, not_yet, passed_on, refused
 from vagus_agent.kube import Kube
 from vagus_agent.model import Pod, Published, Request
@@ -44,28 +44,41 @@ def shaken(addresses: Mapping[str, str], bundle: str) -> tuple[Handshake, ...]:
 class Agent:
     """One cluster's. What it keeps in memory only saves calls and words: an agent that begins anew does the same."""
 
-    def __init__(self, kube: Kube, bucket: Bucket, site: Site, shake: Shake = shaken, say: Say = say) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        bucket: Bucket,
+        site: Site,
+        shake: Shake = shaken,
+        say: Say = say,
+        alive: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`alive` is called after each part of a round: a round of many requests takes long where calls end in
+        time-outs."""
         self._kube, self._bucket, self._site, self._shake, self._say = kube, bucket, site, shake, say
+        self._alive = alive
         self._wrong = Once(say)
         self._put_at: dict[str, float] = {}
         self._reported, self._lively_until = float("-inf"), float("-inf")
-        self._failures, self._trouble = 0, False
+        self._failures, self._trouble, self._away = 0, False, False
         self._asked: tuple[Request, ...] = ()
         self._bundle = ""
 
     def once(self, now: float) -> float:
         """One round (epoch seconds); how many seconds until the next. Raises nothing of `vagus.errors`: what is away is
         waited for, what is denied is said."""
-        self._trouble = False
+        self._trouble = self._away = False
         with self._part("publishing"):
             self._publish(now)
         with self._part("requests"):
             self._asked = self._kube.requests()
             for one in self._open():
+                if self._away:
+                    break
                 with self._part(one.name, whole=False):
                     self._take(one, now)
         busy = bool(self._open()) or now < self._lively_until
-        if busy or now - self._reported >= REPORT_SECONDS:
+        if not self._away and (busy or now - self._reported >= REPORT_SECONDS):
             with self._part("reporting"):
                 self._report(now)
         self._failures = self._failures + 1 if self._trouble else 0
@@ -101,7 +114,10 @@ class Agent:
         """What lies there; "" for nothing. To who may not list, S3 denies what is not there too: that is said once, and
         is no failure, for it stays so until Vagus publishes."""
         try:
-            body = self._bucket.get(key)
+            with self._calling():
+                body = self._bucket.get(key)
+        except NoCredentials:
+            raise
         except Denied as error:
             self._wrong.wrong(key, f"it is not there yet, or the site role may not read it: {error}")
             return ""
@@ -123,7 +139,8 @@ class Agent:
         elif answer := self._object(paths.answer_key(asked.uid)):
             self._pass_back(asked, answer, now)
         elif now - self._put_at.get(asked.uid, float("-inf")) >= ASK_AGAIN_SECONDS:
-            self._bucket.put(paths.request_key(asked.uid), paths.written(passed_on(asked, pod, self._site)))
+            with self._calling():
+                self._bucket.put(paths.request_key(asked.uid), paths.written(passed_on(asked, pod, self._site)))
             still = {one.uid for one in self._open()}
             self._put_at = {uid: at for uid, at in self._put_at.items() if uid in still} | {asked.uid: now}
             self._say("asked Vagus", pod=pod.name, request=asked.name)
@@ -156,10 +173,20 @@ class Agent:
             handshakes=tuple(sorted(seen, key=lambda one: (one.instance, one.port))),
             said=last_words(self._asked),
         )
-        self._bucket.put(paths.REPORT, paths.written(report))
+        with self._calling():
+            self._bucket.put(paths.REPORT, paths.written(report))
         self._reported = now
 
     # -- whatever goes wrong -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _calling(self) -> Iterator[None]:
+        """A bucket that is away is asked no more in this round: each call to a black hole takes its time-outs."""
+        try:
+            yield
+        except (Unreachable, Throttled, NoCredentials):
+            self._away = True
+            raise
 
     @contextmanager
     def _part(self, where: str, *, whole: bool = True) -> Iterator[None]:
@@ -174,6 +201,8 @@ class Agent:
             self._wrong.wrong(where, str(error))
         else:
             self._wrong.well(where)
+        finally:
+            self._alive()
 
 
 def last_words(asked: tuple[Request, ...]) -> dict[str, str]:

@@ -16,6 +16,8 @@ from vagus_agent.shelf import Asking, Held
 LEAST = timedelta(hours=1)
 """A certificate that ends sooner is replaced unasked, as a node on EC2 does when it boots."""
 
+TIME = "%Y-%m-%d %H:%M:%SZ"
+
 
 class Me(msgspec.Struct, frozen=True, kw_only=True):
     """The pod, in the words of the downward API."""
@@ -48,7 +50,7 @@ def parts(chain: str) -> tuple[str, str]:
 
 
 def misfit(held: Held, me: Me, now: float) -> str:
-    """Why this is not to be served (any more); "" if it fits. `now`: epoch seconds."""
+    """Why this is not to be served, and another is to be asked for; "" if it fits. `now`: epoch seconds."""
     try:
         key = serialization.load_pem_private_key(held.key, None)
         leaf = x509.load_pem_x509_certificate(held.leaf.encode())
@@ -58,13 +60,19 @@ def misfit(held: Held, me: Me, now: float) -> str:
     return next(_wrong(key.public_key(), leaf, bundle, me, datetime.fromtimestamp(now, UTC)), "")
 
 
+def early(leaf: str, now: float) -> str:
+    """Why a certificate is not to be served yet; "" if it has begun. That is no misfit: another would begin later."""
+    begins, here = x509.load_pem_x509_certificate(leaf.encode()).not_valid_before_utc, datetime.fromtimestamp(now, UTC)
+    if begins <= here:
+        return ""
+    return f"it begins at {begins:{TIME}}, and the clock here says {here:{TIME}}: put this machine's clock right"
+
+
 def _wrong(key: object, leaf: x509.Certificate, bundle: list[x509.Certificate], me: Me, now: datetime) -> Iterator[str]:
     if leaf.public_key() != key:
         yield "its key is another one"
     if not any(_signed(leaf, one) and one.not_valid_after_utc > now for one in bundle):
         yield "it is not signed by a trusted authority"
-    if leaf.not_valid_before_utc > now:
-        yield f"it begins at {leaf.not_valid_before_utc}, after now: is this machine's clock right?"
     if leaf.not_valid_after_utc - LEAST <= now:
         yield "it ends within the hour"
     if missing := [one for one in me.names if one not in _names(leaf)]:

@@ -6,7 +6,7 @@ KUBERNETES_SERVICE_HOST  both  kubelet sets it, and KUBERNETES_SERVICE_PORT
 VAGUS_MOUNTED            both  a folder with token and ca.crt, where it is not the one that kubelet mounts
 VAGUS_BUCKET             site  the cluster's bucket
 VAGUS_SERVICE_ACCOUNT    site  the service account of the search pods
-VAGUS_ALIVE              site  a file that each round touches, for the liveness probe (/tmp/alive)
+VAGUS_ALIVE              site  a file that each part of a round touches, for the liveness probe (/tmp/alive)
 AWS_CONFIG_FILE          site  botocore's own: names the Region and the credential_process
 AWS_ENDPOINT_URL_S3      site  botocore's own: an interface endpoint of S3, where names don't lead to it
 POD_NAME, POD_IP         node  from the downward API
@@ -56,14 +56,12 @@ def _site(environment: Mapping[str, str]) -> Callable[[], None]:
         account=_set(environment, "VAGUS_SERVICE_ACCOUNT"),
     )
     name = _set(environment, "VAGUS_BUCKET")
-    agent = Agent(_kube(environment), S3Bucket.of_environment(name), site)
     alive = Path(environment.get("VAGUS_ALIVE", "/tmp/alive"))  # noqa: S108  # a volume of its own in the pod
+    agent = Agent(_kube(environment), S3Bucket.of_environment(name), site, alive=alive.touch)
 
     def run() -> None:
         while True:
-            pause = agent.once(time.time())
-            alive.touch()
-            time.sleep(max(LEAST_PAUSE, pause))
+            time.sleep(max(LEAST_PAUSE, agent.once(time.time())))
 
     return run
 

@@ -14,7 +14,7 @@ import msgspec
 from vagus import site as paths
 from vagus.errors import Malformed, VagusError
 from vagus.site import Commands, Told
-from vagus_agent.fitting import Me, misfit, new, parts
+from vagus_agent.fitting import Me, early, misfit, new, parts
 from vagus_agent.kube import Kube
 from vagus_agent.model import Published, Request
 from vagus_agent.saying import Once, Say, say
@@ -24,6 +24,8 @@ TRUST, RENEW = "install-trust", "renew-certificate"
 """What a pod can be told, named as the documents that tell a node on EC2."""
 POLL, IDLE = 2.0, 300.0
 """Seconds between two looks for an answer, and the longest between two at the ConfigMap, whose changes are told."""
+EARLY, LONGEST_EARLY = 30.0, 3600.0
+"""Seconds between two looks at a certificate that begins later than the clock here says, and how long it is kept."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """After a refusal, or with the API server away; doubled each time."""
 
@@ -36,6 +38,7 @@ class Node:
         self._shelf, self._wrong = Shelf(folder), Once(say)
         self._failures, self._not_before = 0, 0.0
         self._refusals = 0
+        self._early = ("", 0.0)
         self.version = ""
         """Of the ConfigMap that was looked at last: `Kube.await_change` waits for another."""
 
@@ -139,11 +142,23 @@ class Node:
         wanted = Held(key=asking.key, leaf=leaf, bundle=trusted or published.bundle, steps=asking.steps)
         if why := misfit(wanted, self._me, now):
             return self._give_up(f"the certificate of {asked.name} is not to be served: {why}", now)
+        if why := early(leaf, now):
+            return self._let_begin(asked.name, why, now)
         self._shelf.take_up(wanted)
         self._shelf.give_up()
         self._refusals, self._not_before = 0, 0.0
         self._say("took up a new certificate", request=asked.name, steps=asking.steps)
         return 0.0
+
+    def _let_begin(self, name: str, why: str, now: float) -> float:
+        """The clock here is slow. Key and request are kept: what is signed next begins later still. It may be put right
+        at any moment."""
+        if self._early[0] != name:
+            self._early = (name, now)
+            self._say("the certificate is not to be served yet", request=name, why=why)
+        if now - self._early[1] >= LONGEST_EARLY:
+            return self._give_up(f"the certificate of {name} is not to be served: {why}", now)
+        return EARLY
 
     def _give_up(self, why: str, now: float) -> float:
         self._shelf.give_up()

@@ -77,7 +77,7 @@ class LocalSite:
         self.pods = [self._pod(folder, name) for name in self.addresses]
 
     def new_agent(self) -> AgentProcess:
-        bucket = S3Bucket(self._bucket, self.stack.session.get_credentials(), REGION, self.stack.endpoint)
+        bucket = S3Bucket(self._bucket, self.stack.session.get_credentials, REGION, self.stack.endpoint)
         site = Site(cluster=CLUSTER, namespace=NAMESPACE, account=NODES)
         return AgentProcess(Agent(self._kube(AGENT), bucket, site))
 

@@ -205,7 +205,7 @@ def agents(session: boto3.Session, strict: Emulator) -> Any:
 
 @pytest.fixture
 def placed(outputs: dict[str, str], session: boto3.Session, strict: Emulator, tmp_path: Path) -> Iterator[PlayedSite]:
-    bucket = S3Bucket(outputs["ArtifactBucket"], session.get_credentials(), REGION, strict.endpoint)
+    bucket = S3Bucket(outputs["ArtifactBucket"], session.get_credentials, REGION, strict.endpoint)
     with PlayedSite(tmp_path, bucket) as made:
         yield made
 

@@ -12,6 +12,7 @@ from vagus import site as paths
 from vagus.errors import Denied, Throttled, Unreachable, VagusError
 from vagus.site import Asked
 from vagus_agent.agent import BUSY, REST
+from vagus_agent.bucket import Bucket, NoCredentials
 from vagus_agent.fake_kube import CSR, Caller
 from vagus_agent.model import USAGES, Published, published_in, signer
 
@@ -194,10 +195,65 @@ def test_a_bucket_that_is_away_is_waited_for(world: World, away: VagusError) -> 
     world.bucket.away = away
     pauses = [world.agent.once(world.now) for _ in range(7)]
     assert pauses == [3.0, 6.0, 12.0, 24.0, 48.0, 60.0, 60.0]
-    assert len(world.said("wrong")) == 2, "each part says it once"
+    assert len(world.said("wrong")) == 1, "it is said once"
     world.bucket.away = None
     assert world.agent.once(world.now) == REST
-    assert len(world.said("well again")) == 2
+    assert len(world.said("well again")) == 1
+
+
+@pytest.mark.parametrize("from_call", [1, 4])
+def test_a_bucket_that_is_away_is_called_once_in_a_round_however_many_ask(tmp_path: Path, from_call: int) -> None:
+    """Each call of a black hole takes its time-outs: of thirty open requests each, and the agent would be taken for
+    stuck."""
+    calls = list[str]()
+
+    class BlackHole:
+        def __init__(self, bucket: Bucket) -> None:
+            self._bucket = bucket
+
+        def get(self, key: str) -> bytes | None:
+            self._reach(key)
+            return self._bucket.get(key)
+
+        def put(self, key: str, body: bytes) -> None:
+            self._reach(key)
+            self._bucket.put(key, body)
+
+        def _reach(self, key: str) -> None:
+            calls.append(key)
+            if len(calls) >= from_call:
+                raise Unreachable("s3: no answer")
+
+    world = World(tmp_path, wrap_bucket=BlackHole)
+    world.vagus.publish()
+    for number in range(30):
+        world.start_pod(f"claims-data-a-{number}", f"10.42.0.{number + 10}")
+        world.pod_kube(f"claims-data-a-{number}").ask(f"request-{number}", world.api_request(f"claims-data-a-{number}"))
+    assert world.agent.once(world.now) == BUSY
+    assert len(calls) == from_call
+
+
+def test_each_part_of_a_round_is_a_sign_of_life(world: World) -> None:
+    before = world.alive
+    world.agent.once(world.now)
+    quiet = world.alive - before
+    assert quiet >= 3, "publishing, requests, reporting"
+    for number in range(30):
+        world.pod_kube(POD).ask(f"request-{number}", world.api_request())
+    world.agent.once(world.now)
+    assert world.alive - before - quiet >= quiet + 30
+
+
+def test_without_credentials_it_says_so_in_one_line_and_goes_on_when_there_are_some(world: World) -> None:
+    world.pod_kube(POD).ask("waits", world.api_request())
+    world.bucket.away = NoCredentials("credentials", "the process ended with 1")
+    world.now += 100
+    pauses = [world.agent.once(world.now) for _ in range(6)]
+    assert pauses == [3.0, 6.0, 12.0, 24.0, 48.0, 60.0]
+    assert [one["why"] for one in world.said("wrong")] == ["credentials: the process ended with 1"]
+    world.bucket.away = None
+    world.settle()
+    assert world.api.objects[CSR, "", "waits"]["status"]["certificate"]
 
 
 def test_a_denied_right_is_said(world: World) -> None:

@@ -1,5 +1,6 @@
 """The program: what it needs of its environment, and that a signal ends it at once."""
 
+import json
 import os
 import signal
 import subprocess
@@ -65,3 +66,22 @@ def test_a_signal_ends_it_at_once_though_nothing_is_reachable(
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=120)
     assert process.returncode == 0
+
+
+def test_an_agent_that_starts_without_credentials_says_so_in_a_line_and_stays(tmp_path: Path) -> None:
+    alive, config = tmp_path / "alive", tmp_path / "config"
+    config.write_text("[default]\nregion = eu-west-1\ncredential_process = /nonexistent/aws_signing_helper\n")
+    (tmp_path / "ca.crt").write_text(PlayedVagus(FakeBucket()).trust.bundle)
+    (tmp_path / "token").write_text("a-token")
+    given = {**SITE, "AWS_CONFIG_FILE": str(config), "VAGUS_ALIVE": str(alive), "VAGUS_MOUNTED": str(tmp_path)}
+    process = started("site", given)
+    try:
+        assert process.stdout is not None
+        said = [json.loads(process.stdout.readline()) for _ in range(2)]
+        assert [one["where"] for one in said] == ["publishing", "requests"], "the API server is away here too"
+        assert "credential_process in the file that AWS_CONFIG_FILE names" in said[0]["why"]
+        assert process.poll() is None
+        assert alive.exists()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)

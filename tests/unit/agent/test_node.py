@@ -12,6 +12,7 @@ from vagus import site as paths
 from vagus.errors import Denied, Unreachable
 from vagus_agent.model import published_in
 from vagus_agent.node import IDLE
+from vagus_agent.shelf import Shelf
 
 
 @pytest.fixture
@@ -30,6 +31,13 @@ def test_a_pod_gets_a_certificate_of_its_own_key(world: World) -> None:
     assert held.bundle == world.vagus.trust.bundle
     assert world.vagus.issued == 1
     assert world.nodes[POD].once(world.now) == IDLE
+
+
+def test_a_pod_with_another_address_elsewhere_gets_one_for_its_own(world: World) -> None:
+    world.start_pod("claims-data-a-1", "10.42.0.8", "2a01:4f8::8")
+    world.settle()
+    assert world.held("claims-data-a-1")
+    assert world.vagus.refused == []
 
 
 def test_the_key_is_in_no_object_and_in_no_log(world: World) -> None:
@@ -246,6 +254,68 @@ def test_a_certificate_of_another_key_is_not_taken_up(world: World) -> None:
     assert "its key is another one" in str(world.said("got no certificate")[0]["why"])
     world.settle(rounds=30)
     assert world.held().bundle == world.vagus.trust.bundle
+
+
+def test_slow_clock(world: World) -> None:
+    """Its certificate begins 5 minutes before it was signed: to a clock that is 10 minutes slow, in 5 minutes."""
+    world.slow = 600.0
+    world.settle(rounds=28)
+    assert Shelf(world.folder / POD).held() is None, "an engine would not serve it yet"
+    (said,) = world.said("the certificate is not to be served yet")
+    assert "it begins at 2026-03-02 11:5" in str(said["why"])
+    assert "and the clock here says 2026-03-02 11:5" in str(said["why"])
+    world.settle(rounds=10)
+    assert world.held()
+    assert (world.vagus.issued, world.said("got no certificate")) == (1, [])
+
+
+def test_with_a_slow_clock_a_renewal_waits_while_what_is_held_is_served(world: World) -> None:
+    world.settle()
+    before = world.held()
+    world.slow = 900.0
+    world.vagus.tell("renew-certificate", "intent-3.renew")
+    world.settle(rounds=40)
+    assert Shelf(world.folder / POD).held() == before
+    world.settle(rounds=40)
+    assert world.held().steps == ("intent-3.renew",)
+    assert world.vagus.issued == 2
+
+
+def test_a_sidecar_that_begins_anew_waits_on_with_the_same_key(world: World) -> None:
+    world.slow = 600.0
+    world.settle()
+    world.start_node(POD, str(world.api.objects["pods", NAMESPACE, POD]["metadata"]["uid"]), ADDRESS)
+    world.settle(rounds=40)
+    assert world.held()
+    assert world.vagus.issued == 1
+
+
+def test_a_clock_that_is_put_right_is_seen_within_half_a_minute(world: World) -> None:
+    world.slow = 3000.0
+    world.settle()
+    assert 0 < world.nodes[POD].once(world.now - world.slow) <= 30
+    world.slow = 0.0
+    world.settle(rounds=1)
+    assert world.held()
+
+
+def test_what_does_not_begin_within_an_hour_is_given_up(world: World) -> None:
+    world.slow = 86_400.0
+    world.settle(rounds=3 * 360)
+    refused = world.said("got no certificate")
+    assert len(refused) == world.vagus.issued - 1 == 2
+    assert "and the clock here says 2026-03-01" in str(refused[0]["why"])
+    world.slow = 0.0
+    world.settle(rounds=40)
+    assert world.held()
+
+
+def test_a_clock_that_goes_back_asks_for_nothing(world: World) -> None:
+    """What another certificate would do better is nothing: it would begin later still."""
+    world.settle()
+    world.slow = 3600.0
+    world.settle(rounds=40)
+    assert world.vagus.issued == 1
 
 
 @pytest.mark.parametrize("error", [Unreachable("the API server: refused"), Denied("GET", "forbidden")])

@@ -11,7 +11,7 @@ from tests.unit.agent.manifests import NAMESPACE
 from tests.unit.agent.world import ADDRESS, POD, World
 
 from vagus.errors import Unreachable
-from vagus_agent.fitting import Me, misfit
+from vagus_agent.fitting import Me, early, misfit
 from vagus_agent.shelf import Shelf
 
 
@@ -62,7 +62,7 @@ class Site:
         """What is wrong with what an engine would read now."""
         held = Shelf(self.world.folder / POD).held()
         me = Me(pod=POD, address=ADDRESS, cluster="claims")
-        return "" if held is None else misfit(held, me, self.world.now)
+        return "" if held is None else misfit(held, me, self.world.now) or early(held.leaf, self.world.now)
 
 
 NAMES = (

@@ -27,7 +27,7 @@ from vagus_agent.bucket import Bucket
 from vagus_agent.checks import Site
 from vagus_agent.fake_bucket import FakeBucket
 from vagus_agent.fake_kube import Caller, FakeApiServer
-from vagus_agent.fitting import Me, misfit, new
+from vagus_agent.fitting import Me, early, misfit, new
 from vagus_agent.kube import Kube, Transport
 from vagus_agent.model import published_in
 from vagus_agent.node import Node
@@ -123,7 +123,8 @@ def bucketed(bucket: Bucket) -> Bucket:
 
 
 class World:
-    """All of it, at `now`. `wrap` and `wrap_bucket` come between a loop and what it calls."""
+    """All of it, at `now`. `wrap` and `wrap_bucket` come between a loop and what it calls. `slow`: by how many seconds
+    the pods' clock is."""
 
     def __init__(
         self,
@@ -131,13 +132,13 @@ class World:
         wrap: Callable[[Transport], Transport] = transported,
         wrap_bucket: Callable[[Bucket], Bucket] = bucketed,
     ) -> None:
-        self.now, self.folder = NOW, folder
+        self.now, self.slow, self.folder = NOW, 0.0, folder
         self.api, self.bucket, self.log = FakeApiServer(), FakeBucket(), list[dict[str, object]]()
         self.vagus = PlayedVagus(self.bucket)
         self.api.make_map(NAMESPACE, published_in(CLUSTER))
         self._wrap, self._wrap_bucket = wrap, wrap_bucket
         self.seen: Mapping[str, str] = {}
-        self.held_against = ""
+        self.held_against, self.alive = "", 0
         self.start_agent()
         self.nodes: dict[str, Node] = {}
 
@@ -148,7 +149,10 @@ class World:
     def start_agent(self) -> None:
         """The agent begins anew, with nothing in its memory."""
         caller = Caller(user=manifests.user(AGENT), rights=manifests.rights(AGENT))
-        self.agent = Agent(self.kube(caller), self._wrap_bucket(self.bucket), SITE, self._shake, self.say)
+        self.agent = Agent(self.kube(caller), self._wrap_bucket(self.bucket), SITE, self._shake, self.say, self._live)
+
+    def _live(self) -> None:
+        self.alive += 1
 
     def start_pod(self, name: str = POD, *addresses: str, account: str = NODES) -> str:
         """A pod comes up, with an empty volume."""
@@ -192,7 +196,7 @@ class World:
             self.agent.once(self.now)
             self.vagus.answer(self.now)
             for node in self.nodes.values():
-                node.once(self.now)
+                node.once(self.now - self.slow)
             self.now += seconds
 
     # -- what there is in the end ------------------------------------------------------------------------------------
@@ -202,6 +206,7 @@ class World:
         held = Shelf(self.folder / pod).held()
         assert held is not None, self.log
         assert misfit(held, Me(pod=pod, address=self.address(pod), cluster=CLUSTER), self.now) == ""
+        assert early(held.leaf, self.now) == ""
         assert sorted(one.name[:5] for one in (self.folder / pod).iterdir()) == ["curre", "made-"]
         return held
 

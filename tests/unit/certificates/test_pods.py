@@ -51,7 +51,8 @@ REFUSALS: dict[str, tuple[dict[str, object], str]] = {
     "a pod that is not known to be there": ({"uid": ""}, "says no uid"),
     "a pod without an address": ({"addresses": ()}, "has no address yet"),
     "an address elsewhere": ({"addresses": ("10.43.1.7",)}, "10.43.1.7 lies in none of the declared networks"),
-    "one address here, one elsewhere": ({"addresses": (POD_ADDRESS, "10.43.1.7")}, "10.43.1.7 lies in none"),
+    "two addresses, both elsewhere": ({"addresses": ("10.43.1.7", "fd00:11::1")}, "10.43.1.7 and fd00:11::1 lie in"),
+    "one address here, and what is none": ({"addresses": (POD_ADDRESS, "a-name")}, "'a-name' is no address of a pod"),
     "an address of the host's own": ({"addresses": ("192.168.1.4",)}, "kubernetes.pods: 10.42.0.0/16"),
     "an address of the other kind elsewhere": ({"addresses": ("fd00:11::1",)}, "lies in none"),
     "what is no address": ({"addresses": ("10.42.1.7/32",)}, "is no address of a pod"),
@@ -74,6 +75,13 @@ def test_pods_of_a_cluster_on_ec2_are_none() -> None:
 def test_a_declared_pod_asks(pod: str) -> None:
     found = asker(msgspec.structs.replace(ASKED, pod=pod, addresses=("FD00:10::0001", POD_ADDRESS)), of_pods())
     assert (found.instance, found.addresses, found.cluster) == (pod, (POD_ADDRESS, "fd00:10::1"), CLUSTER)
+
+
+@pytest.mark.parametrize("other", ["2a01:4f8::7", "10.43.1.7", "203.0.113.9"])
+def test_of_a_pods_addresses_those_in_declared_networks_count(other: str) -> None:
+    """As pods of two kinds of addresses have: one of a public network, say, that no certificate could name."""
+    for addresses in ((POD_ADDRESS, other), (other, POD_ADDRESS)):
+        assert asker(msgspec.structs.replace(ASKED, addresses=addresses), of_pods()).addresses == (POD_ADDRESS,)
 
 
 class Site(Bench):
@@ -127,6 +135,15 @@ NOT_ITS_OWN = {
     "an instance's name": (request(subject(f"node-{POD}"), alternative(NAME, ADDRESS)), "is for i-0123"),
     "what is no request": (b"hello", "no certificate request in PEM"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("other", ["2a01:4f8::7", "10.43.1.7"])
+def test_a_pod_may_not_have_an_address_outside_of_declared_networks(bench: Site, other: str) -> None:
+    asked = request(subject(f"node-{POD}"), alternative(POD_NAME, POD_ADDRESS, other))
+    answer = bench.of(asked, addresses=(POD_ADDRESS, other))
+    assert answer.startswith(REFUSED)
+    assert f"the request is for {other}; {POD} may have {POD_ADDRESS}, {POD_NAME} alone" in answer.decode()
+    assert bench.keys.signed == bench.signed_before
 
 
 @pytest.mark.parametrize(("pem", "words"), NOT_ITS_OWN.values(), ids=NOT_ITS_OWN.keys())

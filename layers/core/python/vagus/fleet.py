@@ -71,7 +71,7 @@ class Kubernetes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A cluster whose nodes are pods elsewhere: its agent there has their certificates signed (docs/certificates.md).
 
     `service_account`: that of the search pods. `stateful_sets`: replicas by name; only their pods get certificates.
-    `pods`: networks in which a pod's address lies. `trust_anchor`, `agent`: who may act as the site's agent, by IAM
+    `pods`: networks in which a pod's addresses count. `trust_anchor`, `agent`: who may act as the site's agent, by IAM
     Roles Anywhere: whoever shows a certificate of that anchor's authority with this common name.
     """
 

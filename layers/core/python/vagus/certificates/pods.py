@@ -21,7 +21,7 @@ def asker(asked: Asked, spec: ClusterSpec) -> Asker:
         raise RequestRefused(f"{spec.name} is not on Kubernetes: it has no pods")
     for sentence in _wrong(asked, spec.name, spec.kubernetes):
         raise RequestRefused(sentence)
-    addresses = tuple(sorted(str(ip_address(one)) for one in asked.addresses))
+    addresses = tuple(sorted(str(one) for one in _declared(asked, spec.kubernetes)))
     return Asker(instance=asked.pod, state="running", addresses=addresses, cell=spec.cell, cluster=spec.name)
 
 
@@ -47,13 +47,20 @@ def _wrong(asked: Asked, cluster: str, declared: Kubernetes) -> Iterator[str]:
 
 
 def _of_addresses(asked: Asked, declared: Kubernetes) -> Iterator[str]:
-    networks = [ip_network(block) for block in declared.pods]
     for said in asked.addresses:
-        address = _address(said)
-        if address is None:
+        if _address(said) is None:
             yield f"{said[:60]!r} is no address of a pod"
-        elif not any(_in(address, network) for network in networks):
-            yield f"{said} lies in none of the declared networks of pods (kubernetes.pods: {', '.join(declared.pods)})"
+    if not _declared(asked, declared):
+        lie = f"{' and '.join(asked.addresses)} {'lie' if len(asked.addresses) > 1 else 'lies'}"
+        yield f"{lie} in none of the declared networks of pods (kubernetes.pods: {', '.join(declared.pods)})"
+
+
+def _declared(asked: Asked, declared: Kubernetes) -> list[Address]:
+    """Those of a pod's addresses that count. One that lies elsewhere, as a public one of the other kind, is in no
+    certificate, and no reason to have none."""
+    networks = [ip_network(block) for block in declared.pods]
+    found = [address for said in asked.addresses if (address := _address(said))]
+    return [one for one in found if any(_in(one, network) for network in networks)]
 
 
 def _in(address: Address, network: IPv4Network | IPv6Network) -> bool:
