@@ -183,7 +183,7 @@ def _world(
     return World(
         where=where,
         fleet=fleet,
-        reads=Wiring({}, session).reads(),
+        reads=Wiring({}, session, state).reads(),
         state=state,
         records=records,
         executions=lambda spec: _machines(clients, session, spec.cell),

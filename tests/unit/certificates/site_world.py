@@ -6,21 +6,26 @@ It acts between looks, `every` so many seconds; `up`: whether it lives; `ahead`:
 from collections.abc import Callable
 
 import msgspec
+from cryptography import x509
 from tests.unit.certificates.parts import CLUSTER, of_pods
 from tests.unit.certificates.world import PlayedNode, World, certificates_of
 from tests.unit.simulation.ports import Meter, wired
 
 from vagus import site
 from vagus.aws.fake_site import FakeSiteObjects
-from vagus.certificates.at_site import PORTS, SiteCommands, SiteHandshakes, SiteTrust
+from vagus.certificates import profile
+from vagus.certificates.at_site import PORTS, SiteCommands, SiteHandshakes, SiteTrust, has_certified
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
+from vagus.ports import Put
 from vagus.procedure.room import Reads, Writes
 from vagus.site import Commands, Report
+from vagus.trust import issued_partition
 
 
 class SiteWorld(World):
-    """Three pods. `held`: the ConfigMap's bundle; `stuck`: the agent no longer follows it."""
+    """Three pods. `held`: the ConfigMap's bundle; `stuck`: the agent no longer follows it. `waiting`: pods that are
+    there, and that no machine runs."""
 
     def __init__(self, meter: Meter | None = None, every: float = 0.0, **policy: object) -> None:
         super().__init__(meter, **policy)
@@ -30,6 +35,7 @@ class SiteWorld(World):
         self.held, self.last_round = "", float("-inf")
         self.done: set[tuple[str, str]] = set()
         self.said: dict[str, str] = {}
+        self.waiting: set[str] = set()
 
     def declared(self, per_zone: int, **policy: object) -> ClusterSpec:
         del per_zone
@@ -69,11 +75,25 @@ class SiteWorld(World):
     def report(self) -> None:
         trusted = [one.subject for one in certificates_of(self.held)] if self.held else []
         shaken = tuple(
-            self._shown(pod, node, port, trusted) for pod, node in sorted(self.nodes.items()) for port in PORTS
+            self._told(pod, node, port, trusted) for pod, node in sorted(self.nodes.items()) for port in PORTS
         )
         at, bundle = self.now + self.ahead, site.digest(self.held)
         told = Report(at=at, bundle=bundle, handshakes=shaken, said=self.said)
         self.objects.there(site.REPORT, site.written(told))
+
+    def _told(self, pod: str, node: PlayedNode, port: int, trusted: list[x509.Name]) -> Handshake:
+        seen = self._shown(pod, node, port, trusted)
+        if pod not in self.waiting:
+            return seen
+        return msgspec.structs.replace(seen, address="", failure="no handshake: the pod is Pending")
+
+    def renew_certificate(self, instance: str) -> bool:
+        """As the issuing function: each has a row."""
+        before, renewed = self.nodes[instance].leaf, super().renew_certificate(instance)
+        if (leaf := self.nodes[instance].leaf) is not None and leaf is not before:
+            row = Put(key=profile.serial(leaf), data={"instance": instance}, expected=0)
+            self.table.write(issued_partition(CLUSTER), row)
+        return renewed
 
     def _pods(self, commands: Commands) -> None:
         for pod, node in self.nodes.items():
@@ -96,7 +116,9 @@ class SiteWorld(World):
 
     def _handshakes(self, actor: str) -> SiteHandshakes:
         objects = wired(self.objects, f"{actor}.site", self.meter)
-        return SiteHandshakes(objects, self.spec, lambda: self.now, self.endpoint)
+        return SiteHandshakes(
+            objects, self.spec, lambda: self.now, self.endpoint, lambda: has_certified(self.table, CLUSTER)
+        )
 
     def _reads(self, actor: str) -> Reads:
         self.agent()

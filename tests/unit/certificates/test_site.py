@@ -15,10 +15,12 @@ from vagus.certificates.showing import shown
 from vagus.certificates.telling import PATIENCE_SECONDS
 from vagus.errors import Refused
 from vagus.plan import Blocked, Done, Wait
+from vagus.ports import Put
 from vagus.procedure import rows
 from vagus.reasons import Reason
 from vagus.site import SILENT_SECONDS, Commands
 from vagus.status import REPORT
+from vagus.trust import issued_partition
 
 DAY = 86_400.0
 PARTS = 4
@@ -119,10 +121,60 @@ def test_while_an_agent_is_silent_nothing_goes_on_and_a_person_is_called_once() 
     assert world.pages == [Reason.AGENT_AWAITED]
     assert world.trust.generations == (1,)
     assert "has told nothing since 2026-03-02 12:01:" in world.told[-1][1]
-    assert "in namespace search" in world.told[-1][1]
+    assert "its way to S3, or its API server" in world.told[-1][1]
+    assert "`kubectl -n search logs deploy/claims-agent`" in world.told[-1][1]
     world.up = True
     assert world.run().trust.generations == (2,)
     assert world.healthy()
+
+
+def _silent_for(world: SiteWorld, days: float) -> list[float]:
+    """When, in hours, a person is called of an agent that is silent."""
+    world.up = False
+    begun, until = world.now, world.now + days * DAY
+    world.run(until=lambda: world.now >= until, looks=1_600)  # less than a hand-over comes after
+    assert set(world.pages) == {Reason.AGENT_AWAITED}
+    return [round((at - begun) / 3600) for at, _ in world.told]
+
+
+def test_of_a_way_that_is_away_for_days_a_person_is_called_once() -> None:
+    world = SiteWorld().known()
+    world.now += SILENT_SECONDS + 1
+    assert _silent_for(world, 2) == [0]
+
+
+def test_and_every_four_hours_once_a_certificate_is_near_its_end() -> None:
+    world = SiteWorld().known()
+    world.now += 67.4 * DAY  # of 90: 25 % are left two hours later
+    assert _silent_for(world, 0.4) == [0, 4, 8]
+
+
+def test_and_while_an_authority_is_being_replaced() -> None:
+    world = SiteWorld().known()
+    world.rotate().run(until=lambda: world.trust.signs == 2)
+    assert _silent_for(world, 0.4) == [0, 4, 8]
+
+
+def test_a_report_that_is_gone_is_not_one_that_never_was() -> None:
+    world = SiteWorld().known()
+    world.up = False
+    del world.objects.objects[site.REPORT]
+    world.run(until=lambda: bool(world.pages))
+    assert world.pages == [Reason.AGENT_AWAITED]
+    assert "site/report.json is gone from the bucket" in world.told[-1][1]
+    reads, seen = world._reads("status"), rows.read(world.table, CLUSTER)
+    lines = {one.title: one for one in shown(observe(reads, world.spec, seen, None, world.now), world.spec, world.now)}
+    assert lines[REPORT].wrong
+    world.up = True
+    assert isinstance(plan(world.run()), Done)
+
+
+def test_a_persons_certificate_is_no_sign_of_an_agent() -> None:
+    world = SiteWorld()
+    world.up = False
+    world.run()
+    world.table.write(issued_partition(CLUSTER), Put(key="k", data={"instance": ""}, expected=0))
+    assert isinstance(plan(world), Done)
 
 
 def test_what_was_told_before_an_agent_fell_silent_still_says_when_certificates_end() -> None:
@@ -225,6 +277,29 @@ def test_a_pod_that_is_gone_from_the_fleet_file_alone_is_a_node_while_it_is_ther
     world.rotate().run(until=lambda: bool(world.pages))
     assert world.pages == [Reason.NODES_SILENT]
     assert "claims-data-b-1" in world.told[-1][1]
+    assert "claims-data-b-1 runs with the label vagus.internal/cluster and is in no declared" in world.told[-1][1]
+
+
+def test_a_pod_that_is_gone_from_the_fleet_file_and_runs_no_more_is_waited_for_by_nobody() -> None:
+    """It is being deleted, or was never placed: the agent names no address of it."""
+    world = SiteWorld().known()
+    stray = world.nodes["claims-data-b-1"]
+    world.scale("claims-data-b", 1)
+    world.nodes["claims-data-b-1"], stray.up, world.waiting = stray, False, {"claims-data-b-1"}
+    assert world.rotate().run().trust.generations == (2,)
+    assert world.pages == []
+
+
+def test_a_new_pod_that_was_refused_pages_with_its_refusal() -> None:
+    world = SiteWorld().known()
+    world.nodes[POD].up = False
+    world.said = {POD: "10.99.0.3 lies in none of the declared networks of pods"}
+    world.run(until=lambda: bool(world.pages))
+    assert world.pages == [Reason.NODES_SILENT]
+    text = world.told[-1][1]
+    assert f"{POD}: no TLS handshake; its last request was refused: 10.99.0.3 lies in none" in text
+    assert f"`kubectl -n search logs {POD} -c certificates`" in text
+    assert "no declared StatefulSet" not in text
 
 
 def test_a_pod_that_takes_nothing_up_is_told_again_and_a_person_hears_its_words() -> None:

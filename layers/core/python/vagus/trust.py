@@ -173,6 +173,12 @@ def domain(cluster: str) -> str:
     return f"{cluster}.vagus.internal"
 
 
+def issued_partition(cluster: str) -> str:
+    """Where the rows of issued certificates lie: one of its own, so that who issues may write no others. A row outlives
+    its certificate."""
+    return f"issued#{cluster}"
+
+
 def told_as(what: str, node: str) -> str:
     """The key in `Trust.told`: a node that takes up neither bundle nor certificate is told of each for itself. `what`
     as in `Told`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
@@ -29,7 +29,7 @@ from vagus.aws.parameters import SsmParameters
 from vagus.aws.secrets import client_certificate
 from vagus.aws.site import S3SiteObjects
 from vagus.aws.tables import DynamoTable
-from vagus.certificates.at_site import SiteCommands, SiteHandshakes, SiteTrust
+from vagus.certificates.at_site import SiteCommands, SiteHandshakes, SiteTrust, has_certified
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
 from vagus.ports import (
@@ -60,10 +60,17 @@ OPEN_CLUSTERS = 40
 
 
 class Wiring:
-    """The parts, by an environment and a session (by default that of the process)."""
+    """The parts, by an environment and a session (by default that of the process). `state`: a cluster's rows; by
+    default those that the environment says."""
 
-    def __init__(self, environment: Mapping[str, str], session: boto3.Session | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        session: boto3.Session | None = None,
+        state: Callable[[ClusterSpec], Table] | None = None,
+    ) -> None:
         self._environment = environment
+        self._state = state or (lambda _spec: self.table())
         self._clients = Clients(session)
         self._searches: dict[tuple[str, Role], Renewing] = {}
         self._sites: dict[str, S3SiteObjects] = {}
@@ -154,7 +161,10 @@ class Wiring:
             return self._sites.setdefault(spec.name, S3SiteObjects(self._clients, spec.name))
 
     def _at_site(self, spec: ClusterSpec) -> SiteHandshakes:
-        return SiteHandshakes(self._site(spec), spec, time.time, self._shaken(spec).endpoint)
+        def certified() -> bool:
+            return has_certified(self._state(spec), spec.name)
+
+        return SiteHandshakes(self._site(spec), spec, time.time, self._shaken(spec).endpoint, certified)
 
     def _shaken(self, spec: ClusterSpec) -> Handshakes:
         """Where others issue its certificates, by the port that is open to Vagus."""

@@ -14,8 +14,9 @@ from vagus.command import Command
 from vagus.errors import AgentAwaited, Refused
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
-from vagus.ports import SiteObjects, Stored
+from vagus.ports import SiteObjects, Stored, Table
 from vagus.site import SILENT_SECONDS, Commands, Report, Told
+from vagus.trust import issued_partition
 
 SAID = 500
 """Characters of a pod's last words that are passed on."""
@@ -25,7 +26,8 @@ Clock = Callable[[], float]
 
 
 class SiteHandshakes:
-    """The agent's handshakes, as `ports.Handshakes`. `endpoint`: gateways are called as everywhere, by a function."""
+    """The agent's handshakes, as `ports.Handshakes`. `endpoint`: gateways are called as everywhere, by a function.
+    `certified`: whether a pod has got a certificate, so that an agent was there."""
 
     def __init__(
         self,
@@ -33,21 +35,25 @@ class SiteHandshakes:
         spec: ClusterSpec,
         clock: Clock,
         endpoint: Callable[[str, int, str], Handshake],
+        certified: Callable[[], bool],
     ) -> None:
-        self._objects, self._spec, self._clock, self._endpoint = objects, spec, clock, endpoint
+        self._objects, self._spec, self._clock = objects, spec, clock
+        self._endpoint, self._certified = endpoint, certified
 
     def all(self, bundle: str, *, closely: bool = False) -> tuple[Handshake, ...]:
         """One for each port of each pod that is declared, or that the agent knows of; none before its first report.
-        Raises `AgentAwaited` for a report that is old, or that was made against another bundle than this one. For
-        people (`closely`) nothing is raised: each handshake then says so."""
+        Raises `AgentAwaited` for a report that is old, that was made against another bundle than this one, or that is
+        gone. For people (`closely`) nothing is raised: each handshake then says so."""
         found = self._objects.get(site.REPORT)
         if found is None:
+            if not closely and self._certified():
+                raise AgentAwaited(_lost(self._spec))
             return ()
         report = site.read(found.text, Report, site.REPORT)
-        shown = (*report.handshakes, *_unnamed(report, self._spec))
+        shown = tuple(_with_words(one, report) for one in (*report.handshakes, *_unnamed(report, self._spec)))
         why = self._awaited(found, report, bundle)
         if why and not closely:
-            raise AgentAwaited(why, shown)
+            raise AgentAwaited(f"{why}; {_where_to_look(self._spec)}", shown)
         return tuple(msgspec.structs.replace(one, failure=one.failure or why) for one in shown) if why else shown
 
     def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
@@ -62,14 +68,34 @@ class SiteHandshakes:
     def _awaited(self, found: Stored, report: Report, bundle: str) -> str:
         name, at = self._spec.name, f"{datetime.fromtimestamp(found.at, UTC):%Y-%m-%d %H:%M:%S}Z"
         if self._clock() - found.at > SILENT_SECONDS:
-            where = self._spec.kubernetes.namespace if self._spec.kubernetes else ""
-            return (
-                f"the agent of {name} has told nothing since {at}: see its pod and its log in namespace {where}, its "
-                "way to S3, and whether its own certificate has ended"
-            )
+            return f"the agent of {name} has told nothing since {at}"
         if bundle and report.bundle not in site.digests(bundle):
             return f"the agent of {name} still held another bundle than the published one at {at}"
         return ""
+
+
+def _where_to_look(spec: ClusterSpec) -> str:
+    """Of causes that look alike from here."""
+    where = spec.kubernetes.namespace if spec.kubernetes else ""
+    return (
+        f"it is away, or its way to S3, or its API server. `kubectl -n {where} logs deploy/{spec.name}-agent` says "
+        "which, and whether its own certificate has ended; if kubectl has no answer either, it is the API server"
+    )
+
+
+def _lost(spec: ClusterSpec) -> str:
+    return (
+        f"the agent of {spec.name} has told nothing, though its pods have got certificates: {site.REPORT} is gone from "
+        f"the bucket, and an agent that is well puts it again within a minute; {_where_to_look(spec)}"
+    )
+
+
+def _with_words(one: Handshake, report: Report) -> Handshake:
+    """Of a pod that does not answer, why its last request was refused: so it may have no certificate to start with."""
+    said = report.said.get(one.instance, "")[:SAID]
+    if one.answered or not said:
+        return one
+    return msgspec.structs.replace(one, failure=f"{one.failure}; its last request was refused: {said}")
 
 
 def _unnamed(report: Report, spec: ClusterSpec) -> tuple[Handshake, ...]:
@@ -82,6 +108,11 @@ def _unnamed(report: Report, spec: ClusterSpec) -> tuple[Handshake, ...]:
         if pod not in named
         for port in PORTS
     )
+
+
+def has_certified(table: Table, cluster: str) -> bool:
+    """Whether a pod of it has got a certificate whose row is still there. A row of a person's request names no pod."""
+    return any(row.data.get("instance") for row in table.read(issued_partition(cluster)).values())
 
 
 class SiteCommands:

@@ -11,9 +11,9 @@ import msgspec
 
 from vagus.certificates import gateways, telling
 from vagus.certificates.observed import Observed
-from vagus.certificates.telling import PATIENCE_SECONDS
+from vagus.certificates.waiting import CALM, SAID_AT_MOST, SOON, calm, patient, silent
 from vagus.fleet import ClusterSpec
-from vagus.plan import Blocked, Done, Plan, Progress, Steps, Wait
+from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.policy import Gateway
 from vagus.reasons import Reason
 from vagus.steps import (
@@ -29,14 +29,8 @@ from vagus.steps import (
 )
 from vagus.trust import ASK_BELOW, HALF, PAGE_BELOW, ClientIssued, Trust, renewal_at, share_left
 
-SOON = 3
-"""Seconds between looks while nodes take something up: they watch their files every 5 s."""
 SOON_FOR_SECONDS, LATER = 60, 15
 """What takes longer is looked for less often."""
-CALM = 120
-"""Seconds between looks at a gateway of which a person was told, while nothing presses."""
-SAID_AT_MOST = 3
-"""Nodes whose words a message repeats."""
 ASK_SECONDS = 10
 """Seconds between looks whether a client was acknowledged: it wakes nobody."""
 
@@ -87,10 +81,10 @@ def _pressing(plan: Plan, observed: Observed, spec: ClusterSpec, now: float) -> 
 
 def _hidden(observed: Observed, spec: ClusterSpec, now: float) -> Wait | None:
     """What a person should hear of beside a question."""
-    silent = _away(observed, spec, now)
+    away = _away(observed, spec, now)
     if not observed.deaf(now):
-        return silent
-    return _wait_for_deaf(observed, LATER, now, *([silent.message] if silent else []))
+        return away
+    return _wait_for_deaf(observed, LATER, now, *([away.message] if away else []))
 
 
 # -- the authority, and what is Vagus's own ----------------------------------------------------------------------------
@@ -152,32 +146,33 @@ def _holds(trust: Trust, found: ClientIssued | None, now: float) -> bool:
 def _unseen(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
     if not observed.unseen:
         return None
-    return _patient(observed, Reason.UNREACHABLE, Reason.UNREACHABLE, observed.unseen, now)
+    return patient(observed, Reason.UNREACHABLE, Reason.UNREACHABLE, observed.unseen, now)
 
 
 def _awaited(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
-    """Nobody knows what pods have: nothing goes on, and they serve with what they have."""
+    """Nobody knows what pods have: nothing goes on, and they serve with what they have. A person is told once, and
+    again only while an end is near, none is known, or an authority is being replaced."""
     if not observed.awaited:
         return None
-    return _patient(observed, Reason.AGENT_AWAITED, Reason.AGENT_AWAITED, observed.awaited, now)
+    wait = patient(observed, Reason.AGENT_AWAITED, Reason.AGENT_AWAITED, observed.awaited, now)
+    return calm(wait, presses=observed.presses_unseen(now))
 
 
-def _away(observed: Observed, _spec: ClusterSpec, now: float) -> Wait | None:
+def _away(observed: Observed, spec: ClusterSpec, now: float) -> Wait | None:
     """One authority, and a member of a cluster that has formed shows nothing: its certificate may run out unseen."""
     if not observed.silent or not observed.formed:
         return None
-    return _silent(
-        observed, observed.silent, now, "nobody sees whether it has a certificate that holds: start it, or let it go"
-    )
+    then = "nobody sees whether it has a certificate that holds: start it, or let it go"
+    return silent(observed, spec, observed.silent, now, then)
 
 
-def _bundles(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+def _bundles(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
     generations = observed.trust.generations
 
     def step(nodes: tuple[str, ...]) -> AnyStep:
         return InstallTrust(nodes=nodes, generations=generations)
 
-    return _taken_up(observed, observed.lagging(), step, observed.trust.bundle_wanted, now)
+    return _taken_up(observed, spec, observed.lagging(), step, observed.trust.bundle_wanted, now)
 
 
 def _leaves(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
@@ -189,11 +184,12 @@ def _leaves(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
     def step(nodes: tuple[str, ...]) -> AnyStep:
         return RenewLeaves(nodes=nodes, signed_by=signs)
 
-    return _taken_up(observed, observed.stale(now), step, observed.trust.leaf_wanted, now)
+    return _taken_up(observed, spec, observed.stale(now), step, observed.trust.leaf_wanted, now)
 
 
 def _taken_up(
     observed: Observed,
+    spec: ClusterSpec,
     pending: tuple[str, ...],
     step: Callable[[tuple[str, ...]], AnyStep],
     what: str,
@@ -202,7 +198,8 @@ def _taken_up(
     """The step for those that are to be told now, and foreseen for the others; or a wait while it takes effect. Deaf
     nodes hold up no other; one that was told and answers no more holds up all."""
     if pending and (gone := observed.gone(now)):
-        return _silent(observed, gone, now, f"it was told to take up {what}, and no other node is until it is back")
+        then = f"it was told to take up {what}, and no other node is until it is back"
+        return silent(observed, spec, gone, now, then)
     told, elsewhere = observed.trust.told, _deaf_nodes(observed, now)
     reason = Reason.ROTATING if len(observed.trust.authorities) > 1 else Reason.RENEWING
     if nodes := telling.to_tell(pending, observed.answering, told, what, now, elsewhere=elsewhere):
@@ -275,9 +272,8 @@ def _gateways_wrong(observed: Observed, spec: ClusterSpec, now: float) -> Plan |
     if late := gateways.not_served(trust, policy, observed.endpoints):
         message = "; ".join(f"{arn}: {why}" for arn, why in late.items())
         about = f"{Reason.GATEWAY_NOT_SERVED} {', '.join(late)}"
-        wait = _patient(observed, Reason.GATEWAY_NOT_SERVED, about, message, now, tuple(late))
-        calm = wait.page and not _press(observed, late, now)
-        return msgspec.structs.replace(wait, once=True, seconds=CALM) if calm else wait
+        wait = patient(observed, Reason.GATEWAY_NOT_SERVED, about, message, now, tuple(late))
+        return calm(wait, presses=_press(observed, late, now))
     return None
 
 
@@ -294,9 +290,9 @@ def _rotation(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
     if len(trust.authorities) < 2:
         return None
     if observed.silent:
-        return _silent(
-            observed, observed.silent, now, "it must take up the new bundle, or leave its group, before the next phase"
-        )
+        leave = "leave its group" if spec.reached else "go from its StatefulSet and from the fleet file"
+        then = f"it must take up the new bundle, or {leave}, before the next phase"
+        return silent(observed, spec, observed.silent, now, then)
     if trust.signs != trust.newest:
         if waiting := _not_known(observed, spec, "trusts"):
             return _ask_clients(
@@ -316,28 +312,6 @@ def _after_signing(observed: Observed, spec: ClusterSpec) -> tuple[AnyStep, ...]
         RenewLeaves(nodes=observed.answering, signed_by=trust.newest),
         *_imports(trust, spec.certificates.gateways, trust.newest),
         *(DropAuthority(generation=one) for one in trust.generations if one != trust.newest),
-    )
-
-
-def _silent(observed: Observed, nodes: tuple[str, ...], now: float, then: str) -> Wait:
-    names = ", ".join(nodes)
-    message = f"{names} does not answer: {then}"
-    return _patient(observed, Reason.NODES_SILENT, f"{Reason.NODES_SILENT} {names}", message, now, nodes)
-
-
-def _patient(
-    observed: Observed, reason: Reason, waits_for: str, message: str, now: float, about: tuple[str, ...] = ()
-) -> Wait:
-    """A wait that calls a person when it has been for the same for too long; once for each of `about`."""
-    before = observed.progress
-    since = before.changed_at if before is not None and before.about == waits_for else now
-    return Wait(
-        seconds=SOON if now - since < 60 else 30,
-        reason=reason,
-        message=message,
-        progress=Progress(bytes_left=0, about=waits_for, at=now, changed_at=since),
-        about=about,
-        page=now - since >= PATIENCE_SECONDS,
     )
 
 

@@ -26,7 +26,7 @@ from vagus.instances import Asker
 from vagus.ports import Askers, AuthorityKeys, PrivateAuthorities, Put, Requests, Signers, Table
 from vagus.procedure import rows
 from vagus.procedure.records import Book, Record
-from vagus.trust import Authority, Trust
+from vagus.trust import Authority, Trust, issued_partition
 
 KEY = re.compile(r"requests/(?P<session>[A-Za-z0-9_]+:(?P<instance>i-[0-9a-f]{8,17}))\.csr")
 SITE_KEY = re.compile(rf"{site.REQUESTS}(?P<id>[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\.json")
@@ -170,8 +170,8 @@ def keep(
 
 
 def partition(cluster: str) -> str:
-    """Where the rows of issued certificates lie: one of its own, so that the function may write no others."""
-    return f"issued#{cluster}"
+    """Where the rows of issued certificates lie."""
+    return issued_partition(cluster)
 
 
 def signed_leaf(

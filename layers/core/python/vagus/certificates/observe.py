@@ -54,10 +54,11 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
 
 
 def there(groups: GroupsRead, spec: ClusterSpec, shaken: Iterable[Handshake] = ()) -> tuple[str, ...]:
-    """Nodes that are to stay: of groups; or pods that are declared, or that a site's agent knows of."""
+    """Nodes that are to stay: of groups; or pods that are declared, or run beside them: an agent names an address of
+    each that it knows to run, and one that is neither declared nor runs is waited for by nobody."""
     if spec.reached:
         return members(groups.describe([spec.name]))
-    return tuple(sorted({*spec.pods, *(one.instance for one in shaken)}))
+    return tuple(sorted({*spec.pods, *(one.instance for one in shaken if one.address)}))
 
 
 def _formed_before(reads: Reads, spec: ClusterSpec, seen: Rows) -> bool:

@@ -94,6 +94,12 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         """Nodes whose certificate is a person's matter by now."""
         return self._where(lambda one: soon(one.begins, one.ends, now))
 
+    def presses_unseen(self, now: float) -> bool:
+        """Of what a silent agent told last: whether an end is near, or no end is known; or a replacement is under
+        way."""
+        known = [one for one in self.last if one.answered]
+        return not known or len(self.trust.authorities) > 1 or any(soon(one.begins, one.ends, now) for one in known)
+
     def worth_asking(self, now: float) -> bool:
         """Whether a person is to be asked for renewals now: for another reason than that half a life is over, or little
         is left of one; and all that are due while a yes is being carried out."""

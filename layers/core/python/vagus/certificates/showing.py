@@ -18,13 +18,16 @@ def shown(observed: Observed, spec: ClusterSpec, now: float) -> tuple[Shown, ...
     if not spec.certified:
         return ()
     found = lines(_all(observed, spec), now)
-    blind = observed.unseen or observed.awaited or ", ".join(observed.silent)
+    awaited = observed.awaited.partition("; ")[0]  # where to look says the line of the report
+    blind = observed.unseen or awaited or ", ".join(observed.silent)
     ends = tuple(_of_those_seen(line, blind) for line in found) if blind else found
     return ends if spec.reached else (*ends, _of_agent(observed, now))
 
 
 def _of_agent(observed: Observed, now: float) -> Shown:
     """Of a cluster on Kubernetes all that is known comes from its agent."""
+    if not observed.reported and observed.awaited:
+        return Shown(title=REPORT, says=observed.awaited, wrong=True)
     if not observed.reported:
         return Shown(title=REPORT, says="there was none: apply its manifests at the site (docs/kubernetes.md)")
     says = f"{max(0.0, now - observed.reported):.0f} s ago" + (f": {observed.awaited}" if observed.awaited else "")
