@@ -48,13 +48,14 @@ lock: ## lock the dependencies of pyproject.toml anew, with hashes
 
 # ------------------------------------------------------------------ check
 .PHONY: lint
-lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck
+lint: $(VENV)/.installed ## ruff, mypy --strict, import-linter, shellcheck, hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy layers/core/python/vagus functions constructs/vagus_cdk cli/vagus_cli local/vagus_local agent/vagus_agent benchmarks app.py tests/long
 	PYTHONPATH=constructs:functions:layers/core/python:cli:local $(BIN)/lint-imports
 	PYTHONPATH=layers/core/python:cli:constructs:local:agent $(BIN)/lint-imports --config agent/importlinter.ini
 	$(BIN)/shellcheck -x nodes/boot.sh nodes/bin/* local/vagus_local/node_bin/*
+	$(BIN)/hadolint agent/Dockerfile
 
 # Tiers by cost; measured on two cores: unit 8 min, infrastructure 1, integration 17, e2e 15 (25 and 19 beside others).
 # Each tier is a run of its own: what one leaves up (nodes, an emulated AWS) ends before the next begins. Lint and

@@ -3,7 +3,8 @@
 Two calls of S3's REST API, signed by botocore: a client of its own would be 14 MiB more of memory, for a model of a
 hundred other calls. Credentials are botocore's own business: its default chain, which with Roles Anywhere is a
 `credential_process` that it calls again before they end. It is asked at the first call: who starts while there are none
-waits for them, as who runs.
+waits for them, as who runs. The certificate that the process shows is of people's PKI: no authority of a search cluster
+has anything to do with it.
 """
 
 from __future__ import annotations
@@ -25,11 +26,9 @@ if TYPE_CHECKING:
 
 CODE = re.compile(rb"<Code>([A-Za-z0-9]+)</Code>")
 MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
-
-
 LOOK = (
-    "look at credential_process in the file that AWS_CONFIG_FILE names, at the agent's own certificate (is it there, "
-    "has it ended?), and at the way to IAM Roles Anywhere"
+    "look at credential_process in the file that AWS_CONFIG_FILE names, at the certificate that your PKI gives the "
+    "agent (is it there, has it ended?), and at the way to IAM Roles Anywhere"
 )
 WORDS = 500
 """Characters of what went wrong with credentials that are passed on: a process may have said much."""
