@@ -1,5 +1,8 @@
-"""What a kubelet does for a search pod, as processes of this machine: the sidecar and the search process of the example
-StatefulSet (`agent/kubernetes/example-search.yaml`), with the token that the API server binds to the pod.
+"""What a kubelet does for a search pod, as processes of this machine: the sidecar and the search process of the
+example's StatefulSets (`agent/kubernetes/search`), with the token that the API server binds to the pod.
+
+Settings, security files, environment, where what is mounted, and the readiness probe are the example's own. What one
+machine forces instead is `Forced`, and nothing else.
 """
 
 from __future__ import annotations
@@ -10,10 +13,10 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from vagus_agent.fitting import Me
 from vagus_agent.kube import Kube
@@ -24,9 +27,20 @@ from vagus_local.engines import Engine
 from vagus_local.waiting import until
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "agent" / "kubernetes" / "example-search.yaml"
 NODE_BIN = ROOT / "local" / "vagus_local" / "node_bin"
-HEAP = "192m"
+FIELDS = {"metadata.name": "pod", "status.podIP": "address"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forced:
+    """What differs from a pod of the example: there is no DNS that leads to pods, little memory, and no image. The
+    engine is this repository's build of the same version with the security plugin alone, started by the flags and the
+    log4j2.properties that nodes on EC2 have (for the image's), and by the local stack's (`node_bin/run-search`)."""
+
+    seeds: tuple[str, ...]
+    """Addresses in place of the Service's name."""
+    java: str = "-Xms192m -Xmx192m"
+    """For OPENSEARCH_JAVA_OPTS."""
 
 
 class Sidecar:
@@ -52,7 +66,7 @@ class Sidecar:
 
 
 class SearchPod:
-    """One pod: its folder, its sidecar, its search process. `managers`: of a cluster that is new."""
+    """One pod: its folder, its sidecar, its search process. `template`: of a StatefulSet; `maps`: data by ConfigMap."""
 
     def __init__(
         self,
@@ -61,15 +75,16 @@ class SearchPod:
         me: Me,
         kube: Kube,
         *,
-        zone: str,
-        seeds: list[str],
-        managers: list[str],
+        template: Mapping[str, Any],
+        maps: Mapping[str, Mapping[str, str]],
+        forced: Forced,
     ) -> None:
-        self.me, self._engine, self._zone, self._seeds, self._managers = me, engine, zone, seeds, managers
+        self.me, self._engine, self._maps, self._forced = me, engine, maps, forced
+        self._volumes = {one["name"]: one for one in template["spec"]["volumes"]}
+        (self._container,) = template["spec"]["containers"]
         self.home = folder / me.pod
-        self.volume = self.home / "config" / "certificates"
-        self.volume.mkdir(parents=True)
-        self.sidecar = Sidecar(kube, me, self.volume)
+        self._mount()
+        self.sidecar = Sidecar(kube, me, self._path("certificates"))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -79,7 +94,7 @@ class SearchPod:
         with (self.home / "search.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [NODE_BIN / "run-search", *self._command()], cwd=self.home, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, env=os.environ | {"VAGUS_JVM_FLAGS": ""},
+                stdin=subprocess.DEVNULL, env=os.environ | {"VAGUS_JVM_FLAGS": ""} | self._environment,
             )  # fmt: skip
 
     def stop(self) -> None:
@@ -90,35 +105,63 @@ class SearchPod:
         self.sidecar.stop()
 
     @property
+    def ready(self) -> bool:
+        """By the example's probe, in the container's environment and folder."""
+        probe = self._container["readinessProbe"]
+        told = subprocess.run(
+            probe["exec"]["command"], cwd=self.home, env=os.environ | self._environment, check=False,
+            capture_output=True, timeout=probe["timeoutSeconds"],
+        )  # fmt: skip
+        return told.returncode == 0
+
+    @property
     def log(self) -> str:
         """The end of what its search process said."""
         return "\n".join((self.home / "search.log").read_text(errors="replace").splitlines()[-20:])
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        found = {}
+        for one in self._container["env"]:
+            field = one.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+            found[one["name"]] = str(getattr(self.me, FIELDS[field])) if field else one["value"]
+        return found | {"OPENSEARCH_JAVA_OPTS": self._forced.java}
+
+    # -- what is mounted ---------------------------------------------------------------------------------------------
+
+    def _path(self, volume: str) -> Path:
+        (mount,) = [one for one in self._container["volumeMounts"] if one["name"] == volume]
+        return self.home / Path(mount["mountPath"]).relative_to(self._container["workingDir"])
+
+    def _mount(self) -> None:
+        for mount in self._container["volumeMounts"]:
+            at, volume = (
+                self._path(mount["name"]),
+                self._volumes.get(mount["name"], {}),
+            )  # a claim is none of the template
+            if "configMap" not in volume:
+                at.mkdir(parents=True)
+                continue
+            data = self._maps[volume["configMap"]["name"]]
+            if file := mount.get("subPath"):
+                at.parent.mkdir(parents=True, exist_ok=True)
+                at.write_text(self._of_this_machine(data[file]))
+            else:
+                _map_volume(at, data)
+
+    def _of_this_machine(self, settings: str) -> str:
+        line = f"discovery.seed_hosts: [{self.me.cluster}-discovery]\n"
+        assert settings.count(line) == 1
+        return settings.replace(line, f"discovery.seed_hosts: {json.dumps(self._forced.seeds)}\n")
+
     def _lay_out(self) -> None:
+        """What an image has."""
         engine = artifacts.engines_folder() / self._engine.label
         for part in ("modules", "plugins"):
             shutil.copytree(engine / part, self.home / part, copy_function=os.link)
-        for part in ("logs", "tmp", "data", "lib"):
+        for part in ("logs", "tmp", "lib"):
             (self.home / part).mkdir()
-        shutil.copytree(ROOT / "nodes" / "security", self.home / "config" / "opensearch-security")
         shutil.copy(ROOT / "nodes" / "log4j2.properties", self.home / "config" / "log4j2.properties")
-        (self.home / "config" / "opensearch.yml").write_text(yaml.safe_dump(self._settings()))
-
-    def _settings(self) -> dict[str, Any]:
-        """Those of the example, and what is this pod's own."""
-        objects = yaml.safe_load_all(EXAMPLE.read_text())
-        example = next(one for one in objects if one["kind"] == "ConfigMap")["data"]["opensearch.yml"]
-        return {
-            **yaml.safe_load(example),
-            "node.name": self.me.pod,
-            "node.attr.zone": self._zone,
-            "network.host": self.me.address,
-            "path.data": str(self.home / "data"),
-            "path.logs": str(self.home / "logs"),
-            "discovery.seed_hosts": self._seeds,
-            "cluster.initial_cluster_manager_nodes": self._managers,
-            "cluster.routing.allocation.awareness.attributes": "zone",
-        }
 
     def _command(self) -> list[str]:
         engine = artifacts.engines_folder() / self._engine.label
@@ -126,10 +169,21 @@ class SearchPod:
         java = artifacts.find_java(self._engine.java, self._engine.java_below) / "bin" / "java"
         home = self.home
         return [
-            str(java), f"-Xms{HEAP}", f"-Xmx{HEAP}", "-XX:+ExitOnOutOfMemoryError", "-Dfile.encoding=UTF-8",
+            str(java), *self._environment["OPENSEARCH_JAVA_OPTS"].split(), "-XX:+ExitOnOutOfMemoryError",
+            "-Dfile.encoding=UTF-8",
             "-Djava.awt.headless=true", "-Dlog4j2.disable.jmx=true", "-Dlog4j2.formatMsgNoLookups=true",
             "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", f"-Djava.io.tmpdir={home / 'tmp'}",
             *manifest["jvm"].split(), f"-Dopensearch.path.home={home}", f"-Dopensearch.path.conf={home / 'config'}",
             "-Dopensearch.distribution.type=tar", "-Dopensearch.bundled_jdk=true",
             "-cp", f"{engine / 'lib'}/*", manifest["main_class"],
         ]  # fmt: skip
+
+
+def _map_volume(at: Path, data: Mapping[str, str]) -> None:
+    """Files as kubelet lays them: links to a folder that it replaces by one rename."""
+    held = at / "..2026_11_27"
+    held.mkdir(parents=True)
+    (at / "..data").symlink_to(held.name)
+    for name, text in data.items():
+        (held / name).write_text(text)
+        (at / name).symlink_to(f"..data/{name}")

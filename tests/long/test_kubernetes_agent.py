@@ -37,7 +37,7 @@ from vagus_local.waiting import until
 
 ROOT = Path(__file__).parents[2]
 POD_TEMPLATE: Mapping[str, Any] = next(
-    one for one in manifests.objects("example-search.yaml") if one["kind"] == "StatefulSet"
+    one for one in manifests.objects("search/data-a.yaml") if one["kind"] == "StatefulSet"
 )["spec"]["template"]
 
 
@@ -119,7 +119,7 @@ def _volumes() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     with ControlPlane(bring(), tmp_path_factory.mktemp("kubernetes")) as made:
-        made.apply(manifests.objects(*manifests.FILES, "example-search.yaml"))
+        made.apply(manifests.objects(*manifests.FILES, *manifests.SEARCH))
         app = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "app", "namespace": NAMESPACE}}
         made.apply([app])
         yield made

@@ -1,10 +1,13 @@
 """A cluster on Kubernetes: real search nodes as pods, a real API server, their agent, and Vagus as `cdk deploy` has it.
 
-Real: search processes with the settings of the example StatefulSet, kube-apiserver with RBAC and tokens bound to pods,
-the agent and the sidecars over HTTPS. Emulated: AWS. Played: kubelet (it starts what a pod runs, tells its address).
+Real: search processes with settings, security files and readiness probe of the example (`agent/kubernetes/search`, in
+the copy that docs/kubernetes.md has a reader make; what one machine forces is `pods.Forced`), kube-apiserver with RBAC
+and tokens bound to pods, the agent and the sidecars over HTTPS. Emulated: AWS. Played: kubelet (it starts what a pod
+runs, tells its address, asks whether it is ready).
 """
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -12,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from tests.long.certified import Anew
 from tests.long.commanding import vagus
-from tests.long.pods import SearchPod
+from tests.long.pods import Forced, SearchPod
 from tests.unit.agent import manifests
 from tests.unit.agent.manifests import AGENT, CLUSTER, NAMESPACE, NODES
 
 from vagus.reasons import Reason
 from vagus.search.handshakes import Handshakes
-from vagus_agent.agent import LABEL, Agent
+from vagus_agent.agent import Agent
 from vagus_agent.bucket import S3Bucket
 from vagus_agent.checks import Site
 from vagus_agent.fitting import Me
@@ -33,7 +37,7 @@ from vagus_local.engines import engine
 from vagus_local.kubernetes.control_plane import ControlPlane
 from vagus_local.kubernetes.programs import bring
 from vagus_local.scene import Scene
-from vagus_local.search_client import CallFailed, NoNodeAnswers
+from vagus_local.search_client import CallFailed
 from vagus_local.stack import Stack
 from vagus_local.waiting import until
 from vagus_local.workload import Workload, create_indices
@@ -43,9 +47,7 @@ CLIENT = "client"
 VPC = {"id": "vpc-0", "cidr": "10.0.0.0/16", "subnets": {"us-east-1a": "subnet-a"}}
 """A cell without a cluster on EC2 lays out no network: its functions lie in one of yours."""
 SETS = {"claims-data-a": 1, "claims-data-b": 1, "claims-data-c": 1}
-TEMPLATE = next(one for one in manifests.objects("example-search.yaml") if one["kind"] == "StatefulSet")["spec"][
-    "template"
-]
+BILLING = "CN=billing,O=vagus"
 
 
 class AgentProcess:
@@ -68,8 +70,12 @@ class AgentProcess:
 class LocalSite:
     """A Kubernetes cluster with three search pods and their agent, and the stack that it belongs to."""
 
-    def __init__(self, stack: Stack, plane: ControlPlane, folder: Path, prefix: str) -> None:
+    def __init__(
+        self, stack: Stack, plane: ControlPlane, folder: Path, prefix: str, example: list[dict[str, Any]]
+    ) -> None:
         self.stack, self.plane = stack, plane
+        self._sets = {one["metadata"]["name"]: one["spec"] for one in example if one["kind"] == "StatefulSet"}
+        self._maps = {one["metadata"]["name"]: one["data"] for one in example if one["kind"] == "ConfigMap"}
         name = f"/vagus/{CLUSTER}/node/artifact-bucket"
         self._bucket = stack.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
         self.addresses = {f"{one}-0": f"{prefix}.{10 + at}" for at, one in enumerate(sorted(SETS))}
@@ -82,14 +88,14 @@ class LocalSite:
         return AgentProcess(Agent(self._kube(AGENT), bucket, site))
 
     def _pod(self, folder: Path, name: str) -> SearchPod:
-        address = self.addresses[name]
-        spec = {**TEMPLATE["spec"], "volumes": [*TEMPLATE["spec"]["volumes"], {"name": "data", "emptyDir": {}}]}
-        template = {"metadata": {"labels": {LABEL: CLUSTER}}, "spec": spec}
+        address, template = self.addresses[name], self._sets[name.removesuffix("-0")]["template"]
+        spec = {**template["spec"], "volumes": [*template["spec"]["volumes"], {"name": "data", "emptyDir": {}}]}
+        template = {"metadata": template["metadata"], "spec": spec}
         self.plane.run_pod(NAMESPACE, name, template, address)
         me = Me(pod=name, address=address, cluster=CLUSTER)
         return SearchPod(
-            folder, engine("opensearch-3.4.0"), me, self._kube(NODES, name), zone=name[-3],
-            seeds=list(self.addresses.values()), managers=list(self.addresses),
+            folder, engine("opensearch-3.4.0"), me, self._kube(NODES, name), template=template, maps=self._maps,
+            forced=Forced(seeds=tuple(self.addresses.values())),
         )  # fmt: skip
 
     def _kube(self, account: str, pod: str = "") -> Kube:
@@ -99,6 +105,10 @@ class LocalSite:
         for pod in self.pods:
             pod.stop()
         self.agent.stop()
+
+    @property
+    def logs(self) -> list[str]:
+        return [one.log for one in self.pods]
 
     def client(self, name: str) -> Anew:
         return Anew(self.stack.authority_of(CLUSTER).folder, name, lambda: self.addresses, ca="ca.pem")
@@ -123,12 +133,16 @@ def site(folder: Path) -> Iterator[LocalSite]:
     stack = stacks.up(fleet=FLEET, cell="pods", folder=folder, context=[f"vpc={json.dumps(VPC)}"])
     try:
         with claim_network() as network, ControlPlane(programs, folder / "kubernetes") as plane:
-            plane.apply(manifests.objects(*manifests.FILES, "example-search.yaml"))
-            made = LocalSite(stack, plane, folder / "nodes", network.prefix)
+            copy = manifests.copied(folder)
+            example = manifests.built(copy / "search")
+            plane.apply([*manifests.built(copy), *example])
+            made = LocalSite(stack, plane, folder / "nodes", network.prefix, example)
             try:
+                assert [one.ready for one in made.pods] == [False] * 3
                 for pod in made.pods:
                     pod.start()
-                until(made.green, 300, lambda: f"the pods' cluster is green: {[one.log for one in made.pods]}")
+                until(lambda: all(one.ready for one in made.pods), 300, lambda: f"pods are ready: {made.logs}")
+                until(made.green, 300, lambda: f"the pods' cluster is green: {made.logs}")
                 yield made
             finally:
                 made.stop()
@@ -150,16 +164,30 @@ def told(scene: Scene) -> str:
     return f"certificates are settled (now: {scene.rows().plans.get('certificates', {})})"
 
 
-def served(client: Anew) -> bool:
-    """Whether a node (they take turns) answers: until its security is ready it says so in plain text, and no gate is
-    before it."""
-    try:
-        client.call("GET", "/_cluster/health")
-    except CallFailed as error:
-        return error.status == 403  # who may not ask is answered by the plugin itself
-    except (ValueError, NoNodeAnswers):
-        return False
-    return True
+def test_users_and_zones_are_those_of_the_example(site: LocalSite) -> None:
+    """Nobody has a password, a certificate says who one is, and a role is given later as docs/kubernetes.md says."""
+    admin, client = site.client("admin"), site.client(CLIENT)
+    found = {
+        one["node"]: one["value"] for one in admin.call("GET", "/_cat/nodeattrs?format=json") if one["attr"] == "zone"
+    }
+    assert found == {f"claims-data-{zone}-0": f"zone-{zone}" for zone in "abc"}
+    assert _status(site, "") == _status(site, "admin:admin") == 401
+    who = client.call("GET", "/_plugins/_security/authinfo")
+    assert (who["user_name"], "application" in who["roles"]) == ("CN=client,O=vagus", True)
+    mapping = "/_plugins/_security/api/rolesmapping/application"
+    admin.call("PUT", mapping, {"users": ["CN=client,O=vagus", BILLING]})
+    assert BILLING in admin.call("GET", mapping)["application"]["users"]
+    with pytest.raises(CallFailed, match="403"):
+        client.call("PUT", mapping, {"users": ["CN=client,O=vagus"]})
+
+
+def _status(site: LocalSite, password: str) -> int:
+    """What a node answers to who shows no certificate."""
+    context = ssl.create_default_context(cafile=str(site.stack.authority_of(CLUSTER).folder / "ca.pem"))
+    headers = urllib3.make_headers(basic_auth=password) if password else {}
+    address = next(iter(site.addresses.values()))
+    with urllib3.PoolManager(ssl_context=context, retries=False) as pool:
+        return int(pool.request("GET", f"https://{address}:9200/_cluster/health", headers=headers).status)
 
 
 def test_pods_have_certificates_that_are_renewed_and_whose_authority_is_replaced_under_load(
@@ -169,7 +197,6 @@ def test_pods_have_certificates_that_are_renewed_and_whose_authority_is_replaced
     until(lambda: [one["wrong"] for one in shown(folder)] == [""] * 6, 180, lambda: f"all is well: {shown(folder)}", 1)
     before = shown(folder)
     client = site.client(CLIENT)
-    until(lambda: all(served(client) for _ in site.addresses), 300, "every node's security is ready")
     create_indices(client, {"claims": (3, 1)}, 100, 200)  # type: ignore[arg-type]  # what it has of AdminClient
     load = Workload(client, ["claims"])  # type: ignore[arg-type]
     load.start()
@@ -196,6 +223,7 @@ def test_pods_have_certificates_that_are_renewed_and_whose_authority_is_replaced
         assert (one.failure, one.issuer, one.trusts) == ("", only.name, (only.name,)), one
     assert answered == {Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW}
     assert site.green()
+    assert [one.ready for one in site.pods] == [True] * 3
 
 
 def serials(shown: list[dict[str, Any]]) -> set[str]:

@@ -65,7 +65,7 @@ def test_the_whole_list_of_rights() -> None:
 
 def test_no_manifest_speaks_of_secrets_or_of_everything() -> None:
     """A volume of a Secret, an environment from one, a right on them, a wildcard."""
-    for one in manifests.objects(*FILES, "example-search.yaml"):
+    for one in manifests.objects(*FILES, *manifests.SEARCH):
         assert one["kind"] != "Secret"
         words = set(_words(one))
         assert not {"*", "secrets", "secret", "secretKeyRef", "secretRef", "hostPath", "cluster-admin"} & words
@@ -80,7 +80,7 @@ def _words(told: Any) -> list[str]:
 
 
 def _pods() -> list[dict[str, Any]]:
-    held = manifests.objects("agent.yaml", "example-search.yaml")
+    held = manifests.objects("agent.yaml", "search/data-a.yaml")
     return [one["spec"]["template"] for one in held if one["kind"] in ("Deployment", "StatefulSet")]
 
 
@@ -136,11 +136,10 @@ def test_nobody_calls_the_agent() -> None:
     assert not [one for one in manifests.objects("agent.yaml") if one["kind"] == "Service"]
 
 
-def test_every_file_of_the_folder_is_applied_but_the_example() -> None:
+def test_every_file_of_the_folder_is_applied() -> None:
     applied = manifests.objects("kustomization.yaml")[0]["resources"]
     others = {one.name for one in Path(manifests.FOLDER).glob("*.yaml")} - {"kustomization.yaml"}
-    assert others - set(applied) == {"example-search.yaml"}
-    assert set(applied) == set(FILES)
+    assert others == set(applied) == set(FILES)
 
 
 def test_the_image_has_the_versions_and_hashes_of_the_lock() -> None:
