@@ -133,7 +133,7 @@ def site(folder: Path) -> Iterator[LocalSite]:
     stack = stacks.up(fleet=FLEET, cell="pods", folder=folder, context=[f"vpc={json.dumps(VPC)}"])
     try:
         with claim_network() as network, ControlPlane(programs, folder / "kubernetes") as plane:
-            copy = manifests.copied(folder)
+            copy = manifests.copied(folder / "manifests")
             example = manifests.built(copy / "search")
             plane.apply([*manifests.built(copy), *example])
             made = LocalSite(stack, plane, folder / "nodes", network.prefix, example)

@@ -36,6 +36,7 @@ def command(marker: str) -> str:
 
 def copied(folder: Path, cluster: str = CLUSTER, namespace: str = NAMESPACE) -> Path:
     """What a reader has who follows the page word by word in `folder`."""
+    folder.mkdir(exist_ok=True)
     for part in ("agent", "nodes"):
         (folder / part).symlink_to(FOLDER.parents[1] / part)
     told = command("the copy").replace("cluster=claims namespace=search", f"cluster={cluster} namespace={namespace}")
