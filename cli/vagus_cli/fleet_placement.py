@@ -52,6 +52,13 @@ def not_yet_on_kubernetes(spec: ClusterSpec) -> Iterator[Fault]:
 
 def nothing_to_do_on_kubernetes(spec: ClusterSpec) -> Iterator[Fault]:
     """Certificates are all that Vagus does there."""
+    if spec.engine.name != "opensearch":
+        yield (
+            ("engine", "name"),
+            f"is {spec.engine.name}, for which Vagus issues no certificates, and these are all that it does on "
+            "Kubernetes: remove this file, or use opensearch",
+        )
+        return
     if not spec.engine.tls:
         yield ("engine", "tls"), "is false, and certificates are all that Vagus does on Kubernetes: leave it out"
     if spec.certificates.issuer == "own":
@@ -60,6 +67,37 @@ def nothing_to_do_on_kubernetes(spec: ClusterSpec) -> Iterator[Fault]:
             "is own (also where it is left out), and certificates are all that Vagus does on Kubernetes: say kms, or "
             "remove this file",
         )
+
+
+def account_not_of_search_pods(spec: ClusterSpec) -> Iterator[Fault]:
+    """Whoever runs as it, and bears a declared pod's name, may have a node's certificate."""
+    path, agent = ("kubernetes", "service_account"), f"{spec.name}-agent"
+    account = spec.kubernetes.service_account if spec.kubernetes else ""
+    if account == "default":
+        yield (
+            path,
+            "is default, as which every pod of the namespace runs that says no other: make one for the search pods "
+            f"alone, such as {spec.name}-nodes",
+        )
+    if account == agent:
+        yield (
+            path,
+            f"{agent} is the agent's own account, which gives certificates: make one for the search pods alone, such "
+            f"as {spec.name}-nodes",
+        )
+
+
+def gateway_named_like_a_pod(spec: ClusterSpec) -> Iterator[Fault]:
+    """Its certificate would be for a node's name; a StatefulSet's next pods count too."""
+    sets = spec.kubernetes.stateful_sets if spec.kubernetes else ()
+    for number, one in enumerate(spec.certificates.gateways):
+        for name in one.names:
+            owner, _, ordinal = name.partition(".")[0].rpartition("-")
+            if owner in sets and ordinal.isdecimal():
+                yield (
+                    ("certificates", "gateways", number, "names"),
+                    f"{name} is the name of a pod of StatefulSet {owner}: choose another",
+                )
 
 
 def pod_network_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
@@ -87,5 +125,7 @@ def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) 
 KUBERNETES_RULES: tuple[Callable[[ClusterSpec], Iterator[Fault]], ...] = (
     not_yet_on_kubernetes,
     nothing_to_do_on_kubernetes,
+    account_not_of_search_pods,
+    gateway_named_like_a_pod,
     pod_network_not_usable,
 )

@@ -237,7 +237,7 @@ def issuer_where_it_cannot_be(spec: ClusterSpec) -> Iterator[Fault]:
         return
     path, remedy = ("certificates", "issuer"), "use own, and bring the certificates"
     adopted = " and ".join(sorted(name for name, group in spec.groups.items() if group.adopted))
-    if spec.engine.name != "opensearch":
+    if spec.engine.name != "opensearch" and spec.placement == "ec2":  # else fleet_placement says it, with a way out
         yield path, f"is {issuer}, but Vagus issues no certificates for {spec.engine.name}: {remedy}"
     elif adopted:
         yield path, f"is {issuer}, but the nodes of {adopted} are adopted and keep their owners' certificates: {remedy}"

@@ -25,13 +25,15 @@ def faults(value: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
         found = [fault for at, item in enumerate(value) for fault in faults(item, listed, (*path, at))]
         yield from found or _of_leaf(value, kind, path)
         return
-    key_kind, item_kind = _mapping_of_structs(kind)
+    key_kind, item_kind = _mapping(kind)
     if item_kind is None or not isinstance(value, Mapping) or not value:
         yield from _of_leaf(value, kind, path)
         return
+    wrong: list[Fault] = []
     for key, item in value.items():
-        yield from _of_leaf(key, key_kind, (*path, str(key)))
-        yield from faults(item, item_kind, (*path, str(key)))
+        wrong += _of_leaf(key, key_kind, (*path, str(key)))
+        wrong += faults(item, item_kind, (*path, str(key)))
+    yield from wrong or _of_leaf(value, kind, path)
 
 
 def _of_struct(value: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Fault]:
@@ -69,14 +71,13 @@ def _meant_struct(kind: Any) -> Any:
     return structs[0] if get_origin(kind) is types.UnionType and len(structs) == 1 else kind
 
 
-def _mapping_of_structs(kind: Any) -> tuple[Any, Any]:
-    """The key and value types of a mapping whose values are structs, else `(None, None)`."""
+def _mapping(kind: Any) -> tuple[Any, Any]:
+    """The key and value types of a mapping, else `(None, None)`."""
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     origin = get_origin(bare)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         key, item = get_args(bare)
-        if isinstance(item, type) and issubclass(item, msgspec.Struct):
-            return key, item
+        return key, item
     return None, None
 
 
@@ -106,6 +107,10 @@ def _explained(what: str, value: Any, kind: Any) -> str:
     """msgspec's words as a sentence, with what would be right."""
     if "got `array`" not in what and "Expected `array`" in what and isinstance(value, str | int | float):
         return f"must be a list: say [{value}]{_hint(kind)}"
+    if "Expected `object` of length" in what:
+        return f"is empty: give at least one{_hint(kind)}"
+    if "Expected `object`" in what:
+        return f"must be a mapping, not {value!r}{_hint(kind)}"
     choices = _choices(kind)
     if choices and not isinstance(value, list | dict):
         return f"{value!r} is none of the choices: say one of {_listed(choices)}"

@@ -16,7 +16,7 @@ from vagus.procedure import rows
 from vagus.procedure.records import iso
 from vagus.rolling_upgrade import rules, versions
 from vagus.rolling_upgrade.observed import undrained
-from vagus_cli import by_person, options, output
+from vagus_cli import by_person, by_stateful_set, options, output
 from vagus_cli.world import UsageFault, World
 
 ROOM = "rolling_upgrade"
@@ -59,7 +59,7 @@ def restart_nodes(
     The plan is checked, and asked for in mode `approve`: `vagus plan` shows it.
     """
     world = options.opened(context, target, fleet, profile, region)
-    spec = _of_instances(world, cluster)
+    spec = _of_instances(world, cluster, "restart")
     seen = _looked(world, spec)
     running = {node.name: node.ephemeral_id for node in seen.nodes}
     if missing := sorted(set(nodes or ()) - set(running)):
@@ -96,7 +96,7 @@ def upgrade_nodes(
     A person approves it, in mode act too; in mode observe it is refused.
     """
     world = options.opened(context, target, fleet, profile, region)
-    spec = _of_instances(world, cluster)
+    spec = _of_instances(world, cluster, "upgrade")
     seen = _looked(world, spec)
     running = sorted({node.version for node in seen.nodes})
     if running == [spec.engine.version]:
@@ -139,7 +139,7 @@ def replace_instances(
     too; `vagus plan` shows beforehand who is behind, in order.
     """
     world = options.opened(context, target, fleet, profile, region)
-    spec = _of_instances(world, cluster)
+    spec = _of_instances(world, cluster, "replace")
     if why := undrained(spec, paused=rows.read(world.state(spec), cluster).head("zone_balance").paused):
         raise UsageFault(f"{cluster}: an instance that is to be replaced would wait to leave for ever: {why}")
     named = _named(world, spec, instances or (), everyone=everyone)
@@ -199,14 +199,11 @@ def abort(
     output.answer(Wanted(cluster=cluster, intent=found.id, message=message), as_json, lambda one: Text(one.message))
 
 
-def _of_instances(world: World, cluster: str) -> ClusterSpec:
+def _of_instances(world: World, cluster: str, kind: str) -> ClusterSpec:
     """Raises `UsageFault` for a cluster whose nodes are pods."""
     spec = world.cluster(cluster)
     if not spec.reached:
-        raise UsageFault(
-            f"{cluster} is on Kubernetes, where Vagus does certificates alone, and neither restarts, upgrades nor "
-            f"replaces a node yet: do it by its StatefulSets (kubectl rollout restart), a pod at a time"
-        )
+        raise UsageFault(by_stateful_set.instead(spec, kind))
     return spec
 
 

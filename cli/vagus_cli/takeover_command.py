@@ -24,7 +24,8 @@ WHY = "taken over"
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand. `stopped`: what became of stopping each capability. `ours`: nodes whose exclusion is Vagus';
-    `by_hand`: those that people excluded. `unseen`: what could not be looked at, and why."""
+    `by_hand`: those that people excluded. `unseen`: what could not be looked at, and why. `not_called`: why nothing in
+    the cluster was looked at at all."""
 
     cluster: str
     stopped: tuple[str, ...]
@@ -34,6 +35,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     retained: tuple[str, ...]
     unseen: tuple[str, ...]
     commands: tuple[Command, ...]
+    not_called: str = ""
 
 
 def takeover(
@@ -84,6 +86,14 @@ def taken(world: World, spec: ClusterSpec) -> Taken:
         retained=tuple(one.id for group in groups for one in group.instances if one.retained),
         unseen=tuple(unseen),
         commands=by_hand.every(world.aws, spec, groups, seen),
+        not_called="" if spec.reached else _not_called(spec),
+    )
+
+
+def _not_called(spec: ClusterSpec) -> str:
+    return (
+        f"{spec.name} is on Kubernetes: nothing of Vagus calls it, nor did this command, so that its exclusions were "
+        "not looked at. None is Vagus's: it does certificates alone there, and while it is stopped it renews none"
     )
 
 
@@ -99,8 +109,11 @@ def _for_people(found: Taken) -> Text:
     text = Text("\n".join(found.stopped))
     for fault in found.unseen:
         text.append(f"\nnot seen: {fault}", style="red")
-    text.append(f"\nexcluded by Vagus: {', '.join(found.ours) or 'nothing'}")
-    text.append(f"\nexcluded by people: {', '.join(found.by_hand) or 'nothing'}")
+    if found.not_called:
+        text.append(f"\n{found.not_called}")
+    else:
+        text.append(f"\nexcluded by Vagus: {', '.join(found.ours) or 'nothing'}")
+        text.append(f"\nexcluded by people: {', '.join(found.by_hand) or 'nothing'}")
     for hook in found.hooks:
         text.append(f"\n{hook.sentence}", style="yellow")
     for instance in found.retained:

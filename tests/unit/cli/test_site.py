@@ -129,12 +129,23 @@ def test_a_takeover_stops_its_one_capability(scene: SiteScene) -> None:
     found = scene.json("takeover", CLUSTER)
     assert len(found["stopped"]) == len(found["commands"]) == 1
     assert (found["unseen"], found["hooks"]) == ([], [])
+    said = " ".join(scene.run("takeover", CLUSTER).stdout.split())
+    assert "nothing of Vagus calls it, nor did this command" in said
+    assert "excluded by" not in said
 
 
 NOT_YET = {
-    "a restart": (("restart", CLUSTER), "neither restarts, upgrades nor replaces a node yet"),
-    "an upgrade": (("upgrade", CLUSTER), "do it by its StatefulSets (kubectl rollout restart)"),
-    "a replacement": (("replace", CLUSTER), "is on Kubernetes"),
+    "a restart": (
+        ("restart", CLUSTER),
+        "does not restart yet. By hand: `kubectl -n search rollout restart statefulset/claims-data-a`, wait for "
+        "`kubectl -n search rollout status statefulset/claims-data-a` and for a green cluster before the next",
+    ),
+    "an upgrade": (
+        ("upgrade", CLUSTER),
+        "does not upgrade yet. By hand: `kubectl -n search set image statefulset/claims-data-a CONTAINER=IMAGE`",
+    ),
+    "a replacement": (("replace", CLUSTER), "does not replace yet. By hand: `kubectl -n search delete pod claims-data"),
+    "what either needs": (("restart", CLUSTER), "Before, see by `vagus certificates claims` that its agent tells"),
     "an end of one": (("abort", CLUSTER), "no restart, upgrade or replacement of claims is under way"),
     "a stop of what does nothing there": (
         ("stop", CLUSTER, "--capability", "zone_balance"),

@@ -138,7 +138,8 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
     "a kind that is adopted in some zones only": (
         "per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: old-a}", 12, "groups.data.adopted", "name one for each"),
     "an adopted group without a name": (
-        "per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: ''}", 12, "groups.data.adopted", "length >= 1"),
+        "per_zone: 2", "per_zone: 2\n    adopted: {eu-west-1a: ''}", 12, "groups.data.adopted.eu-west-1a",
+        "length >= 1"),
     "a rule that can't be waived": (
         "cell: prod", "cell: prod\nwaived: [hook_lets_go]", 3, "waived[0]", "spot"),
     "an issuer that renews nothing": (

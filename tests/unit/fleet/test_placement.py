@@ -48,11 +48,30 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
     "a name that Kubernetes has for nothing": (
         "namespace: search", "namespace: Search", 6, "kubernetes.namespace", "a namespace of Kubernetes"),
     "a StatefulSet whose pods' names would be too long": (
-        "claims-data-b", "b" * 53, 8, "kubernetes.stateful_sets", "matching regex"),
+        "claims-data-b", "b" * 53, 8, f"kubernetes.stateful_sets.{'b' * 53}", "lower case, 52 long at most"),
     "a StatefulSet without pods": (
-        "claims-data-b: 1", "claims-data-b: 0", 8, "kubernetes.stateful_sets", ">= 1"),
+        "claims-data-b: 1", "claims-data-b: 0", 8, "kubernetes.stateful_sets.claims-data-b",
+        "not 0 (a number of pods, 1 to 100; leave out a StatefulSet that has none)"),
+    "a StatefulSet whose size is a word": (
+        "claims-data-b: 1", "claims-data-b: two", 8, "kubernetes.stateful_sets.claims-data-b", "1 to 100"),
+    "a StatefulSet whose name is a number": (
+        "claims-data-b: 1", "7: 1", 8, "kubernetes.stateful_sets.7", 'YAML reads 7 as a number: put it in quotes, "7"'),
     "no StatefulSet": (
-        "{claims-data-a: 2, claims-data-b: 1}", "{}", 8, "kubernetes.stateful_sets", "length >= 1"),
+        "{claims-data-a: 2, claims-data-b: 1}", "{}", 8, "kubernetes.stateful_sets",
+        "is empty: give at least one (replicas by the StatefulSet's name, such as {claims-data-a: 2})"),
+    "StatefulSets without their sizes": (
+        "{claims-data-a: 2, claims-data-b: 1}", "[claims-data-a]", 8, "kubernetes.stateful_sets",
+        "must be a mapping, not ['claims-data-a'] (replicas by"),
+    "an account that every pod has": (
+        "claims-nodes", "default", 7, "kubernetes.service_account", "make one for the search pods alone"),
+    "the agent's own account": (
+        "claims-nodes", "claims-agent", 7, "kubernetes.service_account", "such as claims-nodes"),
+    "a gateway named like a pod": (
+        "mode: approve", f"mode: approve, gateways: [{{arn: '{ACM}', names: [claims-data-a-1.claims.vagus.internal]}}]",
+        12, "certificates.gateways[0].names", "a pod of StatefulSet claims-data-a: choose another"),
+    "a gateway named like a pod that is still to come": (
+        "mode: approve", f"mode: approve, gateways: [{{arn: '{ACM}', names: [claims-data-b-9.claims.vagus.internal]}}]",
+        12, "certificates.gateways[0].names", "a pod of StatefulSet claims-data-b: choose another"),
     "a network that is none": (
         "10.42.0.0/16", "10.42.0.1/16", 9, "kubernetes.pods[0]", "host bits"),
     "a network of the world": (
@@ -77,8 +96,8 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
         "placement: kubernetes", "placement: kubernetes\ncluster_watch: {looks: 5}", 5, "cluster_watch",
         "remove cluster_watch"),
     "an engine without certificates of ours": (
-        "{version: 3.4.0}", "{name: elasticsearch, version: 7.17.29}", 12, "certificates.issuer",
-        "no certificates for elasticsearch"),
+        "{version: 3.4.0}", "{name: elasticsearch, version: 7.17.29}", 3, "engine.name",
+        "remove this file, or use opensearch"),
     "a gateway's certificate of another Region than the agent comes in by": (
         "mode: approve", f"mode: approve, gateways: [{{arn: '{ACM.replace('west', 'north')}', names: [{SERVED}]}}]", 12,
         "certificates.gateways[0].arn", "lies in eu-north-1"),

@@ -27,6 +27,9 @@ StatefulSetName = Annotated[
         description="the name of a StatefulSet: lower case, 52 long at most",
     ),
 ]
+Replicas = Annotated[
+    int, msgspec.Meta(ge=1, le=100, description="a number of pods, 1 to 100; leave out a StatefulSet that has none")
+]
 PodNetwork = Annotated[str, msgspec.Meta(description="a CIDR block, such as 10.42.0.0/16")]
 
 
@@ -83,7 +86,8 @@ class Kubernetes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         ),
     ]
     stateful_sets: Annotated[
-        Mapping[StatefulSetName, Annotated[int, msgspec.Meta(ge=1, le=100)]], msgspec.Meta(min_length=1)
+        Mapping[StatefulSetName, Replicas],
+        msgspec.Meta(min_length=1, description="replicas by the StatefulSet's name, such as {claims-data-a: 2}"),
     ]
     pods: Annotated[tuple[PodNetwork, ...], msgspec.Meta(min_length=1, max_length=20)]
     trust_anchor: Annotated[
