@@ -13,8 +13,9 @@ from pathlib import Path
 
 from vagus_local import artifacts
 from vagus_local.artifacts import Say, cache_folder, locked
-from vagus_local.cluster import ClusterError, LocalCluster, LocalNode
+from vagus_local.cluster import ClusterError, LocalCluster
 from vagus_local.engines import DEFAULT, Engine
+from vagus_local.node import LocalNode
 
 WRITE_SECONDS = 180.0
 

@@ -20,7 +20,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,14 +29,12 @@ from vagus_local import artifacts
 from vagus_local.addresses import Network, claim_network
 from vagus_local.certificates import Authority, ClientCertificate, create_authority
 from vagus_local.engines import DEFAULT, Engine
+from vagus_local.node import PACKAGE, LocalNode, mount
 from vagus_local.waiting import until
 
-PACKAGE = Path(__file__).resolve().parent
-BOOT = PACKAGE.parents[1] / "nodes" / "boot.sh"
 REGION = "us-east-1"
 START_SECONDS = 180.0
 FULL_SECONDS = 60.0
-FAILURES = ("CHECK FAILED", "Job for vagus-search.service failed", "main process exited")
 SMALL: Mapping[str, object] = {
     # all nodes see the host's one disk: its watermarks would say nothing about a node
     "cluster.routing.allocation.disk.threshold_enabled": False,
@@ -50,59 +47,6 @@ SMALL_OPENSEARCH: Mapping[str, object] = {**SMALL, "discovery.find_peers_interva
 
 class ClusterError(Exception):
     """A local cluster did not come to the wanted state; the message ends with the log that tells why."""
-
-
-@dataclass
-class LocalNode:
-    """An instance: its facts, and its processes while it runs."""
-
-    id: str
-    zone: str
-    address: str
-    roles: str
-    home: Path
-    process: subprocess.Popen[bytes] | None = None
-    state: str = "pending"
-
-    @property
-    def log(self) -> Path:
-        """What the boot script and the search process said."""
-        return self.home / "boot.log"
-
-    def described(self) -> dict[str, Any]:
-        """As EC2 describes it."""
-        return {
-            "InstanceId": self.id,
-            "PrivateIpAddress": self.address,
-            "Placement": {"AvailabilityZone": self.zone},
-            "State": {"Name": self.state},
-            "Tags": [],
-        }
-
-    def signal_all(self, number: int) -> None:
-        """Sends a signal to the whole instance."""
-        if self.process is not None:
-            os.killpg(self.process.pid, number)
-
-
-def mount(folder: Path, size_mb: int) -> None:
-    """A disk of so many MB, in memory, at a folder that is made. Raises ClusterError where that is not permitted."""
-    folder.mkdir(parents=True)
-    asked = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "vagus-data", str(folder)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ClusterError(f"no disk of its own can be mounted here: {done.stderr.strip()}")
-
-
-def may_mount(folder: Path) -> str:
-    """Why no disk can be mounted below a folder, for a person; empty where it can."""
-    probe = folder / "mount-probe"
-    try:
-        mount(probe, 1)
-    except (ClusterError, FileNotFoundError) as error:
-        return str(error)
-    subprocess.run(["umount", str(probe)], check=True)
-    return ""
 
 
 class LocalCluster:
@@ -161,11 +105,9 @@ class LocalCluster:
 
     def __exit__(self, *_: object) -> None:
         for node in self.nodes.values():  # all at once, then one after the other
-            if node.process is not None and node.process.poll() is None:
-                node.signal_all(signal.SIGCONT)
-                node.signal_all(signal.SIGTERM)
+            node.terminate()
         for node in self.nodes.values():
-            self._end(node)
+            self.stop(node)
             if self._disk_mb:
                 subprocess.run(["umount", "--lazy", str(node.home / "data")], check=False)
         for end in self._lifeline:
@@ -262,23 +204,19 @@ class LocalCluster:
 
     def start(self, node: LocalNode) -> None:
         """Boots an instance that was declared, stopped or killed; its data is as it was left."""
-        environment = {**os.environ, **self.environment(node)}
-        with node.log.open("ab") as log:
-            node.process = subprocess.Popen(
-                ["/bin/bash", str(BOOT)], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                start_new_session=True, pass_fds=[self._lifeline[0]],
-            )  # fmt: skip
-        node.state = "running"
+        node.boot(self.environment(node), self._lifeline[0])
         self._write_facts()
 
     def kill(self, node: LocalNode) -> None:
         """SIGKILL to the whole instance: a crash, or the sudden loss of a machine."""
         node.signal_all(signal.SIGKILL)
-        self._reap(node)
+        node.reap()
+        self._write_facts()
 
     def stop(self, node: LocalNode) -> None:
         """Ends an instance as EC2 does: SIGTERM, SIGKILL after 10 s."""
-        self._end(node)
+        node.end()
+        self._write_facts()
 
     def freeze(self, node: LocalNode) -> None:
         """SIGSTOP: the node answers with silence, as in a lost zone."""
@@ -391,36 +329,8 @@ class LocalCluster:
         for node in self.nodes.values():
             if node.process is not None and node.process.poll() is not None:
                 raise ClusterError(f"{node.id} ended with {node.process.returncode}\n{self._logs(node)}")
-            last = self._log_lines(node)[-1:]
-            if any(words in line for line in last for words in FAILURES):
+            if node.says_it_failed():
                 raise ClusterError(f"{node.id} did not start\n{self._logs(node)}")
 
     def _logs(self, *nodes: LocalNode) -> str:
-        return "\n".join("\n".join([f"--- {n.id}", *self._log_lines(n)[-15:]]) for n in nodes or self.nodes.values())
-
-    @staticmethod
-    def _log_lines(node: LocalNode) -> list[str]:
-        """The end of its log: what it said last is how it is."""
-        if not node.log.exists():
-            return []
-        with node.log.open("rb") as log:
-            log.seek(max(0, node.log.stat().st_size - 20_000))
-            return log.read().decode(errors="replace").splitlines()
-
-    def _end(self, node: LocalNode) -> None:
-        if node.process is None:
-            return
-        if node.process.poll() is None:
-            node.signal_all(signal.SIGCONT)
-            node.signal_all(signal.SIGTERM)
-            try:
-                node.process.wait(10)
-            except subprocess.TimeoutExpired:
-                node.signal_all(signal.SIGKILL)
-        self._reap(node)
-
-    def _reap(self, node: LocalNode) -> None:
-        if node.process is not None:
-            node.process.wait()
-        node.process, node.state = None, "stopped"
-        self._write_facts()
+        return "\n".join("\n".join([f"--- {n.id}", *n.log_lines()[-15:]]) for n in nodes or self.nodes.values())

@@ -49,8 +49,9 @@ from vagus.search.handshakes import Handshakes
 from vagus.steps import AnyStep
 from vagus.trust import Authority, Trust
 from vagus_local.certificates import private, replace
-from vagus_local.cluster import LocalCluster, LocalNode
+from vagus_local.cluster import LocalCluster
 from vagus_local.engines import Engine
+from vagus_local.node import LocalNode
 from vagus_local.search_client import CallFailed, NoNodeAnswers
 from vagus_local.waiting import until
 

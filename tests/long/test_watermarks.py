@@ -17,7 +17,8 @@ from tests.integration.contracts.search_world import RealSearch
 from vagus.cluster import Cluster, ShardMove
 from vagus.zone_balance.layout import layout_of, skews
 from vagus.zone_balance.planner import Layout, Plan, Policy, Wave, plan
-from vagus_local.cluster import LocalCluster, may_mount
+from vagus_local.cluster import LocalCluster
+from vagus_local.node import may_mount
 from vagus_local.workload import fill, in_one_segment
 
 MB = 1 << 20

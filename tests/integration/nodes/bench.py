@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vagus_local.cluster import BOOT, PACKAGE
+from vagus_local.node import BOOT, PACKAGE
 
 INSTANCE, ADDRESS = "i-0123456789abcdef0", "127.90.1.10"
 

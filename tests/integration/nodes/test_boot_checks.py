@@ -16,7 +16,7 @@ from cryptography import x509
 from tests.integration.nodes.bench import ADDRESS, INSTANCE, Bench, described
 
 from vagus_cdk.nodes import user_data
-from vagus_local.cluster import BOOT
+from vagus_local.node import BOOT
 
 Break = Callable[[Bench], object]
 FAILED_CHECK, TRIED_AGAIN = 78, 75

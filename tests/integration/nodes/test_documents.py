@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from vagus_local.cluster import LocalCluster, LocalNode
+from vagus_local.cluster import LocalCluster
+from vagus_local.node import LocalNode
 
 FOLDER = Path(__file__).parents[3] / "nodes" / "documents"
 LATER = "9999999999"

@@ -4,7 +4,8 @@ import os
 
 import urllib3.exceptions
 
-from vagus_local.cluster import LocalCluster, LocalNode
+from vagus_local.cluster import LocalCluster
+from vagus_local.node import LocalNode
 
 
 def seen(cluster: LocalCluster, asked: LocalNode) -> set[str]:

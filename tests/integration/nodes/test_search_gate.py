@@ -15,7 +15,8 @@ import urllib3
 
 from vagus_local import gate
 from vagus_local.addresses import claim_network
-from vagus_local.cluster import LocalCluster, LocalNode
+from vagus_local.cluster import LocalCluster
+from vagus_local.node import LocalNode
 
 SCRIPT = Path(__file__).parents[3] / "nodes" / "bin" / "search-gate"
 

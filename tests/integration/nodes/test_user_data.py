@@ -9,7 +9,7 @@ import pytest
 from tests.integration.nodes.bench import ADDRESS, INSTANCE, Bench
 
 from vagus_cdk.nodes import bundle
-from vagus_local.cluster import BOOT, PACKAGE
+from vagus_local.node import BOOT, PACKAGE
 
 FACTS = {
     "instance-id": INSTANCE,

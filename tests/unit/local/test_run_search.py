@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vagus_local.cluster import PACKAGE
+from vagus_local.node import PACKAGE
 
 
 @pytest.fixture
