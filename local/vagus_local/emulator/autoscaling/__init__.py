@@ -4,6 +4,7 @@
     capacity.py    which zone to launch in, whom to take on scale-in (pure)
     refresh.py     instance refresh: whom to replace next
     lifecycle.py   launching, waiting, retaining, terminating: the only place that changes a member's state
+    events.py      what EventBridge is told of
     replies.py     what Describe... shows
     actions.py     the API
     template.py    CloudFormation

@@ -9,16 +9,14 @@ default it is) retains the instance where the group's lifecycle policy says so.
 
 import os
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 from ministack.services import ec2 as rows
 
 from vagus_local.emulator import ec2
-from vagus_local.emulator.autoscaling import capacity, model
-from vagus_local.emulator.autoscaling.model import Activity, Group, Hook, Member, Result, Wait
-from vagus_local.emulator.eventbridge import emit, region_arn
+from vagus_local.emulator.autoscaling import capacity, events, model
+from vagus_local.emulator.autoscaling.model import Activity, Group, Member, Result, Wait
 from vagus_local.emulator.launch import Launch, template_data
 from vagus_local.emulator.seams import after
 
@@ -162,13 +160,13 @@ def _member(group: Group, instance: str, zone: str, subnet: str, data: dict[str,
 
 def _failed_launch(group: Group, activity: Activity, message: str) -> None:
     activity.finish("Failed", message)
-    _instance_event("EC2 Instance Launch Unsuccessful", group, activity, "", "EC2", "AutoScalingGroup")
+    events.instance_event("EC2 Instance Launch Unsuccessful", group, activity, "", "EC2", "AutoScalingGroup")
 
 
 def _in_service(group: Group, member: Member) -> None:
     member.state = "InService"
     member.activity.finish("Successful")
-    _instance_event(
+    events.instance_event(
         "EC2 Instance Launch Successful", group, member.activity, member.instance, "EC2", "AutoScalingGroup"
     )
     old = group.members.get(member.replaces or "")
@@ -193,7 +191,7 @@ def _wait_or(group: Group, member: Member, transition: str) -> None:
     for hook in hooks:
         wait = member.waits[hook.name] = Wait(hook, time.monotonic())
         _arm(group, member, wait)
-        _hook_event(group, member, hook, wait)
+        events.hook_event(group, member, hook, wait)
 
 
 def _arm(group: Group, member: Member, wait: Wait) -> None:
@@ -247,7 +245,7 @@ def _abandoned(group: Group, member: Member) -> None:
     # a launch that was abandoned ends without terminate hooks, and the group tries again
     failed, member.replaces = member.activity, None
     failed.finish("Failed", "Lifecycle action completed with ABANDON result.")
-    _instance_event("EC2 Instance Launch Unsuccessful", group, failed, member.instance, "EC2", "AutoScalingGroup")
+    events.instance_event("EC2 Instance Launch Unsuccessful", group, failed, member.instance, "EC2", "AutoScalingGroup")
     member.activity = _begin_termination(group, member, "a launch lifecycle hook was abandoned.")
     _proceed(group, member)
 
@@ -336,7 +334,9 @@ def departed(group: Group, member: Member) -> None:
         return  # the group was deleted meanwhile
     member.activity.finish("Successful")
     origin, destination = "AutoScalingGroup", "EC2"
-    _instance_event("EC2 Instance Terminate Successful", group, member.activity, member.instance, origin, destination)
+    events.instance_event(
+        "EC2 Instance Terminate Successful", group, member.activity, member.instance, origin, destination
+    )
     reconcile(group)
 
 
@@ -376,42 +376,3 @@ def _done(group: Group, member: Member, description: str) -> Activity:
     activity = group.begin(description, _cause("a user asked for it."), member.zone, member.subnet)
     activity.finish("Successful")
     return activity
-
-
-# ------------------------------------------------------------------ events
-
-
-def _hook_event(group: Group, member: Member, hook: Hook, wait: Wait) -> None:
-    leaving = member.leaving
-    detail = {
-        "LifecycleActionToken": wait.token,
-        "AutoScalingGroupName": group.name,
-        "LifecycleHookName": hook.name,
-        "EC2InstanceId": member.instance,
-        "LifecycleTransition": hook.transition,
-        "Origin": "AutoScalingGroup" if leaving else "EC2",
-        "Destination": "EC2" if leaving else "AutoScalingGroup",
-    } | ({"NotificationMetadata": hook.metadata} if hook.metadata else {})
-    name = "EC2 Instance-terminate Lifecycle Action" if leaving else "EC2 Instance-launch Lifecycle Action"
-    emit("aws.autoscaling", name, [group.arn], detail)
-
-
-def _instance_event(name: str, group: Group, activity: Activity, instance: str, origin: str, destination: str) -> None:
-    ended = activity.ended or model.now()
-    detail = {
-        "StatusCode": "InProgress" if activity.status == "Successful" else activity.status,
-        "StatusMessage": activity.message,
-        "Description": activity.description,
-        "Cause": activity.cause,
-        "ActivityId": activity.id,
-        "RequestId": str(uuid.uuid4()),
-        "AutoScalingGroupName": group.name,
-        "EC2InstanceId": instance,
-        "StartTime": activity.started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "EndTime": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "Details": activity.details,
-        "Origin": origin,
-        "Destination": destination,
-    }
-    resources = [group.arn] + ([region_arn("ec2", f"instance/{instance}")] if instance else [])
-    emit("aws.autoscaling", name, resources, detail)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from vagus.aws.fake_members import FakeGroup, FakeMember, end_try, expiry, facts, seen
+from vagus.aws.fake_members import FakeGroup, FakeMember, end_try, event, expiry, facts, seen
 from vagus.errors import Refused
-from vagus.group_safety import LAUNCHING, TERMINATING, GroupFacts
+from vagus.group_safety import GroupFacts
 from vagus.instances import LAUNCH_HOOK, TERMINATE_HOOK, Group, Launch
 
 Clock = Callable[[], float]
@@ -387,22 +387,4 @@ class FakeGroups:
         return found if held == hook and not member.answered else None
 
     def _emit(self, detail_type: str, group: FakeGroup, member: FakeMember, now: float) -> None:
-        """As EventBridge has it: the envelope, and the fields of Auto Scaling's own detail."""
-        detail: dict[str, Any] = {"AutoScalingGroupName": group.name, "EC2InstanceId": member.id}
-        if detail_type.endswith("Lifecycle Action"):
-            comes = "launch" in detail_type
-            detail |= {
-                "LifecycleActionToken": f"token-{member.id}",
-                "LifecycleHookName": group.launch_hook if comes else group.hook,
-                "LifecycleTransition": LAUNCHING if comes else TERMINATING,
-            }
-        self.events.append(
-            {
-                "version": "0",
-                "id": f"event-{len(self.events) + 1}",
-                "detail-type": detail_type,
-                "source": "aws.autoscaling",
-                "time": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                "detail": detail,
-            }
-        )
+        self.events.append(event(detail_type, group, member, now, number=len(self.events) + 1))

@@ -1,7 +1,8 @@
-"""What `FakeGroups` remembers of a group and of its instances, and how AWS shows it."""
+"""What `FakeGroups` remembers of a group and of its instances, and how AWS shows and tells it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import msgspec
 
@@ -146,3 +147,23 @@ def facts(group: FakeGroup) -> GroupFacts:
             Machine(what=what, spot=False, tokens_required=True, kept_volumes=("/dev/sdf",)) for what in made
         ),
     )
+
+
+def event(detail_type: str, group: FakeGroup, member: FakeMember, now: float, number: int) -> dict[str, Any]:
+    """As EventBridge has it: the envelope, and the fields of Auto Scaling's own detail."""
+    detail: dict[str, Any] = {"AutoScalingGroupName": group.name, "EC2InstanceId": member.id}
+    if detail_type.endswith("Lifecycle Action"):
+        comes = "launch" in detail_type
+        detail |= {
+            "LifecycleActionToken": f"token-{member.id}",
+            "LifecycleHookName": group.launch_hook if comes else group.hook,
+            "LifecycleTransition": LAUNCHING if comes else TERMINATING,
+        }
+    return {
+        "version": "0",
+        "id": f"event-{number}",
+        "detail-type": detail_type,
+        "source": "aws.autoscaling",
+        "time": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "detail": detail,
+    }
