@@ -22,7 +22,7 @@ import aws_cdk as cdk
 import msgspec
 from tests.infrastructure.conftest import CONTEXT
 from tests.unit.runtime.conftest import ROOT, FakeParts
-from tests.unit.simulation.scenarios import FIRST
+from tests.unit.simulation.happenings import FIRST
 from tests.unit.simulation.world import World
 
 from benchmarks._cost import COUNTS, Counts, Use

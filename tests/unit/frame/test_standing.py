@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from tests.unit.frame.parts import NOW, put
-from tests.unit.simulation.scenarios import FIRST
+from tests.unit.simulation.happenings import FIRST
 from tests.unit.simulation.world import World
 
 from vagus.errors import Denied

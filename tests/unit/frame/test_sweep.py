@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from tests.unit.frame.parts import NOW, intent, put, seen
 from tests.unit.simulation.declared import spec
+from tests.unit.simulation.happenings import FIRST
 from tests.unit.simulation.ports import Meter, wired
-from tests.unit.simulation.scenarios import FIRST
 from tests.unit.simulation.world import World
 
 from vagus.cluster import Cluster

@@ -8,8 +8,8 @@ from typing import Any
 from tests.unit.rolling_upgrade.interruptions import ends_alike
 from tests.unit.rolling_upgrade.scenarios import aborts, always, approves, asked
 from tests.unit.rolling_upgrade.world import ROOM, RollingWorld, declared
+from tests.unit.simulation.happenings import retires
 from tests.unit.simulation.ports import Meter
-from tests.unit.simulation.scenarios import retires
 from tests.unit.simulation.world import World
 
 from vagus.intent import replace

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 from tests.unit.rolling_upgrade.scenarios import SECOND, aborts, all_restart
 from tests.unit.rolling_upgrade.world import ROOM, RollingWorld
-from tests.unit.simulation.scenarios import later
+from tests.unit.simulation.happenings import later
 from tests.unit.simulation.world import World
 
 HOUR = 3600.0

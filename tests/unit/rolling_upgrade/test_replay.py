@@ -21,7 +21,7 @@ from tests.unit.rolling_upgrade.scenarios import (
     wants_restart,
 )
 from tests.unit.rolling_upgrade.world import ROOM, VERSION
-from tests.unit.simulation.scenarios import later, spot_warning
+from tests.unit.simulation.happenings import later, spot_warning
 from tests.unit.simulation.world import World
 
 from vagus.errors import Refused

@@ -6,7 +6,7 @@ from tests.unit.rolling_upgrade.scenarios import SECOND, aborts, all_are_upgrade
 from tests.unit.rolling_upgrade.test_holding import group
 from tests.unit.rolling_upgrade.test_rules import NODE, NOW, question
 from tests.unit.rolling_upgrade.world import VERSION, RollingWorld
-from tests.unit.simulation.scenarios import later
+from tests.unit.simulation.happenings import later
 from tests.unit.simulation.world import World
 
 from vagus.instances import Instance

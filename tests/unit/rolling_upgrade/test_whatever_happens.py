@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.unit.rolling_upgrade.judged import JudgedWorld
 from tests.unit.rolling_upgrade.world import ROOM, declared
+from tests.unit.simulation.happenings import reclaimed, spot_warning
 from tests.unit.simulation.ports import Meter
-from tests.unit.simulation.scenarios import reclaimed, spot_warning
 
 from vagus.intent import Rolling, replace, restart, upgrade
 from vagus.plan import Ask

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.unit.simulation.scenarios import (
+from tests.unit.simulation.happenings import (
     DRAIN,
     FIRST,
     FOURTH,
@@ -12,11 +12,11 @@ from tests.unit.simulation.scenarios import (
     always,
     later,
     leave,
+    named,
     paged,
     restart,
-    six,
-    three,
 )
+from tests.unit.simulation.leaving import six, three
 from tests.unit.simulation.world import World
 
 from vagus.owned import SettingsUpdate
@@ -170,23 +170,20 @@ def one_zone_is_let_go_and_another_begins_to_leave(**options: Any) -> World:
     return world.when("refresh of another", goes(SECOND), leave(FIRST, decrement=False))
 
 
-COMING: Mapping[str, Scenario] = {
-    make.__name__: make
-    for make in (
-        a_group_grows,
-        it_comes_while_the_cluster_is_not_whole,
-        one_leaves_while_another_comes,
-        an_instance_refresh,
-        a_refresh_of_a_zone_where_an_index_has_a_copy_on_every_node,
-        one_comes_beside_an_index_with_more_replicas_than_nodes,
-        its_process_starts_again_while_it_waits_for_the_cluster,
-        one_comes_back_from_standby_while_its_process_is_away,
-        one_is_attached_again_and_meets_the_launch_hook,
-        a_node_never_joins,
-        a_node_joins_after_its_launch_was_given_up,
-        launches_fail_until_a_person_resumes,
-        launches_fail_and_are_tried_again_an_hour_later,
-        launches_fail_until_somebody_resumes_them_by_hand,
-        one_zone_is_let_go_and_another_begins_to_leave,
-    )
-}
+COMING: Mapping[str, Scenario] = named(
+    a_group_grows,
+    it_comes_while_the_cluster_is_not_whole,
+    one_leaves_while_another_comes,
+    an_instance_refresh,
+    a_refresh_of_a_zone_where_an_index_has_a_copy_on_every_node,
+    one_comes_beside_an_index_with_more_replicas_than_nodes,
+    its_process_starts_again_while_it_waits_for_the_cluster,
+    one_comes_back_from_standby_while_its_process_is_away,
+    one_is_attached_again_and_meets_the_launch_hook,
+    a_node_never_joins,
+    a_node_joins_after_its_launch_was_given_up,
+    launches_fail_until_a_person_resumes,
+    launches_fail_and_are_tried_again_an_hour_later,
+    launches_fail_until_somebody_resumes_them_by_hand,
+    one_zone_is_let_go_and_another_begins_to_leave,
+)

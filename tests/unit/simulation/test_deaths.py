@@ -5,8 +5,9 @@ each call, reads too: what follows is the same, call for call, wherever between 
 """
 
 import pytest
+from tests.unit.simulation.happenings import Scenario
+from tests.unit.simulation.leaving import nowhere_to_go_is_held, one_leaves
 from tests.unit.simulation.ports import Meter
-from tests.unit.simulation.scenarios import Scenario, nowhere_to_go_is_held, one_leaves
 
 HELD_AGAINST_EVERY_CALL = (one_leaves, nowhere_to_go_is_held)
 

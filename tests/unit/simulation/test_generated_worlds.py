@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.simulation.declared import spec
+from tests.unit.simulation.happenings import by_hand
 from tests.unit.simulation.ports import Meter, When
-from tests.unit.simulation.scenarios import by_hand
 from tests.unit.simulation.world import World
 
 from vagus import owned

@@ -4,11 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from tests.unit.simulation.scenarios import (
-    DRAIN,
-    FIRST,
-    THIRD,
-    Scenario,
+from tests.unit.simulation.gone_by_themselves import (
     a_rebalance_recommendation_expires,
     a_rebalance_recommendation_is_acted_on,
     a_rebalance_recommendation_means_nothing_to_its_group,
@@ -17,20 +13,17 @@ from tests.unit.simulation.scenarios import (
     a_spot_instance_is_reclaimed_before_its_last_copy_has_moved,
     a_spot_instance_is_spared,
     a_spot_warning_comes_true_while_its_hook_waits,
-    always,
     an_instance_retires_and_a_person_approves,
     detached_and_attached_again,
     ended_without_us,
     ended_without_us_with_the_only_copy,
     ended_without_us_with_the_only_copy_and_no_event_comes,
-    excluded_is,
-    its_hook_runs_out,
-    managers_of_their_own_leave,
     set_aside_while_a_recommendation_stands,
-    spot_warning,
     two_instances_retire,
-    two_managers_leave_and_a_person_excludes_a_vote,
 )
+from tests.unit.simulation.happenings import DRAIN, FIRST, THIRD, Scenario, always, excluded_is, spot_warning
+from tests.unit.simulation.leaving import its_hook_runs_out, managers_of_their_own_leave
+from tests.unit.simulation.people import two_managers_leave_and_a_person_excludes_a_vote
 from tests.unit.simulation.world import World
 
 from vagus.intent import AllocationPrimaries, Rolling, restart

@@ -4,23 +4,15 @@ from itertools import pairwise
 
 from tests.unit.simulation.coming import GROUP, grow
 from tests.unit.simulation.declared import spec
-from tests.unit.simulation.scenarios import (
-    DRAIN,
-    FIRST,
-    FOURTH,
+from tests.unit.simulation.happenings import DRAIN, FIRST, FOURTH, always, excluded_is, gone, later, leave
+from tests.unit.simulation.leaving import one_leaves, six
+from tests.unit.simulation.people import (
     a_held_instance_is_approved,
     a_person_approves,
     a_person_stops_and_resumes_halfway,
     a_short_approval,
     a_stop_in_the_console_and_a_resume,
-    always,
     another_leaves_than_was_approved,
-    excluded_is,
-    gone,
-    later,
-    leave,
-    one_leaves,
-    six,
     to_be_approved,
 )
 from tests.unit.simulation.world import World

@@ -5,19 +5,16 @@ world asserts that); and once the permission is there, all ends as if it had nev
 from collections.abc import Callable
 
 import pytest
-from tests.unit.simulation.ports import Meter
-from tests.unit.simulation.scenarios import (
-    FIRST,
-    Scenario,
+from tests.unit.simulation.happenings import FIRST, Scenario, excluded_is, gone
+from tests.unit.simulation.leaving import (
     a_cluster_that_nobody_noted_yet,
-    excluded_is,
-    gone,
     it_hands_over_every_third_round,
     managers_of_their_own_leave,
     nowhere_to_go_is_held,
     one_leaves,
     one_zone_at_a_time,
 )
+from tests.unit.simulation.ports import Meter
 from tests.unit.simulation.world import World
 
 from vagus import owned

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 from tests.unit.rolling_upgrade.scenarios import SCENARIOS as RESTARTS
 from tests.unit.simulation.coming import COMING
-from tests.unit.simulation.scenarios import SCENARIOS, Scenario
+from tests.unit.simulation.happenings import Scenario
+from tests.unit.simulation.scenarios import SCENARIOS
 from tests.unit.simulation.test_permissions import TOLD_BY_A_PAGE
 from tests.unit.simulation.world import World
 from tests.unit.simulation.zone_scenarios import ZONE_SCENARIOS

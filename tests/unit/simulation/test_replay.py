@@ -3,8 +3,9 @@ needed was let go (the oracle of the world asserts that at each letting go)."""
 
 import pytest
 from tests.unit.simulation.coming import COMING
+from tests.unit.simulation.happenings import Scenario
 from tests.unit.simulation.ports import Meter, When, reads
-from tests.unit.simulation.scenarios import LONG, SCENARIOS, Scenario
+from tests.unit.simulation.scenarios import LONG, SCENARIOS
 from tests.unit.simulation.world import World
 from tests.unit.simulation.zone_scenarios import ZONE_SCENARIOS
 

@@ -12,9 +12,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.simulation import scenarios
 from tests.unit.simulation.execution import Execution
-from tests.unit.simulation.scenarios import FIRST, Scenario, excluded_is, noticed, stopped
+from tests.unit.simulation.happenings import FIRST, Scenario, excluded_is, noticed, stopped
+from tests.unit.simulation.leaving import it_hands_over_every_third_round, nowhere_to_go_is_held, one_leaves
+from tests.unit.simulation.people import (
+    a_person_approves,
+    a_person_stops_and_resumes_halfway,
+    a_stop_in_the_console_and_a_resume,
+)
 from tests.unit.simulation.world import World
 
 from vagus.aws.fake import FakeExecutions
@@ -35,12 +40,12 @@ def _retained(world: World) -> bool:
 
 
 MOMENTS: dict[str, Moment] = {
-    "a drain under way": (scenarios.one_leaves, excluded_is(FIRST)),
-    "a drain that was approved": (scenarios.a_person_approves, excluded_is(FIRST)),
-    "a drain that a person stopped": (scenarios.a_person_stops_and_resumes_halfway, stopped),
-    "a drain that was stopped in the console": (scenarios.a_stop_in_the_console_and_a_resume, stopped),
-    "a held instance": (scenarios.nowhere_to_go_is_held, _retained),
-    "a drain that was handed over": (scenarios.it_hands_over_every_third_round, excluded_is(FIRST)),
+    "a drain under way": (one_leaves, excluded_is(FIRST)),
+    "a drain that was approved": (a_person_approves, excluded_is(FIRST)),
+    "a drain that a person stopped": (a_person_stops_and_resumes_halfway, stopped),
+    "a drain that was stopped in the console": (a_stop_in_the_console_and_a_resume, stopped),
+    "a held instance": (nowhere_to_go_is_held, _retained),
+    "a drain that was handed over": (it_hands_over_every_third_round, excluded_is(FIRST)),
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from tests.unit.simulation.declared import ZONES, spec
-from tests.unit.simulation.scenarios import Scenario, always, paged
+from tests.unit.simulation.happenings import Scenario, always, named, paged
 from tests.unit.simulation.world import World
 
 from vagus.allocation import FORCED
@@ -115,14 +115,11 @@ def _has(copies: int, *indices: str) -> Callable[[World], bool]:
     return do
 
 
-ZONE_SCENARIOS: Mapping[str, Scenario] = {
-    one.__name__: one
-    for one in (
-        a_zone_comes,
-        a_zone_goes,
-        a_zone_is_taken_out_at_once,
-        a_zone_can_not_go,
-        a_zone_comes_and_replicas_follow,
-        a_zone_goes_and_replicas_follow,
-    )
-}
+ZONE_SCENARIOS: Mapping[str, Scenario] = named(
+    a_zone_comes,
+    a_zone_goes,
+    a_zone_is_taken_out_at_once,
+    a_zone_can_not_go,
+    a_zone_comes_and_replicas_follow,
+    a_zone_goes_and_replicas_follow,
+)

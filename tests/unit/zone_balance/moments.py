@@ -2,7 +2,7 @@
 
 import msgspec
 from tests.unit.simulation.declared import spec
-from tests.unit.simulation.scenarios import DRAIN, FIRST
+from tests.unit.simulation.happenings import DRAIN, FIRST
 from tests.unit.simulation.world import World
 
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.simulation.declared import spec
-from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND, THIRD, by_hand
+from tests.unit.simulation.happenings import DRAIN, FIRST, SECOND, THIRD, by_hand
 from tests.unit.simulation.world import World
 from tests.unit.zone_balance.moments import (
     GROUP,

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.simulation.balancing import bytes_are_uneven
 from tests.unit.simulation.declared import spec
-from tests.unit.simulation.scenarios import FIRST, bytes_are_uneven
+from tests.unit.simulation.happenings import FIRST
 from tests.unit.simulation.world import World
 from tests.unit.zone_balance.moments import writes
 

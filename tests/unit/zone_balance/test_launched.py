@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 from tests.unit.simulation.coming import EIGHTH, GROUP, SEVENTH, grow
-from tests.unit.simulation.scenarios import FOURTH, by_hand, six
+from tests.unit.simulation.happenings import FOURTH, by_hand
+from tests.unit.simulation.leaving import six
 from tests.unit.simulation.world import World
 from tests.unit.zone_balance.moments import writes
 

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.unit.simulation.scenarios import DRAIN, FIRST, SECOND, by_hand
+from tests.unit.simulation.happenings import DRAIN, FIRST, SECOND, by_hand
 from tests.unit.simulation.world import World
 
 from vagus import owned
