@@ -12,6 +12,7 @@ from vagus.fleet import ClusterSpec, Engine, NodeGroup
 from vagus.instances import TERMINATE_HOOK, Group, Instance
 from vagus.intent import AllocationPrimaries, ExcludeNode, Intent, Rolling, leave, restart
 from vagus.policy import ZoneBalance
+from vagus.reasons import Reason
 from vagus.zone_balance.observed import Leaver, Observed, leavers
 
 NOW = 1_767_225_600.0
@@ -21,6 +22,9 @@ FORCED = {
     "cluster.routing.allocation.awareness.attributes": "zone",
     "cluster.routing.allocation.awareness.force.zone.values": ",".join(ZONES),
 }
+
+Cases = Mapping[str, tuple[Observed, Mapping[str, Any], str, Reason]]
+"""Sentence -> what is seen, the policy, kinds of the plan's own steps (or of the plan), the reason."""
 
 
 def node(
