@@ -2,7 +2,7 @@
 and calls the new code. One deploy adds a kind of step, the next takes it away.
 
 The functions are scripted, the definitions are ours. That our own loop hands over, and that its definitions say their
-kinds, is in `tests/unit/frame/test_loop.py`; that rows and calls of older code are taken up, in
+kinds, is in `tests/unit/frame/test_look.py`; that rows and calls of older code are taken up, in
 `tests/unit/simulation/test_rows_of_before.py`.
 """
 
