@@ -4,8 +4,8 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, intent, put, seen
 from tests.unit.frame.bench import Bench
+from tests.unit.frame.parts import CLUSTER, ISO, NOW, RivalTable, head, intent, put, seen
 from tests.unit.simulation.declared import spec
 
 from vagus import approval

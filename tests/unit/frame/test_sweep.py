@@ -1,41 +1,31 @@
 """The sweep: what it makes of each way that a run can end, and when it starts one."""
 
-from collections.abc import Iterator
-from threading import Barrier, Event
-from typing import Any
-
 import msgspec
 import pytest
 from tests.unit.frame.parts import NOW, intent, put, seen
+from tests.unit.frame.sweeping import ALONE, sweep_of
 from tests.unit.simulation.declared import spec
 from tests.unit.simulation.happenings import FIRST
 from tests.unit.simulation.ports import Meter, wired
 from tests.unit.simulation.world import World
 
-from vagus.cluster import Cluster
-from vagus.errors import Denied, Unreachable
+from vagus.errors import Unreachable
 from vagus.fleet import ClusterSpec
-from vagus.handshake import Handshake
 from vagus.intent import ExcludeNode
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.policy import Mode
 from vagus.ports import Put
 from vagus.procedure import rows
-from vagus.procedure.records import iso
 from vagus.procedure.room import Reads
 from vagus.procedure.rows import Head
-from vagus.procedure.sweep import BACK_OFF, ShakenOnce, Sweep, Swept, after_end, wants_run
+from vagus.procedure.sweep import BACK_OFF, Sweep, Swept, after_end, wants_run
 from vagus.reasons import Reason
 from vagus.rooms import ROOMS
 from vagus.search.fake import FakeEngine
 from vagus.search.fake_handshakes import FakeHandshakes
-from vagus.snapshots import Snapshots
-from vagus.status import SNAPSHOT, Status
 from vagus.steps import NoteIdentity
 
-ALONE = {"zone_balance": ROOMS["zone_balance"]}
 RAN = Head(state="running", generation=3, execution="claims-zone_balance-3")
-
 ENDED: dict[str, tuple[str, int, str, float, int]] = {
     "a person's Stop in the console is a pause": ("ABORTED", 0, "paused", 0.0, 0),
     "a failed one is tried again after a minute": ("FAILED", 0, "idle", NOW + 60, 1),
@@ -58,7 +48,6 @@ def test_after_an_end_that_was_not_noted(status: str, failures: int, state: str,
 
 DONE = Done(reason=Reason.NOTHING_LEAVES, message="x")
 BLOCKED = Blocked(reason=Reason.WRONG_CLUSTER, message="x")
-
 WANTED: dict[str, tuple[Plan, str, bool]] = {
     "something is to be done": (
         Steps(steps=(NoteIdentity(uuid="u"),), reason=Reason.NOTING, message="x"),
@@ -105,24 +94,9 @@ def test_whether_a_plan_is_worth_an_execution(plan: Plan, reason: str, wanted: b
     assert wants_run(plan, Head(reason=reason)) is wanted
 
 
-def _sweep(world: World) -> Sweep:
-    return Sweep(
-        reads=Reads(
-            groups=world.groups,
-            search=lambda _: world.engine,
-            commands=lambda _: world.commands,
-            handshakes=lambda _: FakeHandshakes(),
-        ),
-        table=world.table,
-        fleet={world.spec.name: world.spec},
-        rooms=ALONE,
-        executions={"zone_balance": world.machines},
-    )
-
-
 def _swept(world: World, now: float | None = None) -> Swept:
     at = world.clock.now if now is None else now
-    (found,) = _sweep(world).run(at, world.iso())
+    (found,) = sweep_of(world).run(at, world.iso())
     return found
 
 
@@ -241,7 +215,7 @@ def test_groups_are_described_once_for_all() -> None:
     world = World().known()
     world.groups.scale_in(FIRST)
     meter = Meter()
-    sweep = _sweep(world)
+    sweep = sweep_of(world)
     counted = msgspec.structs.replace(
         sweep,
         reads=Reads(
@@ -261,7 +235,7 @@ def _two_rooms(world: World, meter: Meter) -> Sweep:
     other = msgspec.structs.replace(ROOMS["zone_balance"], name="other", concern="trust")
     engine = wired(world.engine, "search", meter)
     return msgspec.structs.replace(
-        _sweep(world),
+        sweep_of(world),
         reads=Reads(
             groups=world.groups,
             search=lambda _: engine,
@@ -296,7 +270,7 @@ def test_an_intent_of_another_capability_is_nobody_elses() -> None:
 def test_a_cluster_whose_file_was_deleted_is_told_by_the_groups_that_still_stand() -> None:
     world = World().known()
     world.groups.create("old-data-eu-west-1a", cluster="old", zone="eu-west-1a", desired=0)
-    swept = _sweep(world).run(world.clock.now, world.iso())
+    swept = sweep_of(world).run(world.clock.now, world.iso())
     assert [(one.cluster, one.result) for one in swept] == [("claims", swept[0].result), ("old", "undeclared")]
     assert "old-data-eu-west-1a stand in this cell: only the keeper minds them" in swept[1].message
 
@@ -306,191 +280,5 @@ def test_sizes_that_nobody_gives_keep_no_observed_cluster_from_being_quiet(mode:
     world = World(spec=spec(mode=mode))
     seen_uuid = Put(key="identity", data={"uuid": world.engine.uuid}, expected=0)
     world.table.write(rows.partition(world.spec.name), seen_uuid)
-    results = [_sweep(world).run(NOW + 60 * minute, "x")[0].result for minute in range(5)]
+    results = [sweep_of(world).run(NOW + 60 * minute, "x")[0].result for minute in range(5)]
     assert (results.count("quiet") == 4) is quiet
-
-
-# -- clusters that hang ----------------------------------------------------------------------------------------------
-
-
-class Hanging:
-    """A cluster whose nodes take a connection and never answer, until the test lets them."""
-
-    def __init__(self, let_go: Event) -> None:
-        self._let_go = let_go
-
-    def look(self) -> Cluster:
-        self._let_go.wait(60)
-        raise Unreachable("the nodes were let go")
-
-    def explain(self, index: str, shard: int, *, primary: bool, node: str | None = None) -> str:
-        raise Unreachable(f"nobody explains {index}[{shard}] {primary} on {node}")
-
-
-@pytest.fixture
-def let_go() -> Iterator[Event]:
-    event = Event()
-    yield event
-    event.set()
-
-
-def _many(world: World, hanging: set[str], let_go: Event, **more: Any) -> tuple[Sweep, list[Status]]:
-    """Five clusters, of which some hang; the first of the turn among them."""
-    told: list[Status] = []
-    fleet = {name: msgspec.structs.replace(world.spec, name=name) for name in "abcde"}
-    sweep = Sweep(
-        reads=Reads(
-            groups=world.groups,
-            search=lambda spec: Hanging(let_go) if spec.name in hanging else world.engine,
-            commands=lambda _: world.commands,
-            handshakes=lambda _: FakeHandshakes(),
-        ),
-        table=world.table,
-        fleet=fleet,
-        rooms=ALONE,
-        executions={"zone_balance": world.machines},
-        tell=told.append,
-        **more,
-    )
-    return sweep, told
-
-
-def test_clusters_that_hang_keep_no_other_from_being_looked_at(let_go: Event) -> None:
-    world = World().known()
-    sweep, told = _many(world, {"a", "b", "c"}, let_go, at_once=3, look_seconds=5)
-    swept = {one.cluster: one for one in sweep.run(0.0, world.iso())}
-    assert {name for name, one in swept.items() if "no answer within" in one.message} == {"a", "b", "c"}
-    assert "no answer within" not in swept["e"].message
-    unseen = {status.cluster for status in told if status.health.unseen}
-    assert (unseen, {status.cluster for status in told} - unseen) == ({"a", "b", "c"}, {"d", "e"})
-
-
-def test_a_sweep_ends_in_time_and_names_those_it_did_not_reach(let_go: Event) -> None:
-    world = World().known()
-    sweep, told = _many(world, {"a"}, let_go, at_once=1, seconds=0.2, look_seconds=60)
-    swept = [one for one in sweep.run(0.0, world.iso()) if one.cluster in sweep.fleet]
-    assert [(one.cluster, one.result) for one in swept] == [(name, "failed") for name in "abcde"]
-    assert all("ran out" in one.message for one in swept)
-    assert told == []
-
-
-def test_several_clusters_are_looked_at_at_the_same_time(let_go: Event) -> None:
-    """Each look waits for the other: one after the other neither would end."""
-    world, both = World().known(), Barrier(2)
-    sweep, _ = _many(world, set(), let_go, at_once=2, look_seconds=60)
-
-    class Meeting(Hanging):
-        def look(self) -> Cluster:
-            both.wait(60)
-            return world.engine.look()
-
-    pair = {name: spec for name, spec in sweep.fleet.items() if name in "ab"}
-    reads = msgspec.structs.replace(sweep.reads, search=lambda _: Meeting(let_go))
-    swept = msgspec.structs.replace(sweep, fleet=pair, reads=reads).run(0.0, world.iso())
-    assert [one.result for one in swept if one.result == "failed"] == []
-    assert not both.broken
-
-
-# -- what is shown ---------------------------------------------------------------------------------------------------
-
-
-def _an_hour(world: World, told: list[Status]) -> list[Swept]:
-    sweep = msgspec.structs.replace(_sweep(world), tell=told.append)
-    return [one for minute in range(60) for one in sweep.run(NOW + 60 * minute, world.iso())]
-
-
-def test_the_last_snapshot_is_looked_up_once_an_hour_and_shown_from_then_on() -> None:
-    world, told = World().known(), list[Status]()
-    asked = list[bool]()
-    world.engine.newest_snapshot = NOW - 7200
-    snapshots = world.engine.snapshots
-
-    def counted(*, newest: bool) -> Snapshots:
-        asked.append(newest)
-        return snapshots(newest=newest)
-
-    world.engine.snapshots = counted  # type: ignore[method-assign]
-    assert not [one for one in _an_hour(world, told) if one.result == "failed"]
-    assert asked == [True]
-    (line,) = [line for line in told[-1].lines if line.title == SNAPSHOT]
-    assert (line.says, line.number) == (f"ended {iso(NOW - 7200)}", NOW - 7200)
-
-
-def test_why_the_snapshots_could_not_be_listed_is_shown_and_fails_nothing() -> None:
-    world, told = World().known(), list[Status]()
-
-    def denied(*, newest: bool) -> Snapshots:
-        raise Denied("cluster:admin/snapshot/get", f"no ({newest})")
-
-    world.engine.snapshots = denied  # type: ignore[method-assign]
-    assert not [one for one in _an_hour(world, told) if one.result == "failed"]
-    (line,) = [line for line in told[-1].lines if line.title == SNAPSHOT]
-    assert "could not be listed" in line.says
-    assert line.number is None
-
-
-def test_the_last_snapshot_that_was_known_grows_older_while_they_cannot_be_listed() -> None:
-    world, told = World().known(), list[Status]()
-    world.engine.newest_snapshot = NOW - 7200
-    _an_hour(world, told)
-
-    def denied(*, newest: bool) -> Snapshots:
-        raise Denied("cluster:admin/snapshot/get", f"no ({newest})")
-
-    world.engine.snapshots = denied  # type: ignore[method-assign]
-    _an_hour(world, told)
-    (line,) = [line for line in told[-1].lines if line.title == SNAPSHOT]
-    assert line.says.startswith(f"unknown, the last that was known ended {iso(NOW - 7200)}, the snapshots could not")
-    assert (line.number, line.wrong) == (NOW - 7200, True)
-
-
-def test_a_snapshot_that_could_not_be_noted_is_a_failure_of_its_own() -> None:
-    world, told = World().known(), list[Status]()
-
-    def broken(*, newest: bool) -> Snapshots:
-        raise AttributeError(f"a fault of ours ({newest})")
-
-    world.engine.snapshots = broken  # type: ignore[method-assign]
-    failed = [one for one in _an_hour(world, told) if one.result == "failed"]
-    assert [(one.capability, "a fault of ours" in one.message) for one in failed] == [("snapshots", True)]
-    assert told
-
-
-def test_nodes_are_shaken_once_for_the_decision_and_the_status() -> None:
-    shaken = list[str]()
-
-    class Counted(FakeHandshakes):
-        def all(self, bundle: str) -> tuple[Handshake, ...]:
-            shaken.append(bundle)
-            return super().all(bundle)
-
-    once = ShakenOnce(Counted())
-    assert once.all("a") == once.all("a")
-    once.all("b")
-    assert shaken == ["a", "b"]
-
-
-def test_an_endpoint_is_called_once_for_the_decision_and_the_status() -> None:
-    asked = list[str]()
-
-    class Counted(FakeHandshakes):
-        def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
-            asked.append(f"{name}:{port}")
-            return super().endpoint(name, port, bundle)
-
-    once = ShakenOnce(Counted(Handshake(instance="a", address="a", port=443, answered=True)))
-    assert once.endpoint("a", 443, "pem") == once.endpoint("a", 443, "pem")
-    assert once.endpoint("a", 443, "pem").answered
-    once.endpoint("b", 443, "pem")
-    assert asked == ["a:443", "b:443"]
-
-
-def test_an_endpoint_that_is_still_at_it_is_not_called_again() -> None:
-    class Slow(FakeHandshakes):
-        def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
-            again = once.endpoint(name, port, bundle)  # meanwhile, from where the status is made
-            assert not again.answered
-            return super().endpoint(name, port, bundle)
-
-    once = ShakenOnce(Slow())
-    assert once.endpoint("a", 443, "pem").failure == "no TLS handshake"
