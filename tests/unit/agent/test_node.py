@@ -301,7 +301,7 @@ def test_a_clock_that_is_put_right_is_seen_within_half_a_minute(world: World) ->
 
 def test_what_does_not_begin_within_an_hour_is_given_up(world: World) -> None:
     world.slow = 86_400.0
-    world.settle(rounds=3 * 360)
+    world.settle(rounds=3 * 60, seconds=60.0)
     refused = world.said("got no certificate")
     assert len(refused) == world.vagus.issued - 1 == 2
     assert "and the clock here says 2026-03-01" in str(refused[0]["why"])
