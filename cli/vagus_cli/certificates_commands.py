@@ -13,7 +13,7 @@ from vagus.fleet import ClusterSpec
 from vagus.procedure import head as heads
 from vagus.procedure import rows
 from vagus.procedure.records import iso
-from vagus_cli import by_person, options, output
+from vagus_cli import by_person, callers_shown, options, output
 from vagus_cli.certificates_shown import shown_certificates, table
 from vagus_cli.world import UsageFault, World
 
@@ -30,6 +30,9 @@ def certificates(
     cluster: options.ClusterName,
     bundle: Annotated[
         bool, typer.Option("--bundle", help="Print the certificates that are to be trusted, in PEM, and nothing else.")
+    ] = False,
+    called: Annotated[
+        bool, typer.Option("--callers", help="Who called the nodes lately, as their last commands told, and no more.")
     ] = False,
     as_json: options.Json = False,
     target: options.Target = None,
@@ -48,6 +51,11 @@ def certificates(
         if not trust.authorities:
             raise UsageFault(f"{cluster} has no authority of Vagus's")
         typer.echo(trust.bundle, nl=False)
+        return
+    if called:
+        found = callers_shown.shown_callers(world, spec, trust.bundle)
+        output.answer(found, as_json, callers_shown.table)
+        output.aside(callers_shown.whose(world, found))
         return
     shown = shown_certificates(world, spec, trust)
     output.answer(shown, as_json, table)

@@ -199,8 +199,14 @@ def heap_too_small(spec: ClusterSpec) -> Iterator[Fault]:
 
 def client_network_not_usable(spec: ClusterSpec) -> Iterator[Fault]:
     """A typing error in a CIDR block, or the whole internet."""
-    for number, block in enumerate(spec.network.clients):
-        path = ("network", "clients", number)
+    blocks = [
+        *((("network", "clients", number), block) for number, block in enumerate(spec.network.clients)),
+        *(
+            (("certificates", "client_addresses", number), block)
+            for number, block in enumerate(spec.certificates.client_addresses)
+        ),
+    ]
+    for path, block in blocks:
         try:
             network = IPv4Network(block)
         except ValueError as error:
@@ -281,6 +287,11 @@ def words_to_no_issuer(spec: ClusterSpec) -> Iterator[Fault]:
         return
     if spec.certificates.clients:
         yield ("certificates", "clients"), "is for issuers kms and private_ca, and the issuer is own: remove it"
+    if spec.certificates.client_addresses:
+        yield (
+            ("certificates", "client_addresses"),
+            "is for issuers kms and private_ca, and the issuer is own: remove it",
+        )
     if spec.certificates.days != Certificates().days:
         yield ("certificates", "days"), "is for issuers kms and private_ca, and the issuer is own: remove it"
 

@@ -179,12 +179,14 @@ def _tag(instance: str, key: str) -> str | None:
 
 def _invocations(data: dict[str, Any]) -> Answer:
     commands = [ssm._commands.get(data["CommandId"])] if data.get("CommandId") else list(ssm._commands.values())
+    named = [one["value"] for one in data.get("Filters") or [] if one["key"] == "DocumentName"]
     found = [
         _invocation(command, instance, invocation, bool(data.get("Details")))
         for command in commands
         if command
         for instance, invocation in command["Invocations"].items()
         if data.get("InstanceId") in (None, instance)
+        and invocation["DocumentName"] in (named or [invocation["DocumentName"]])
     ]
     return json_answer({"CommandInvocations": found})
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys
+from vagus.aws.fake_commands import FakeServices
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
 from vagus.policy import Certificates
@@ -49,6 +50,9 @@ class Scene:
         self.absent: tuple[str, ...] = ()
         self.choices: list[Choice] = []
         self.shaken: list[Handshake] = []
+        services = FakeServices(lambda: self.now)
+        self.commands = FakeCommands(services, lambda: self.now)
+        self.launch = services.launch
         self._build(self.fleet["demo"])
 
     def _build(self, spec: ClusterSpec) -> None:
@@ -72,7 +76,7 @@ class Scene:
             reads=Reads(
                 groups=self.groups,
                 search=lambda _: self.engine,
-                commands=lambda _: FakeCommands(),
+                commands=lambda _: self.commands,
                 handshakes=lambda _: FakeHandshakes(*self.shaken),
             ),
             state=lambda _: self.table,

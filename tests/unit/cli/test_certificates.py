@@ -70,6 +70,34 @@ def test_what_is_wrong_with_a_node_is_said_whoever_issues(scene: Scene) -> None:
     assert [one["wrong"] for one in scene.json("certificates", "demo")] == list(wrong.values())
 
 
+def test_who_called_is_shown_strangers_first_and_how_to_find_out_whose_they_are(scene: Scene) -> None:
+    certified(scene)
+    spec = scene.fleet["demo"]
+    policy = msgspec.structs.replace(spec.certificates, client_addresses=("10.20.0.0/16",))
+    scene.fleet["demo"] = msgspec.structs.replace(spec, certificates=policy)
+    scene.shaken = [Handshake(instance="i-1", address="10.0.0.1", port=9200)]
+    scene.launch("i-1")
+    scene.commands.calling = {"i-1": ("10.0.0.1", "10.20.0.5", "10.9.8.7", "10.9.8.10")}
+    scene.commands.send("list-callers", "i-1", "list-callers-1", {})
+    shown = scene.json("certificates", "demo", "--callers")
+    assert [(one["address"], one["known"]) for one in shown] == [
+        ("10.9.8.7", ""),
+        ("10.9.8.10", ""),
+        ("10.20.0.5", "client"),
+        ("10.0.0.1", "node"),
+    ]
+    assert shown[0]["nodes"] == ["i-1"]
+    said = scene.run("certificates", "demo", "--callers")
+    assert "Values=10.9.8.7,10.9.8.10 " in said.stderr
+    assert "10.9.8.7" in said.stdout
+
+
+def test_where_no_node_told_of_callers_it_says_so(scene: Scene) -> None:
+    certified(scene)
+    said = scene.run("certificates", "demo", "--callers")
+    assert "no node has told" in said.stderr
+
+
 def test_the_bundle_alone(scene: Scene) -> None:
     trust = certified(scene)
     assert scene.run("certificates", "demo", "--bundle").stdout == trust.bundle

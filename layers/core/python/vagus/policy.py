@@ -108,7 +108,9 @@ class Certificates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     people made for this cluster alone signs every certificate. `private_cas`: its ARN, and that of the one that is to
     replace it. `days`: the life of a certificate; it is renewed
     at about half of it. `clients`: who holds a client certificate of this authority, beside Vagus; an old authority is
-    dropped only when each of them is acknowledged. `gateways`: certificates in ACM that this authority issues too.
+    dropped only when each of them is acknowledged. `client_addresses`: networks (CIDR) that they, and Vagus's
+    functions, call from: who called from elsewhere is named before an authority is dropped. `gateways`: certificates in
+    ACM that this authority issues too.
     `failures_in_a_row`: after so many a person is called.
     """
 
@@ -117,6 +119,7 @@ class Certificates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     private_cas: Annotated[tuple[PrivateCa, ...], msgspec.Meta(max_length=2)] = ()
     days: Annotated[int, msgspec.Meta(ge=2, le=397)] = 90
     clients: tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,62}$(?!\n)")], ...] = ()
+    client_addresses: Annotated[tuple[str, ...], msgspec.Meta(max_length=50)] = ()
     gateways: Annotated[tuple[Gateway, ...], msgspec.Meta(max_length=5)] = ()
     failures_in_a_row: Annotated[int, msgspec.Meta(ge=2, le=20)] = 5
 

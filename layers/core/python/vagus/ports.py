@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from vagus.callers import Callers
 from vagus.cluster import Awaited, Cluster, Placement, ShardMove
 from vagus.cluster_watch.model import Told
 from vagus.command import Command
@@ -168,6 +169,11 @@ class NodeCommandsRead(Protocol):
     def sent(self, instance: str, since: float) -> tuple[Command, ...]:
         """What was sent to an instance since then (epoch seconds), oldest first. What was sent a moment ago may be
         missing."""
+        ...
+
+    def callers(self, since: float) -> Mapping[str, Callers]:
+        """By node, who called it lately: what the last of its documents that tells so told, of those that were sent
+        since then (epoch seconds). A node that told nothing is not there."""
         ...
 
 

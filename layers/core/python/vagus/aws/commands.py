@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from vagus import callers
 from vagus.aws.clients import Clients
 from vagus.aws.errors import read, translated
+from vagus.callers import Callers
 from vagus.command import DELIVERY_SECONDS, Command, Outcome
 from vagus.errors import Refused
 
@@ -34,20 +36,18 @@ class RunCommand:
 
     def sent(self, instance: str, since: float) -> tuple[Command, ...]:
         """Commands of ours to an instance since then, oldest first."""
-        pages = self._clients.ssm.get_paginator("list_command_invocations")
-        after = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        found = read(
-            "ssm",
-            lambda: [
-                one
-                for page in pages.paginate(
-                    InstanceId=instance, Details=True, Filters=[{"key": "InvokedAfter", "value": after}]
-                )
-                for one in page["CommandInvocations"]
-            ],
-        )
-        ours = [one for one in found if one["DocumentName"].startswith(self._prefix) and one.get("Comment")]
-        return tuple(sorted((self._command(one) for one in ours), key=lambda one: one.sent))
+        found = self._invocations(since, instance=instance)
+        return tuple(sorted((self._command(one) for one in found if one.get("Comment")), key=lambda one: one.sent))
+
+    def callers(self, since: float) -> Mapping[str, Callers]:
+        """By node, what the last of its documents that tells of callers told: a listing for each of these documents,
+        whatever the nodes. A person may have sent one."""
+        found = [one for document in callers.TOLD_BY for one in self._invocations(since, document=document)]
+        heard: dict[str, Callers] = {}
+        for one in sorted(found, key=lambda one: one["RequestedDateTime"]):
+            if told := callers.told(_output(one), one["RequestedDateTime"].timestamp()):
+                heard[one["InstanceId"]] = told
+        return heard
 
     def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
         """Send it, and wait for nothing."""
@@ -62,12 +62,24 @@ class RunCommand:
                 Parameters={"StepId": [step], **{name: [value] for name, value in parameters.items()}},
             )
 
+    def _invocations(self, since: float, *, instance: str = "", document: str = "") -> list[CommandInvocationTypeDef]:
+        """Of the cluster's documents, sent since then (epoch seconds): to one instance, or of one document."""
+        pages = self._clients.ssm.get_paginator("list_command_invocations")
+        after = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        wanted: dict[str, Any] = {"Details": True, "Filters": [{"key": "InvokedAfter", "value": after}]}
+        if instance:
+            wanted["InstanceId"] = instance
+        if document:
+            wanted["Filters"].append({"key": "DocumentName", "value": f"{self._prefix}{document}"})
+        found = read("ssm", lambda: [one for page in pages.paginate(**wanted) for one in page["CommandInvocations"]])
+        return [one for one in found if one["DocumentName"].startswith(self._prefix)]
+
     @property
     def _prefix(self) -> str:
         return f"vagus-{self._cluster}-"
 
     def _command(self, one: CommandInvocationTypeDef) -> Command:
-        said = "".join(plugin.get("Output", "") for plugin in one.get("CommandPlugins", []))
+        said = _output(one)
         return Command(
             step=one["Comment"],
             document=one["DocumentName"].removeprefix(self._prefix),
@@ -76,6 +88,10 @@ class RunCommand:
             outcome=outcome(one["Status"], said),
             said=said.strip()[-SAID:],
         )
+
+
+def _output(one: CommandInvocationTypeDef) -> str:
+    return "".join(plugin.get("Output", "") for plugin in one.get("CommandPlugins", []))
 
 
 def outcome(status: str, said: str) -> Outcome:

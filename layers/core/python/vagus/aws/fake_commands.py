@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from vagus.callers import TOLD_BY, Callers
 from vagus.command import DELIVERY_SECONDS, Command, Outcome
 from vagus.errors import Refused
 
@@ -24,6 +25,7 @@ DOCUMENTS: Mapping[str, Mapping[str, re.Pattern[str]]] = {
     "start-search": {},
     "install-trust": {},
     "renew-certificate": {},
+    "list-callers": {},
 }
 """Parameters of each document, beside the step's id, and what they look like."""
 SERVES_SECONDS = 660
@@ -119,7 +121,8 @@ class _Disk:
 class FakeCommands:
     """Commands to the instances of one cluster, at first to none. `hold`: nothing is carried out before `deliver`.
     `deaf`: instances whose agent is dead: what is sent to them fails without a word, a minute later. `closed`: those
-    that don't serve yet, so that a restart of theirs, though carried out, still waits, for as long as its document."""
+    that don't serve yet, so that a restart of theirs, though carried out, still waits, for as long as its document.
+    `calling`: addresses that call an instance; one that is not there notes none."""
 
     def __init__(
         self,
@@ -135,11 +138,21 @@ class FakeCommands:
         self.hold = False
         self.deaf: set[str] = set()
         self.closed: set[str] = set()
+        self.calling: dict[str, tuple[str, ...]] = {}
 
     def sent(self, instance: str, since: float) -> tuple[Command, ...]:
         """What was sent to an instance since then, oldest first."""
         self._expire()
         return tuple(self._seen(one) for one, _ in self._sent if one.instance == instance and one.sent >= since)
+
+    def callers(self, since: float) -> dict[str, Callers]:
+        """What `calling` has of the instances on which a document was carried out since then."""
+        done = [one for one, _ in self._sent if one.outcome in ("done", "already") and one.sent >= since]
+        return {
+            one.instance: Callers(at=one.sent, addresses=self.calling[one.instance])
+            for one in done
+            if one.document in TOLD_BY and one.instance in self.calling
+        }
 
     def _seen(self, command: Command) -> Command:
         return msgspec.structs.replace(command, outcome="pending", said="") if self._waits(command) else command
@@ -195,6 +208,7 @@ class FakeCommands:
             "start-search": self._start_again,
             "install-trust": self._install_trust,
             "renew-certificate": self._renew_certificate,
+            "list-callers": lambda _instance, _disk: "done",
         }
         if command.document == "stage-search":
             ended: Outcome = "done" if self._services.stage(command.instance, parameters["Version"]) else "failed"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from vagus import callers
 from vagus.certificates import gateways, telling
 from vagus.certificates.observed import Observed
 from vagus.certificates.waiting import CALM, SAID_AT_MOST, SOON, calm, patient, silent
@@ -285,7 +286,8 @@ def _press(observed: Observed, arns: Iterable[str], now: float) -> bool:
 
 
 def _rotation(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
-    """Every node that answers is where it should be: the next phase, if all answer and all clients are known."""
+    """Every node that answers is where it should be: the next phase, if all answer and all clients are known. With it
+    who called lately and is nobody that is declared: such a client is not waited for, and may fail."""
     trust = observed.trust
     if len(trust.authorities) < 2:
         return None
@@ -293,11 +295,18 @@ def _rotation(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
         leave = "leave its group" if spec.reached else "go from its StatefulSet and from the fleet file"
         then = f"it must take up the new bundle, or {leave}, before the next phase"
         return silent(observed, spec, observed.silent, now, then)
+    nodes, known = {one.address for one in observed.handshakes}, spec.certificates.client_addresses
+    strange = callers.words(observed.callers, nodes, known, observed.answering)
+    plan = _next_phase(observed, spec, now)
+    return msgspec.structs.replace(plan, message=f"{plan.message}; {strange}") if strange else plan
+
+
+def _next_phase(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
+    trust = observed.trust
     if trust.signs != trust.newest:
         if waiting := _not_known(observed, spec, "trusts"):
-            return _ask_clients(
-                Reason.CLIENTS_TO_TRUST, waiting, f"trust authority {trust.newest} (the bundle is published)"
-            )
+            what = f"trust authority {trust.newest} (the bundle is published)"
+            return _ask_clients(Reason.CLIENTS_TO_TRUST, waiting, what)
         return _steps(Reason.ROTATING, SignWith(generation=trust.newest), *_after_signing(observed, spec))
     if wrong := _gateways_wrong(observed, spec, now):
         return wrong

@@ -1,9 +1,10 @@
 """One look for certificates: the row, the groups' members, and a handshake with each node on both ports. Reads only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from vagus.callers import Callers
 from vagus.certificates.observed import Observed, members
 from vagus.command import Command
 from vagus.errors import AgentAwaited, VagusError
@@ -50,7 +51,8 @@ def observe(reads: Reads, spec: ClusterSpec, seen: Rows, progress: Progress | No
         handshakes=shaken,
         endpoints=endpoints(reads.handshakes(spec), spec.certificates.gateways, seen.trust.bundle),
     )
-    return msgspec.structs.replace(found, said=_said(reads.commands(spec), found, now))
+    commands = reads.commands(spec)
+    return msgspec.structs.replace(found, said=_said(commands, found, now), callers=_callers(commands, found, now))
 
 
 def there(groups: GroupsRead, spec: ClusterSpec, shaken: Iterable[Handshake] = ()) -> tuple[str, ...]:
@@ -94,6 +96,14 @@ def _said(commands: NodeCommandsRead, found: Observed, now: float) -> dict[str, 
     slow = list(found.slow(SAID_FOR_SECONDS, now).items())[:ASKED_AT_MOST]
     words = {one: told.refused or _last_words(commands.sent(one, told.first)) for one, told in slow}
     return {one: text for one, text in words.items() if text}
+
+
+def _callers(commands: NodeCommandsRead, found: Observed, now: float) -> Mapping[str, Callers]:
+    """Asked for where the next phase of a rotation is due: whoever is not known of may fail from then on."""
+    trust = found.trust
+    if len(trust.authorities) < 2 or found.silent or found.lagging() or found.stale(now):
+        return {}
+    return commands.callers(max(one.begins for one in trust.authorities))
 
 
 def _last_words(sent: Iterable[Command]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from vagus.callers import Callers
 from vagus.certificates import telling
 from vagus.ending import soon
 from vagus.handshake import Handshake
@@ -14,7 +15,8 @@ from vagus.trust import ASK_BELOW, Told, Trust, renewal_at, told_as
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `decide` may know. `formed`: whether the cluster has ever been one. `members`: instances of its
-    groups that are to stay. `said`: the last words of nodes that take long. `endpoints`: what gateways show, by ARN.
+    groups that are to stay. `said`: the last words of nodes that take long. `callers`: while an authority is being
+    replaced and every node is where it should be, who called each node lately. `endpoints`: what gateways show, by ARN.
     `unseen`: why there are no handshakes. Of a cluster on Kubernetes: `reported`, when its agent told something last
     (epoch seconds, 0 never), `awaited`, why that does not count, and `last`, what it told, for people alone."""
 
@@ -23,6 +25,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[str, ...] = ()
     handshakes: tuple[Handshake, ...] = ()
     said: Mapping[str, str] = {}
+    callers: Mapping[str, Callers] = {}
     endpoints: Mapping[str, Handshake] = {}
     progress: Progress | None = None
     unseen: str = ""

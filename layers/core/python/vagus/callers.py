@@ -1,0 +1,68 @@
+"""Who called a cluster's nodes lately, by what each node's kernel noted (`nodes/bin/callers`). Pure.
+
+A document that lists them prints one line: `callers SINCE TOTAL ADDRESS...`. SINCE is `week`, or `now` where the kernel
+notes nothing and open connections are all that is known; TOTAL counts those too that the line has no room for.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from ipaddress import ip_address, ip_network
+
+import msgspec
+
+TOLD_BY = ("install-trust", "renew-certificate", "list-callers")
+"""The documents that print it."""
+SINCE = ("week", "now")
+NAMED = 30
+"""Addresses in a message; `vagus certificates --callers` shows all."""
+
+
+class Callers(msgspec.Struct, frozen=True, kw_only=True):
+    """What one node told. `at`: when it was asked (epoch seconds); `unnamed`: so many more called; `week`: whether
+    those of the last seven days are among them, and not only those that were connected just then."""
+
+    at: float
+    addresses: tuple[str, ...] = ()
+    unnamed: int = 0
+    week: bool = True
+
+
+def told(output: str, at: float) -> Callers | None:
+    """What a document's output tells of callers; nothing where it doesn't say."""
+    for line in output.splitlines():
+        match line.split():
+            case ["callers", since, total, *addresses] if since in SINCE and total.isdecimal():
+                found = tuple(one for one in addresses if _is_address(one))
+                return Callers(at=at, addresses=found, unnamed=max(0, int(total) - len(found)), week=since == "week")
+    return None
+
+
+def undeclared(heard: Mapping[str, Callers], nodes: Collection[str], declared: Iterable[str]) -> tuple[str, ...]:
+    """Addresses that called, and are neither nodes' nor in a declared network (CIDR), in their order."""
+    networks = [ip_network(block) for block in declared]
+    found = {ip_address(address) for one in heard.values() for address in one.addresses if address not in nodes}
+    strange = [one for one in found if not any(one in network for network in networks)]
+    return tuple(str(one) for one in sorted(strange, key=lambda one: (one.version, int(one))))
+
+
+def words(heard: Mapping[str, Callers], nodes: Collection[str], declared: Iterable[str], asked: Collection[str]) -> str:
+    """What a person should know of callers before a phase of a rotation; "" where no node tells (pods don't). `asked`:
+    the nodes that there are. No time is in it: who is told of it is told once more only if something else is said."""
+    if not heard:
+        return ""
+    strange, parts = undeclared(heard, nodes, declared), []
+    if strange:
+        named = ", ".join(strange[:NAMED]) + (f" and {len(strange) - NAMED} more" if len(strange) > NAMED else "")
+        parts.append(f"called lately and in no network of certificates.client_addresses: {named}")
+    if unnamed := sum(one.unnamed for one in heard.values()):
+        parts.append(f"{unnamed} more callers are not named")
+    if unknown := sorted(one for one in asked if one not in heard or not heard[one].week):
+        parts.append(f"who called {', '.join(unknown)} is not fully known")
+    return "; ".join(parts)
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ip_address(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,137 @@
+"""Who called lately and is nobody that is declared: read from nodes' words, and said before a phase of a rotation."""
+
+from typing import Any
+
+import pytest
+from tests.unit.certificates.test_rotation import plan
+from tests.unit.certificates.world import World
+
+from vagus import callers
+from vagus.callers import Callers
+from vagus.certificates import wishes
+from vagus.plan import Steps, Wait
+from vagus.reasons import Reason
+from vagus.steps import DropAuthority, SignWith
+
+STRANGER, BILLING = "10.9.8.7", "10.20.0.5"
+
+# sentence: (what a document prints, what is understood)
+OUTPUTS: dict[str, tuple[str, Callers | None]] = {
+    "nobody called": ("done\ncallers week 0\n", Callers(at=5.0)),
+    "two called": (
+        f"done\ncallers week 2 {BILLING} {STRANGER}\n",
+        Callers(at=5.0, addresses=(BILLING, STRANGER)),
+    ),
+    "more than there was room for": (
+        f"done\ncallers week 9 {STRANGER}",
+        Callers(at=5.0, addresses=(STRANGER,), unnamed=8),
+    ),
+    "the kernel notes nothing": (
+        f"already\ncallers now 1 {STRANGER}",
+        Callers(at=5.0, addresses=(STRANGER,), week=False),
+    ),
+    "an address of IPv6": ("done\ncallers week 1 fd00::7", Callers(at=5.0, addresses=("fd00::7",))),
+    "AWS cut the last address off": (
+        f"done\ncallers week 2 {STRANGER} 10.20.",
+        Callers(at=5.0, addresses=(STRANGER,), unnamed=1),
+    ),
+    "a document of before tells nothing": ("done\n", None),
+    "another word": ("done\ncallers often 1 10.0.0.1", None),
+    "no number": ("done\ncallers week many", None),
+}
+
+
+@pytest.mark.parametrize("sentence", OUTPUTS)
+def test_of_a_documents_output_is_understood(sentence: str) -> None:
+    output, understood = OUTPUTS[sentence]
+    assert callers.told(output, 5.0) == understood
+
+
+def test_nodes_and_declared_networks_are_no_strangers() -> None:
+    heard = {
+        "i-1": Callers(at=5.0, addresses=("10.0.0.1", BILLING, STRANGER)),
+        "i-2": Callers(at=5.0, addresses=("fd00::7",)),
+    }
+    assert callers.undeclared(heard, {"10.0.0.1"}, ["10.20.0.0/16"]) == (STRANGER, "fd00::7")
+    assert callers.undeclared(heard, set(), ["0.0.0.0/0", "::/0"]) == ()
+
+
+# sentence: (what nodes i-1 and i-2 told, what is said)
+WORDS: dict[str, tuple[dict[str, Callers], str]] = {
+    "no node tells (pods don't)": ({}, ""),
+    "all that called are known": ({"i-1": Callers(at=5.0, addresses=(BILLING,)), "i-2": Callers(at=5.0)}, ""),
+    "one is not": (
+        {"i-1": Callers(at=5.0, addresses=(BILLING, STRANGER)), "i-2": Callers(at=5.0)},
+        f"called lately and in no network of certificates.client_addresses: {STRANGER}",
+    ),
+    "a node told nothing": ({"i-1": Callers(at=5.0)}, "who called i-2 is not fully known"),
+    "a kernel notes nothing": (
+        {"i-1": Callers(at=5.0), "i-2": Callers(at=5.0, week=False)},
+        "who called i-2 is not fully known",
+    ),
+    "some are not named": ({"i-1": Callers(at=5.0, unnamed=3), "i-2": Callers(at=5.0)}, "3 more callers are not named"),
+}
+
+
+@pytest.mark.parametrize("sentence", WORDS)
+def test_before_a_phase_is_said(sentence: str) -> None:
+    heard, said = WORDS[sentence]
+    assert callers.words(heard, set(), ["10.20.0.0/16"], ["i-1", "i-2"]) == said
+
+
+def rotating(**policy: Any) -> World:
+    world = World(client_addresses=("10.20.0.0/16",), **policy).known().rotate()
+    first, *others = sorted(world.nodes)
+    world.commands.calling = {first: (BILLING, STRANGER), **dict.fromkeys(others, (BILLING,))}
+    return world
+
+
+def kind_of(found: object) -> type[object]:
+    assert isinstance(found, Steps)
+    return type(found.steps[0])
+
+
+@pytest.mark.parametrize("step", [SignWith, DropAuthority])
+def test_the_plan_of_a_phase_names_who_may_fail_and_nobody_who_is_declared(step: type[object]) -> None:
+    world = rotating()
+    world.run(until=lambda: isinstance(found := plan(world), Steps) and isinstance(found.steps[0], step))
+    found = plan(world)
+    assert kind_of(found) is step
+    assert isinstance(found, Steps)
+    assert STRANGER in found.message
+    assert BILLING not in found.message
+
+
+@pytest.mark.parametrize("reason", [Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW])
+def test_whoever_waits_for_a_client_reads_of_the_others(reason: Reason) -> None:
+    world = rotating(clients=("billing",))
+
+    def waits() -> bool:
+        return getattr(plan(world), "reason", None) is reason
+
+    if reason is Reason.CLIENTS_TO_RENEW:
+        world.run(until=lambda: getattr(plan(world), "reason", None) is Reason.CLIENTS_TO_TRUST)
+        wishes.acknowledge(world.table, "claims", "billing", renewed=False)
+    world.run(until=waits)
+    found = plan(world)
+    assert isinstance(found, Wait)
+    assert STRANGER in found.message
+    assert found.about == ("billing",), "a person is called for the client, whoever else calls"
+
+
+def test_a_person_is_asked_once_with_the_strangers_named() -> None:
+    world = rotating(mode="approve")
+    world.approves = 4 * 3600.0
+    world.run()
+    asked = [words for _, words in world.told if STRANGER in words]
+    assert len(asked) == 1
+    assert world.trust.generations == (2,)
+
+
+def test_nobody_asks_nodes_while_no_authority_is_replaced() -> None:
+    def asked(world: World) -> list[str]:
+        return [call for call in world.meter.calls if call.endswith("commands.callers")]
+
+    world = World().known()
+    assert not asked(world)
+    assert asked(world.rotate().run())
