@@ -15,36 +15,39 @@ from vagus.steps import DropAuthority, SignWith
 
 STRANGER, BILLING = "10.9.8.7", "10.20.0.5"
 
+AT = 1_772_452_800.0
+LONG_AGO = f"callers-since {int(AT) - 8 * 86_400}"
+
 # sentence: (what a document prints, what is understood)
 OUTPUTS: dict[str, tuple[str, Callers | None]] = {
-    "nobody called": ("done\ncallers week 0\n", Callers(at=5.0)),
+    "nobody called": (f"done\n{LONG_AGO}\n", Callers(at=AT)),
     "two called": (
-        f"done\ncallers week 2 {BILLING} {STRANGER}\n",
-        Callers(at=5.0, addresses=(BILLING, STRANGER)),
+        f"done\ncaller {BILLING}\ncaller {STRANGER}\n{LONG_AGO}\n",
+        Callers(at=AT, addresses=(BILLING, STRANGER)),
     ),
     "more than there was room for": (
-        f"done\ncallers week 9 {STRANGER}",
-        Callers(at=5.0, addresses=(STRANGER,), unnamed=8),
+        f"already\ncaller {STRANGER}\ncallers-more 8\n{LONG_AGO}",
+        Callers(at=AT, addresses=(STRANGER,), unnamed=8),
+    ),
+    "it was begun to note yesterday": (
+        f"done\ncaller {STRANGER}\ncallers-since {int(AT) - 86_400}",
+        Callers(at=AT, addresses=(STRANGER,), week=False),
     ),
     "the kernel notes nothing": (
-        f"already\ncallers now 1 {STRANGER}",
-        Callers(at=5.0, addresses=(STRANGER,), week=False),
+        f"done\ncaller {STRANGER}\ncallers-now-only",
+        Callers(at=AT, addresses=(STRANGER,), week=False),
     ),
-    "an address of IPv6": ("done\ncallers week 1 fd00::7", Callers(at=5.0, addresses=("fd00::7",))),
-    "AWS cut the last address off": (
-        f"done\ncallers week 2 {STRANGER} 10.20.",
-        Callers(at=5.0, addresses=(STRANGER,), unnamed=1),
-    ),
+    "an address of IPv6": (f"done\ncaller fd00::7\n{LONG_AGO}", Callers(at=AT, addresses=("fd00::7",))),
+    "what is no address is none": (f"done\ncaller everybody\n{LONG_AGO}", Callers(at=AT)),
+    "AWS cut its end off": (f"done\ncaller {STRANGER}\ncaller 10.20.", None),
     "a document of before tells nothing": ("done\n", None),
-    "another word": ("done\ncallers often 1 10.0.0.1", None),
-    "no number": ("done\ncallers week many", None),
 }
 
 
 @pytest.mark.parametrize("sentence", OUTPUTS)
 def test_of_a_documents_output_is_understood(sentence: str) -> None:
     output, understood = OUTPUTS[sentence]
-    assert callers.told(output, 5.0) == understood
+    assert callers.told(output, AT) == understood
 
 
 def test_nodes_and_declared_networks_are_no_strangers() -> None:

@@ -1,7 +1,8 @@
 """Who called a cluster's nodes lately, by what each node's kernel noted (`nodes/bin/callers`). Pure.
 
-A document that lists them prints one line: `callers SINCE TOTAL ADDRESS...`. SINCE is `week`, or `now` where the kernel
-notes nothing and open connections are all that is known; TOTAL counts those too that the line has no room for.
+Documents that tell of callers print a line for each, `caller ADDRESS`; `callers-more N` for those that an output has no
+room for; and last `callers-since T`, from when on they were noted (epoch seconds), or `callers-now-only`: nothing is
+noted, and open connections are all that is known.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -11,14 +12,15 @@ import msgspec
 
 TOLD_BY = ("install-trust", "renew-certificate", "list-callers")
 """The documents that print it."""
-SINCE = ("week", "now")
+WEEK = 7 * 86_400
+"""Seconds that a kernel keeps a caller."""
 NAMED = 30
 """Addresses in a message; `vagus certificates --callers` shows all."""
 
 
 class Callers(msgspec.Struct, frozen=True, kw_only=True):
-    """What one node told. `at`: when it was asked (epoch seconds); `unnamed`: so many more called; `week`: whether
-    those of the last seven days are among them, and not only those that were connected just then."""
+    """What one node told. `at`: when it was asked (epoch seconds); `unnamed`: so many more called; `week`: whether all
+    of the last seven days are counted."""
 
     at: float
     addresses: tuple[str, ...] = ()
@@ -27,13 +29,21 @@ class Callers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def told(output: str, at: float) -> Callers | None:
-    """What a document's output tells of callers; nothing where it doesn't say."""
+    """What a document's output tells of callers; nothing where it doesn't say, or was cut before its end."""
+    addresses, unnamed, week = [], 0, None
     for line in output.splitlines():
         match line.split():
-            case ["callers", since, total, *addresses] if since in SINCE and total.isdecimal():
-                found = tuple(one for one in addresses if _is_address(one))
-                return Callers(at=at, addresses=found, unnamed=max(0, int(total) - len(found)), week=since == "week")
-    return None
+            case ["caller", address] if _is_address(address):
+                addresses.append(address)
+            case ["callers-more", count] if count.isdecimal():
+                unnamed = int(count)
+            case ["callers-since", since] if since.isdecimal():
+                week = at - int(since) >= WEEK
+            case ["callers-now-only"]:
+                week = False
+            case _:
+                pass
+    return None if week is None else Callers(at=at, addresses=tuple(addresses), unnamed=unnamed, week=week)
 
 
 def undeclared(heard: Mapping[str, Callers], nodes: Collection[str], declared: Iterable[str]) -> tuple[str, ...]:
