@@ -9,17 +9,16 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import urllib3
-import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.long.on_nodes import Documents, NodeParameters
 from tests.unit.simulation.execution import Execution
 from tests.unit.simulation.ports import Meter, wired
 
@@ -30,7 +29,6 @@ from vagus.certificates import profile, wishes
 from vagus.certificates.by_request import Kind, Wanted, issue
 from vagus.certificates.issuing import Issuer, NoAuthorityYet, Order, signed_leaf
 from vagus.certificates.room import CERTIFICATES
-from vagus.command import Command, Outcome
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.fleet import Engine as DeclaredEngine
 from vagus.handshake import Handshake
@@ -55,7 +53,6 @@ from vagus_local.node import LocalNode
 from vagus_local.search_client import CallFailed, NoNodeAnswers
 from vagus_local.waiting import until
 
-DOCUMENTS = Path(__file__).parents[2] / "nodes" / "documents"
 NAME, CELL, BUCKET, ROLE = "claims", "local", "artifacts", "AROALOCALNODES"
 ZONES = ("a", "b", "c")
 PEOPLE: Mapping[str, Kind] = {"admin": "admin", "client": "client"}
@@ -87,46 +84,6 @@ class Folder:
 
     def taken(self, key: str) -> None:
         (self._folder / BUCKET / key).unlink(missing_ok=True)
-
-
-class Documents:
-    """`ports.NodeCommands`: the documents' own shell, run on the node as its agent would."""
-
-    def __init__(self, cluster: LocalCluster) -> None:
-        self._cluster = cluster
-        self._sent: list[Command] = []
-        self._pool = ThreadPoolExecutor(3)
-
-    def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
-        assert not parameters
-        said = yaml.safe_load((DOCUMENTS / f"{document}.yaml").read_text())
-        lines = "\n".join(said["mainSteps"][0]["inputs"]["runCommand"]).replace("{{StepId}}", step)
-        at = len(self._sent)
-        self._sent.append(Command(step=step, document=document, instance=instance, sent=time.time(), outcome="pending"))
-        self._pool.submit(self._run, at, lines)
-
-    def sent(self, instance: str, since: float) -> tuple[Command, ...]:
-        return tuple(one for one in self._sent if one.instance == instance and one.sent >= since)
-
-    def _run(self, at: int, lines: str) -> None:
-        done = self._cluster.shell(self._cluster.nodes[self._sent[at].instance], lines)
-        word = (done.stdout.split() or [""])[0]
-        outcome: Outcome = "already" if word == "already" else "done" if word == "done" else "failed"
-        said = (done.stdout + done.stderr)[-500:]
-        self._sent[at] = msgspec.structs.replace(self._sent[at], outcome=outcome, said=said)
-
-    def close(self) -> None:
-        self._pool.shutdown()
-
-
-class NodeParameters:
-    """`ports.Parameters`: what nodes are told when they boot or run a document."""
-
-    def __init__(self, cluster: LocalCluster) -> None:
-        self._cluster = cluster
-
-    def put(self, name: str, value: str) -> None:
-        self._cluster.put_parameter(name.rpartition("/")[2], value)
 
 
 class Certified:

@@ -2,29 +2,24 @@
 capabilities' functions are the ones that are deployed; rows, groups and executions are the fakes.
 """
 
-import re
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 from tests.integration.contracts.drain_world import EndingGroups
 from tests.integration.contracts.search_world import RealSearch
-from tests.long.certified import DOCUMENTS, NodeParameters
+from tests.long.on_nodes import Documents, NodeParameters
 from tests.unit.simulation.execution import Execution
 from tests.unit.simulation.ports import Crash, Meter, reads, wired
 
-from vagus.aws.commands import outcome
 from vagus.aws.fake import FakeExecutions, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys, FakeSecrets
 from vagus.aws.fake_gateways import FakeImported
-from vagus.command import Command
 from vagus.fleet import ClusterSpec, NodeGroup
 from vagus.fleet import Engine as Declared
 from vagus.intent import Intent, Rolling
@@ -51,7 +46,6 @@ NAME, ZONES, ROOM = "rolled", ("a", "b", "c"), "rolling_upgrade"
 ROOMS: Mapping[str, Room] = {"zone_balance": ZONE_BALANCE, ROOM: ROLLING_UPGRADE}
 SWEEP_SECONDS = 10.0
 """On AWS it is a minute: what is proved here does not hang on it."""
-AWS_KEEPS, TOLD = 2500, 500
 OURS = (
     "cluster.metadata.vagus.",
     "cluster.routing.allocation.enable",
@@ -94,42 +88,6 @@ class DyingOnce(Meter):
         """Where it could still die."""
         points = [(*point, when) for point in self.made for when in ("before", "after")]
         return [one for one in points if one not in self.died]
-
-
-class Documents:
-    """`ports.NodeCommands`: the documents' own shell, run on the node as its agent would; its output is cut as
-    AWS cuts it."""
-
-    def __init__(self, cluster: LocalCluster) -> None:
-        self._cluster = cluster
-        self._sent: list[Command] = []
-        self._pool = ThreadPoolExecutor(4)
-
-    def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:
-        said = yaml.safe_load((DOCUMENTS / f"{document}.yaml").read_text())
-        values = {"StepId": step, **parameters}
-        lines = re.sub(
-            r"{{(\w+)}}", lambda one: values[one[1]], "\n".join(said["mainSteps"][0]["inputs"]["runCommand"])
-        )
-        at = len(self._sent)
-        self._sent.append(Command(step=step, document=document, instance=instance, sent=time.time(), outcome="pending"))
-        self._pool.submit(self._run, at, lines)
-
-    def sent(self, instance: str, since: float) -> tuple[Command, ...]:
-        return tuple(one for one in self._sent if one.instance == instance and one.sent >= since)
-
-    def all(self) -> list[Command]:
-        """Everything that was sent, in order."""
-        return list(self._sent)
-
-    def _run(self, at: int, lines: str) -> None:
-        done = self._cluster.shell(self._cluster.nodes[self._sent[at].instance], lines)
-        status = "Failed" if done.returncode else "Success"
-        said = (done.stdout + done.stderr)[:AWS_KEEPS].strip()[-TOLD:]
-        self._sent[at] = msgspec.structs.replace(self._sent[at], outcome=outcome(status, done.stdout), said=said)
-
-    def close(self) -> None:
-        self._pool.shutdown()
 
 
 class Rolled:
