@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from vagus_agent.agent import BUSY, LIVELY_SECONDS, REPORT_SECONDS, REST
+
 HERE = Path(__file__).parent
 COUNTS, PRICES = HERE / "cost_counts.json", HERE / "cost_prices.json"
 PAGE = HERE.parent / "docs" / "cost.md"
@@ -20,6 +22,8 @@ BUSY_DRAINS = 100
 FLEETS = (1, 50)
 CELL_TAKES = 30
 """Clusters of a cell: roles name them, and IAM takes 10,240 characters of a role (a synth refuses more)."""
+SWEEP_GETS = 3
+"""How often a sweep gets the report of a cluster on Kubernetes (`tests/unit/runtime/test_sites.py` counts)."""
 Number = Callable[[int], float]
 """How many of something a cell with so many clusters has, or uses in a month."""
 
@@ -117,6 +121,44 @@ def bill(counts: Counts, prices: Prices, *, drains: int) -> list[Line]:
     ]
 
 
+class AtSite(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent of a cluster on Kubernetes asks of S3 in a minute, at most: a round takes time of its own."""
+
+    gets: float
+    puts: float
+
+
+AT_REST = AtSite(gets=2 * 60 / REST, puts=60 / REPORT_SECONDS)
+"""Each round gets commands and bundle; a report is put once a minute."""
+UNDER_WAY = AtSite(gets=2 * 60 / BUSY, puts=60 / BUSY)
+"""Each round puts a report too."""
+
+
+def of_site(prices: Prices, calls: AtSite, minutes: float) -> float:
+    """Dollars for so many minutes of an agent's calls."""
+    get, put = prices.prices["object get"].dollars, prices.prices["object put"].dollars
+    return minutes * (calls.gets * get + calls.puts * put)
+
+
+def _site(prices: Prices) -> Mapping[str, str]:
+    sweep = of_site(prices, AtSite(gets=SWEEP_GETS, puts=0), MINUTES)
+    return {
+        "rest": f"{REST:.0f}",
+        "report": f"{REPORT_SECONDS:.0f}",
+        "busy": f"{BUSY:.0f}",
+        "lively": f"{LIVELY_SECONDS:.0f}",
+        "rest_gets": f"{AT_REST.gets:.0f}",
+        "rest_puts": f"{AT_REST.puts:.0f}",
+        "way_gets": f"{UNDER_WAY.gets:.0f}",
+        "way_puts": f"{UNDER_WAY.puts:.0f}",
+        "sweep_gets": f"{SWEEP_GETS}",
+        "month": _money(of_site(prices, AT_REST, MINUTES)),
+        "sweep": _money(sweep),
+        "hour": f"{of_site(prices, UNDER_WAY, 60):.3f}",
+        "endpoint": _money(prices.prices["interface endpoint"].dollars * HOURS),
+    }
+
+
 def page(counts: Counts, prices: Prices) -> str:
     """docs/cost.md."""
     idle, busy = bill(counts, prices, drains=0), bill(counts, prices, drains=BUSY_DRAINS)
@@ -143,6 +185,7 @@ def page(counts: Counts, prices: Prices) -> str:
         calls="\n".join(f"| `{name}` | {number:.0f} |" for name, number in sorted(counts.drain.calls.items())),
         cell=_held(counts.cell),
         cluster=_held(counts.cluster),
+        **_site(prices),
     )
 
 
@@ -212,6 +255,22 @@ takes about 30 clusters, for roles name them and IAM takes 10,240 characters of 
 | calls of one drain | |
 | --- | ---: |
 {calls}
+
+## A cluster on Kubernetes
+
+Not in the table. What its [agent](kubernetes.md) asks of S3 is computed from the intervals in its code
+(`agent/vagus_agent/agent.py`), not counted:
+
+| | gets a minute | puts a minute | dollars |
+| --- | ---: | ---: | ---: |
+| the agent, at rest: a round each {rest} s, a report each {report} s | {rest_gets} | {rest_puts} | {month} a month |
+| while a request is open, and {lively} s after a change: each {busy} s | {way_gets} | {way_puts} | {hour} an hour |
+| the sweep (counted by a test) | {sweep_gets} | 0 | {sweep} a month |
+
+Each open request is one get more in each round, and one put a minute. Few of these calls ask KMS (S3 Bucket Keys).
+Beside that such a cluster has two keys (1.00 a month each), four alarms, and no secret, group or function of its own.
+The way from its site costs more than all of that: interface endpoints for S3 and for Roles Anywhere are {endpoint} a
+month each, in each zone, where your VPC has none; and the VPN is yours.
 
 ## Prices
 

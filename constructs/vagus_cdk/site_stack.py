@@ -27,8 +27,8 @@ FOLLOWED = (site.BUNDLE, site.COMMANDS, f"{site.ANSWERS}*")
 """What an agent reads."""
 TOLD = (f"{site.REQUESTS}*", site.REPORT)
 """What it puts. Nothing else in AWS is in its reach."""
-HEARD = (site.REPORT, site.COMMANDS, site.BUNDLE)
-"""What functions read: what was told, and what they themselves put before."""
+HEARD = (site.REPORT, site.COMMANDS)
+"""What functions read of what was told. Who publishes reads the bundle too, over which it puts the next."""
 SESSION_SECONDS = 3600
 KEPT_DAYS = 30
 """Requests and answers: what came of them is in the records for good."""
@@ -129,6 +129,7 @@ def _lets_functions_in(bucket: s3.Bucket, cell_stack: CellStack) -> None:
     puts = grants.site_keys(ROOMS[CAPABILITY].kinds)
     for statement in (
         _allow("Hear", ["s3:GetObject"], _objects(bucket, HEARD), to=readers),
+        _allow("SeeWhatIsPublished", ["s3:GetObject"], _objects(bucket, (site.BUNDLE,)), to=[applies]),
         _allow("SeeWhatIsNotThere", ["s3:ListBucket"], [bucket.bucket_arn], to=readers),
         _allow("Tell", ["s3:PutObject"], _objects(bucket, puts), to=[applies]),
     ):

@@ -100,7 +100,8 @@ def test_its_role_is_for_who_shows_the_agents_own_certificate(both: Templates) -
 WAYS: dict[str, tuple[str, set[str], list[str]]] = {
     "ReadsRequests": ("s3:GetObject", {"Issuing"}, ["requests/*"]),
     "Answers": ("s3:PutObject", {"Issuing"}, ["certificates/*"]),
-    "Hear": ("s3:GetObject", {"Sweep", "Decide", "Apply"}, ["site/ca.pem", "site/commands.json", "site/report.json"]),
+    "Hear": ("s3:GetObject", {"Sweep", "Decide", "Apply"}, ["site/commands.json", "site/report.json"]),
+    "SeeWhatIsPublished": ("s3:GetObject", {"Apply"}, ["site/ca.pem"]),
     "SeeWhatIsNotThere": ("s3:ListBucket", {"Sweep", "Decide", "Apply"}, [""]),
     "Tell": ("s3:PutObject", {"Apply"}, ["site/ca.pem", "site/commands.json"]),
 }

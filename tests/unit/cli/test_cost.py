@@ -7,6 +7,7 @@ from benchmarks._cost import Counts, Price, Prices, Use
 NAMES = (
     "alarm", "custom metric", "dashboard", "log GB", "lambda call", "lambda GB second", "state transition",
     "table read unit", "table write unit", "queue request", "interface endpoint", "key", "secret",
+    "object get", "object put",
 )  # fmt: skip
 PRICES = Prices(date="d", region="r", prices={name: Price(1.0, "one", "s") for name in NAMES})
 COUNTS = Counts(
@@ -47,6 +48,12 @@ def test_a_drain_is_paid_where_it_happens() -> None:
         35_000,
     ]
     assert (idle["state transitions"], busy["state transitions"]) == ((0.0, 0.0), (2_000.0, 100_000.0))
+
+
+def test_an_agents_calls_follow_from_its_intervals() -> None:
+    assert (_cost.AT_REST.gets, _cost.AT_REST.puts) == (12, 1)
+    assert (_cost.UNDER_WAY.gets, _cost.UNDER_WAY.puts) == (40, 20)
+    assert _cost.of_site(PRICES, _cost.AT_REST, 10) == 130
 
 
 def test_the_page_is_made_of_counts_and_prices() -> None:

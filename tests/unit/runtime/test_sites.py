@@ -4,11 +4,13 @@ import time
 from typing import NoReturn
 
 import pytest
+from benchmarks._cost import SWEEP_GETS
 from tests.unit.certificates.parts import CLUSTER
 from tests.unit.certificates.site_world import SiteWorld
 from tests.unit.runtime.conftest import FakeParts
 
-from vagus import runtime
+from vagus import runtime, site
+from vagus.aws.fake_site import FakeSiteObjects
 from vagus.errors import Malformed
 from vagus.events import parse
 from vagus.procedure import noted_status
@@ -57,6 +59,17 @@ def test_in_every_minute_of_an_hour_the_sweep_looks_at_its_certificates_alone(pa
     assert noted is not None
     assert (noted.fault, noted.health.unseen, noted.placement) == ("", "", "kubernetes")
     assert [one.name for one in noted.capabilities] == ["certificates"]
+
+
+def test_a_sweep_gets_its_report_as_often_as_the_bill_says(parts: SiteParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    get = FakeSiteObjects.get
+    monkeypatch.setattr(FakeSiteObjects, "get", lambda self, key: asked.append(key) or get(self, key))
+    monkeypatch.setattr(parts.site, "agent", lambda: None)
+    for _ in range(10):
+        parts.site.now += 10
+        runtime.sweep(parts)
+    assert asked == [site.REPORT] * 10 * SWEEP_GETS
 
 
 def test_a_run_of_what_does_nothing_there_ends(parts: SiteParts) -> None:
