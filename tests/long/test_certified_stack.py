@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.long.certified import Anew
+from tests.long.client import Anew
 from tests.long.commanding import vagus
 
 from vagus.reasons import Reason

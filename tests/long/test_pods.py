@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from tests.long.certified import Anew
+from tests.long.client import Anew
 from tests.long.commanding import vagus
 from tests.long.pods import Forced, SearchPod
 from tests.unit.agent import manifests
