@@ -13,7 +13,7 @@
 #
 # Every start goes through `prepare` again, so that a new version, address or trust takes effect by a restart.
 # What differs between AWS and a local stack is an executable on PATH: aws, systemctl, instance-metadata,
-# mount-data-volume, issue-certificate, run-search, search-gate. Stand-ins come first on PATH; nodes/bin is last.
+# mount-data-volume, issue-certificate, run-search, search-gate, callers. Stand-ins come first on PATH; nodes/bin is last.
 # A failed check exits with 78: the service manager does not try again what only a person or a parameter can change.
 set -euo pipefail
 umask 027
@@ -557,8 +557,11 @@ become_search() {
   # a step was decided on a process: what started after that decision is another process (nodes/documents)
   date +%s%3N >"$state/started"
   rm -f "$state/stopped" "$state/serving"
-  [[ ! -e config/certificates/ca.pem ]] || search-gate "$(<address)" config/certificates/ca.pem $$ "$state/serving" ||
-    say "no gate: the port opens before security is ready"
+  if [[ -e config/certificates/ca.pem ]]; then
+    callers keep "$(<address)" || true # it has said why; a node starts all the same
+    search-gate "$(<address)" config/certificates/ca.pem $$ "$state/serving" ||
+      say "no gate: the port opens before security is ready"
+  fi
   export LIBFFI_TMPDIR="$SEARCH/tmp" # Elasticsearch doesn't start without it
   exec run-search "${command[@]}"
 }

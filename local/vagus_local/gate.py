@@ -1,4 +1,5 @@
-"""Whether nodes here have the gate of a starting node (`nodes/bin/search-gate`): a rule of the kernel."""
+"""What nodes here have of the kernel, which they share: the gate of one that starts (`nodes/bin/search-gate`), and who
+calls it (`nodes/bin/callers`)."""
 
 import os
 import shutil
@@ -25,3 +26,10 @@ def available() -> bool:
         return False
     trial = ["nft", "-f", "-"]
     return subprocess.run(trial, input=_TRIAL, text=True, capture_output=True, check=False, timeout=30).returncode == 0
+
+
+def forget_callers(address: str) -> None:
+    """What a machine's kernel noted ends with it: here the next one may get its address. Nothing where nothing is."""
+    if os.geteuid() == 0 and shutil.which("nft") is not None:
+        table = ["nft", "delete", "table", "ip", f"vagus-callers-{address}"]
+        subprocess.run(table, capture_output=True, check=False, timeout=30)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vagus_local import gate
+
 PACKAGE = Path(__file__).resolve().parent
 BOOT = PACKAGE.parents[1] / "nodes" / "boot.sh"
 FAILURES = ("CHECK FAILED", "Job for vagus-search.service failed", "main process exited")
@@ -44,6 +46,7 @@ class LocalNode:
 
     def boot(self, environment: Mapping[str, str], lifeline: int) -> None:
         """Starts the instance; its data is as it was left. `lifeline`: what it reads, and ends with."""
+        gate.forget_callers(self.address)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["/bin/bash", str(BOOT)], env={**os.environ, **environment}, stdout=log, stderr=log,
@@ -77,6 +80,7 @@ class LocalNode:
         """Waits until its process has ended, and has it stopped."""
         if self.process is not None:
             self.process.wait()
+        gate.forget_callers(self.address)
         self.process, self.state = None, "stopped"
 
     def log_lines(self) -> list[str]:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from vagus_local import gate
 from vagus_local.emulator import processes
 from vagus_local.emulator.seams import in_background
 
@@ -120,6 +121,7 @@ class Processes:
         self._machines[machine.instance] = machine
         self._running[machine.instance] = threading.Event()
         self._running[machine.instance].set()
+        gate.forget_callers(machine.address)
         with (home / "boot.log").open("ab") as log:
             self._start(machine, self._command, log.fileno(), log.fileno())
 
@@ -128,6 +130,8 @@ class Processes:
 
     def _halt(self, instance: str, then: Callable[[], None]) -> None:
         processes.end(self._marker, instance)
+        if machine := self._machines.get(instance):
+            gate.forget_callers(machine.address)
         then()
 
     def signal(self, instance: str, number: signal.Signals) -> int:

@@ -193,12 +193,14 @@ def test_a_check_that_fails_is_the_end_of_the_main_process_and_nobody_is_told_of
     bench.replace("systemd-notify", f'echo "$@" >>"{bench.folder}/notified"')
     bench.replace("run-search", f'echo "search ${{NOTIFY_SOCKET:-alone}}" >>"{bench.folder}/notified"')
     bench.replace("search-gate", "exit 1")  # its watcher would outlive this, and a node without a gate starts too
+    bench.replace("callers", f'echo "$@" >>"{bench.folder}/kept"; exit 1')  # nor without who calls it being noted
     bench.parameters["zones"] = "b,c"
     assert bench.boot("start").returncode == FAILED_CHECK
     assert not (bench.folder / "notified").exists()
     bench.parameters["zones"] = "a,b"
     assert bench.boot("start").returncode == 0
     assert (bench.folder / "notified").read_text().splitlines() == ["--ready", "search alone"]
+    assert (bench.folder / "kept").read_text() == f"keep {ADDRESS}\n"
 
 
 def test_a_node_that_is_no_manager_never_forms_a_cluster(bench: Bench) -> None:

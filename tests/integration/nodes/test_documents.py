@@ -1,6 +1,7 @@
 """The node commands' own shell, on a real instance: once per step, only on the process that was decided on."""
 
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from vagus_local import gate
 from vagus_local.cluster import LocalCluster
 from vagus_local.node import LocalNode
 
@@ -18,6 +20,10 @@ DOCUMENTS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLD
 
 def send(cluster: LocalCluster, node: LocalNode, document: str, **parameters: str) -> str:
     """As the SSM agent does: patterns are checked, then the shell text runs. Returns the first word."""
+    return re.split(r"[,\s]", output(cluster, node, document, **parameters))[0]
+
+
+def output(cluster: LocalCluster, node: LocalNode, document: str, **parameters: str) -> str:
     content: dict[str, Any] = DOCUMENTS[document]
     assert set(parameters) == set(content["parameters"])
     for name, value in parameters.items():
@@ -25,7 +31,7 @@ def send(cluster: LocalCluster, node: LocalNode, document: str, **parameters: st
     text = "\n".join(line for step in content["mainSteps"] for line in step["inputs"]["runCommand"])
     done = cluster.shell(node, re.sub(r"{{(\w+)}}", lambda found: parameters[found[1]], text))
     assert done.returncode == 0, done.stderr
-    return re.split(r"[,\s]", done.stdout)[0]
+    return done.stdout
 
 
 def started_at(cluster: LocalCluster, node: LocalNode) -> str:
@@ -122,6 +128,7 @@ TOOLS = {
     "renew-certificate": "node-certificates",
     "start-search": "systemctl",
     "stop-search": "systemctl",
+    "list-callers": "callers",
 }
 """What each document has fail."""
 
@@ -151,13 +158,47 @@ def test_a_version_that_was_staged_is_noted(script: str | None, word: str, noted
     assert (state / "steps").exists() is noted
 
 
+LISTED = {
+    "its kernel notes them": ("echo caller 10.0.0.7; echo callers-since 1700000000", "done", "caller 10.0.0.7"),
+    "it is of a bundle before": (None, "", "notes no callers"),
+}
+
+
+@pytest.mark.parametrize(("script", "word", "told"), LISTED.values(), ids=LISTED.keys())
+def test_who_called_is_read_and_no_step_is_noted(script: str | None, word: str, told: str, tmp_path: Path) -> None:
+    done, state = run_here("list-callers", tmp_path, {"callers": f"#!/bin/sh\n{script}\n"} if script else {})
+    assert (done.returncode == 0) is bool(word)
+    assert done.stdout.partition("\n")[0] == word
+    assert told in (done.stdout if word else done.stderr).splitlines()[-2 if word else -1]
+    assert not (state / "steps").exists()
+
+
+TELLS = {
+    "its kernel notes them": "echo caller 10.0.0.7; echo callers-since 1700000000",
+    "it can't": "echo no >&2; exit 1",
+}
+
+
+@pytest.mark.parametrize("script", TELLS.values(), ids=TELLS.keys())
+@pytest.mark.parametrize("document", ["install-trust", "renew-certificate"])
+def test_who_called_is_told_with_the_step_and_is_no_part_of_it(document: str, script: str, tmp_path: Path) -> None:
+    tools = {"node-certificates": "#!/bin/sh\n", "callers": f"#!/bin/sh\n{script}\n"}
+    told = [] if "exit" in script else ["caller 10.0.0.7", "callers-since 1700000000"]
+    for folder, word in (("first", "done"), ("second", "already")):
+        if word == "already":
+            (tmp_path / folder / "volume" / "vagus").mkdir(parents=True)
+            (tmp_path / folder / "volume" / "vagus" / "steps").write_text("step-00001\n")
+        done, _ = run_here(document, tmp_path / folder, tools)
+        assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, [word, *told], "")
+
+
 def run_here(
     document: str, folder: Path, tools: dict[str, str], stopped: str = ""
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """A document's shell with these tools; its output, and where its state lies."""
     state, found = folder / "volume" / "vagus", folder / "bin"
     for made in (state, found):
-        made.mkdir(parents=True)
+        made.mkdir(parents=True, exist_ok=True)
     if stopped:
         (state / "stopped").write_text(stopped)
     for name, text in {**STAND_INS, **tools}.items():
@@ -193,6 +234,16 @@ def restarted_here(at_start: str, not_after: str, tmp_path: Path) -> tuple[subpr
         check=False,
     )
     return done, state
+
+
+@pytest.mark.skipif(not gate.available(), reason=gate.REMEDY)
+def test_a_node_tells_who_called_it(cluster: LocalCluster, node: LocalNode) -> None:
+    called_by = f"{node.address.rpartition('.')[0]}.231"
+    socket.create_connection((node.address, 9200), 5, (called_by, 0)).close()
+    word, *told, since = output(cluster, node, "list-callers", StepId="callers-0001").splitlines()
+    assert word == "done"
+    assert f"caller {called_by}" in told
+    assert since.startswith("callers-since ")
 
 
 def test_a_restart_is_done_once_and_on_the_process_that_was_decided_on(cluster: LocalCluster, node: LocalNode) -> None:
