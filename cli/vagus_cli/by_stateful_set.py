@@ -18,17 +18,18 @@ def instead(spec: ClusterSpec, kind: str) -> str:
 
 def _ways(said: Kubernetes) -> Mapping[str, str]:
     kubectl, first = f"kubectl -n {said.namespace}", next(iter(said.stateful_sets))
-    names = ", ".join(said.stateful_sets)
-    rolled = f"wait for `{kubectl} rollout status statefulset/{first}` and for a green cluster before the next"
+    names, delete = ", ".join(said.stateful_sets), f"`{kubectl} delete pod {said.names()[0]}`"
+    rolled = "wait until that pod is ready and the cluster green before the next"
     return {
-        "restart": f"`{kubectl} rollout restart statefulset/{first}`, {rolled} (of {names})",
+        "restart": f"{delete}, {rolled} (of {names})",
         "upgrade": (
             f"`{kubectl} set image statefulset/{first} CONTAINER=IMAGE` with the new version's image (a restart alone "
-            f"brings none), {rolled} (of {names}; those with cluster managers last), and keep the images in your "
-            "manifests, and engine.version in the fleet file, the same"
+            f"brings none), then, where its updateStrategy is OnDelete, {delete}; {rolled} (of {names}; those with "
+            "cluster managers last), and keep the images in your manifests, and engine.version in the fleet file, the "
+            "same"
         ),
         "replace": (
-            f"`{kubectl} delete pod {said.names()[0]}`, and wait for a green cluster before the next: the pod is made "
-            "anew on its volume, and on another machine if its own is cordoned"
+            f"{delete}, and wait for a green cluster before the next: the pod is made anew on its volume, and on "
+            "another machine if its own is cordoned"
         ),
     }

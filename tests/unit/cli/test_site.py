@@ -137,8 +137,8 @@ def test_a_takeover_stops_its_one_capability(scene: SiteScene) -> None:
 NOT_YET = {
     "a restart": (
         ("restart", CLUSTER),
-        "does not restart yet. By hand: `kubectl -n search rollout restart statefulset/claims-data-a`, wait for "
-        "`kubectl -n search rollout status statefulset/claims-data-a` and for a green cluster before the next",
+        "does not restart yet. By hand: `kubectl -n search delete pod claims-data-a-0`, wait until that pod is ready "
+        "and the cluster green before the next",
     ),
     "an upgrade": (
         ("upgrade", CLUSTER),
