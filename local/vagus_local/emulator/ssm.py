@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from ministack.core import responses
@@ -179,14 +180,15 @@ def _tag(instance: str, key: str) -> str | None:
 
 def _invocations(data: dict[str, Any]) -> Answer:
     commands = [ssm._commands.get(data["CommandId"])] if data.get("CommandId") else list(ssm._commands.values())
-    named = [one["value"] for one in data.get("Filters") or [] if one["key"] == "DocumentName"]
+    wanted = {one["key"]: one["value"] for one in data.get("Filters") or []}
+    after = datetime.fromisoformat(wanted["InvokedAfter"]).timestamp() if "InvokedAfter" in wanted else 0.0
     found = [
         _invocation(command, instance, invocation, bool(data.get("Details")))
         for command in commands
-        if command
+        if command and command["RequestedDateTime"] >= after
         for instance, invocation in command["Invocations"].items()
         if data.get("InstanceId") in (None, instance)
-        and invocation["DocumentName"] in (named or [invocation["DocumentName"]])
+        and invocation["DocumentName"] == wanted.get("DocumentName", invocation["DocumentName"])
     ]
     return json_answer({"CommandInvocations": found})
 

@@ -72,6 +72,10 @@ class CommandedInstance(Protocol):
         """From now on a check fails at each start."""
         ...
 
+    def is_called_from(self, *addresses: str) -> None:
+        """These have called it within the last week."""
+        ...
+
     def ended(self) -> tuple[Command, ...]:
         """What was sent to it, once none is pending."""
         ...
@@ -81,7 +85,8 @@ class FakeInstance:
     def __init__(self) -> None:
         self._now = 1_700_000_000.0
         self._services = FakeServices(self._tick)
-        self.port: NodeCommands = FakeCommands(self._services, lambda: self._now)
+        self._commands = FakeCommands(self._services, lambda: self._now)
+        self.port: NodeCommands = self._commands
         self.instance = "i-0123456789abcdef0"
         self._services.launch(self.instance)
 
@@ -103,6 +108,9 @@ class FakeInstance:
 
     def break_it(self) -> None:
         self._services.broken.add(self.instance)
+
+    def is_called_from(self, *addresses: str) -> None:
+        self._commands.calling[self.instance] = addresses
 
     def ended(self) -> tuple[Command, ...]:
         return self.port.sent(self.instance, 0)
@@ -141,6 +149,9 @@ class RealInstance:
     def break_it(self) -> None:
         (self._home / "broken").touch()
 
+    def is_called_from(self, *addresses: str) -> None:
+        (self._home / "callers").write_text("".join(f"caller {one}\n" for one in addresses) + "callers-since 1\n")
+
     def ended(self) -> tuple[Command, ...]:
         def all_ended() -> tuple[Command, ...] | None:
             found = self.port.sent(self.instance, time.time() - 600)
@@ -149,8 +160,18 @@ class RealInstance:
         return until(all_ended)
 
 
+CALLERS = """#!/bin/sh
+cat "$INSTANCE_HOME/callers"
+"""
+
+
 def _put_stand_ins(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name, text in (("systemctl", SYSTEMCTL), ("mount-data-volume", VOLUME), ("stage-search", STAGE)):
+    for name, text in (
+        ("systemctl", SYSTEMCTL),
+        ("mount-data-volume", VOLUME),
+        ("stage-search", STAGE),
+        ("callers", CALLERS),
+    ):
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)

@@ -86,6 +86,18 @@ def test_what_can_not_be_staged_is_a_failure_with_its_words(commanded: Commanded
     assert (commanded.active(), commanded.starts()) == (True, 0)
 
 
+def test_who_called_an_instance_is_what_the_last_of_its_documents_told(commanded: CommandedInstance) -> None:
+    commanded.is_called_from("10.0.0.7", "10.0.0.9")
+    assert commanded.port.callers(0) == {}, "nobody asked it"
+    for number in (1, 2):
+        commanded.port.send("list-callers", commanded.instance, f"callers-000{number}", {})
+    commanded.ended()
+    told = commanded.port.callers(0)
+    assert {node: one.addresses for node, one in told.items()} == {commanded.instance: ("10.0.0.7", "10.0.0.9")}
+    assert all(one.week and not one.unnamed for one in told.values())
+    assert commanded.port.callers(told[commanded.instance].at + 3600) == {}
+
+
 @pytest.mark.parametrize(
     ("document", "step", "parameters"),
     [

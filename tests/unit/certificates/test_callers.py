@@ -67,10 +67,16 @@ WORDS: dict[str, tuple[dict[str, Callers], str]] = {
         {"i-1": Callers(at=5.0, addresses=(BILLING, STRANGER)), "i-2": Callers(at=5.0)},
         f"called lately and in no network of certificates.client_addresses: {STRANGER}",
     ),
-    "a node told nothing": ({"i-1": Callers(at=5.0)}, "who called i-2 is not fully known"),
+    "a node told nothing": ({"i-1": Callers(at=5.0)}, "who called i-2 in the last seven days is not fully known"),
     "a kernel notes nothing": (
         {"i-1": Callers(at=5.0), "i-2": Callers(at=5.0, week=False)},
-        "who called i-2 is not fully known",
+        "who called i-2 in the last seven days is not fully known",
+    ),
+    "many are not": (
+        {"i-1": Callers(at=5.0, addresses=tuple(f"10.9.0.{n}" for n in range(1, 40))), "i-2": Callers(at=5.0)},
+        "called lately and in no network of certificates.client_addresses: "
+        + ", ".join(f"10.9.0.{n}" for n in range(1, 31))
+        + " and 9 more",
     ),
     "some are not named": ({"i-1": Callers(at=5.0, unnamed=3), "i-2": Callers(at=5.0)}, "3 more callers are not named"),
 }

@@ -5,7 +5,7 @@ room for; and last `callers-since T`, from when on they were noted (epoch second
 noted, and open connections are all that is known.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 
 import msgspec
@@ -14,8 +14,8 @@ TOLD_BY = ("install-trust", "renew-certificate", "list-callers")
 """The documents that print it."""
 WEEK = 7 * 86_400
 """Seconds that a kernel keeps a caller."""
-NAMED = 30
-"""Addresses in a message; `vagus certificates --callers` shows all."""
+NAMED, NODES = 30, 5
+"""Addresses, and nodes, in a message; `vagus certificates --callers` shows all."""
 
 
 class Callers(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,13 +61,17 @@ def words(heard: Mapping[str, Callers], nodes: Collection[str], declared: Iterab
         return ""
     strange, parts = undeclared(heard, nodes, declared), []
     if strange:
-        named = ", ".join(strange[:NAMED]) + (f" and {len(strange) - NAMED} more" if len(strange) > NAMED else "")
+        named = _listed(strange, NAMED)
         parts.append(f"called lately and in no network of certificates.client_addresses: {named}")
     if unnamed := sum(one.unnamed for one in heard.values()):
         parts.append(f"{unnamed} more callers are not named")
     if unknown := sorted(one for one in asked if one not in heard or not heard[one].week):
-        parts.append(f"who called {', '.join(unknown)} is not fully known")
+        parts.append(f"who called {_listed(unknown, NODES)} in the last seven days is not fully known")
     return "; ".join(parts)
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _is_address(word: str) -> bool:
