@@ -20,25 +20,28 @@ LONG_AGO = f"callers-since {int(AT) - 8 * 86_400}"
 
 # sentence: (what a document prints, what is understood)
 OUTPUTS: dict[str, tuple[str, Callers | None]] = {
-    "nobody called": (f"done\n{LONG_AGO}\n", Callers(at=AT)),
+    "nobody called": (f"done\n{LONG_AGO}\n", Callers(at=AT, since=AT - 8 * 86_400)),
     "two called": (
         f"done\ncaller {BILLING}\ncaller {STRANGER}\n{LONG_AGO}\n",
-        Callers(at=AT, addresses=(BILLING, STRANGER)),
+        Callers(at=AT, since=AT - 8 * 86_400, addresses=(BILLING, STRANGER)),
     ),
     "more than there was room for": (
         f"already\ncaller {STRANGER}\ncallers-more 8\n{LONG_AGO}",
-        Callers(at=AT, addresses=(STRANGER,), unnamed=8),
+        Callers(at=AT, since=AT - 8 * 86_400, addresses=(STRANGER,), unnamed=8),
     ),
     "it was begun to note yesterday": (
         f"done\ncaller {STRANGER}\ncallers-since {int(AT) - 86_400}",
-        Callers(at=AT, addresses=(STRANGER,), week=False),
+        Callers(at=AT, since=AT - 86_400, addresses=(STRANGER,)),
     ),
     "the kernel notes nothing": (
         f"done\ncaller {STRANGER}\ncallers-now-only",
-        Callers(at=AT, addresses=(STRANGER,), week=False),
+        Callers(at=AT, since=None, addresses=(STRANGER,)),
     ),
-    "an address of IPv6": (f"done\ncaller fd00::7\n{LONG_AGO}", Callers(at=AT, addresses=("fd00::7",))),
-    "what is no address is none": (f"done\ncaller everybody\n{LONG_AGO}", Callers(at=AT)),
+    "an address of IPv6": (
+        f"done\ncaller fd00::7\n{LONG_AGO}",
+        Callers(at=AT, since=AT - 8 * 86_400, addresses=("fd00::7",)),
+    ),
+    "what is no address is none": (f"done\ncaller everybody\n{LONG_AGO}", Callers(at=AT, since=AT - 8 * 86_400)),
     "AWS cut its end off": (f"done\ncaller {STRANGER}\ncaller 10.20.", None),
     "a document of before tells nothing": ("done\n", None),
 }
@@ -52,8 +55,8 @@ def test_of_a_documents_output_is_understood(sentence: str) -> None:
 
 def test_nodes_and_declared_networks_are_no_strangers() -> None:
     heard = {
-        "i-1": Callers(at=5.0, addresses=("10.0.0.1", BILLING, STRANGER)),
-        "i-2": Callers(at=5.0, addresses=("fd00::7",)),
+        "i-1": Callers(at=AT, since=0.0, addresses=("10.0.0.1", BILLING, STRANGER)),
+        "i-2": Callers(at=AT, since=0.0, addresses=("fd00::7",)),
     }
     assert callers.undeclared(heard, {"10.0.0.1"}, ["10.20.0.0/16"]) == (STRANGER, "fd00::7")
     assert callers.undeclared(heard, set(), ["0.0.0.0/0", "::/0"]) == ()
@@ -62,24 +65,41 @@ def test_nodes_and_declared_networks_are_no_strangers() -> None:
 # sentence: (what nodes i-1 and i-2 told, what is said)
 WORDS: dict[str, tuple[dict[str, Callers], str]] = {
     "no node tells (pods don't)": ({}, ""),
-    "all that called are known": ({"i-1": Callers(at=5.0, addresses=(BILLING,)), "i-2": Callers(at=5.0)}, ""),
+    "all that called are known": (
+        {"i-1": Callers(at=AT, since=0.0, addresses=(BILLING,)), "i-2": Callers(at=AT, since=0.0)},
+        "",
+    ),
     "one is not": (
-        {"i-1": Callers(at=5.0, addresses=(BILLING, STRANGER)), "i-2": Callers(at=5.0)},
+        {"i-1": Callers(at=AT, since=0.0, addresses=(BILLING, STRANGER)), "i-2": Callers(at=AT, since=0.0)},
         f"called lately and in no network of certificates.client_addresses: {STRANGER}",
     ),
-    "a node told nothing": ({"i-1": Callers(at=5.0)}, "who called i-2 in the last seven days is not fully known"),
+    "a node told nothing": ({"i-1": Callers(at=AT, since=0.0)}, "who called i-2 is not known"),
+    "a node is younger than a week": (
+        {"i-1": Callers(at=AT, since=0.0), "i-2": Callers(at=AT, since=AT - 86_400)},
+        "who called i-2 is known since 2026-03-01 12:00Z alone",
+    ),
     "a kernel notes nothing": (
-        {"i-1": Callers(at=5.0), "i-2": Callers(at=5.0, week=False)},
-        "who called i-2 in the last seven days is not fully known",
+        {"i-1": Callers(at=AT, since=0.0), "i-2": Callers(at=AT, since=None)},
+        "who called i-2 is not known",
     ),
     "many are not": (
-        {"i-1": Callers(at=5.0, addresses=tuple(f"10.9.0.{n}" for n in range(1, 40))), "i-2": Callers(at=5.0)},
+        {
+            "i-1": Callers(at=AT, since=0.0, addresses=tuple(f"10.9.0.{n}" for n in range(1, 40))),
+            "i-2": Callers(at=AT, since=0.0),
+        },
         "called lately and in no network of certificates.client_addresses: "
         + ", ".join(f"10.9.0.{n}" for n in range(1, 31))
         + " and 9 more",
     ),
-    "some are not named": ({"i-1": Callers(at=5.0, unnamed=3), "i-2": Callers(at=5.0)}, "3 more callers are not named"),
+    "some are not named": (
+        {"i-1": Callers(at=AT, since=0.0, unnamed=3), "i-2": Callers(at=AT, since=0.0)},
+        "3 more callers are not named",
+    ),
 }
+
+
+def test_what_a_document_says_of_itself_names_no_callers() -> None:
+    assert callers.without(f"done\ncaller {STRANGER}\n{LONG_AGO}\nits last words\n") == "done\nits last words"
 
 
 @pytest.mark.parametrize("sentence", WORDS)

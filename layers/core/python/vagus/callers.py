@@ -6,6 +6,7 @@ noted, and open connections are all that is known.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 
 import msgspec
@@ -19,18 +20,23 @@ NAMED, NODES = 30, 5
 
 
 class Callers(msgspec.Struct, frozen=True, kw_only=True):
-    """What one node told. `at`: when it was asked (epoch seconds); `unnamed`: so many more called; `week`: whether all
-    of the last seven days are counted."""
+    """What one node told. `at`: when it was asked; `since`: from when on its kernel noted who calls, `None` where it
+    notes nothing and these were connected just then (epoch seconds); `unnamed`: so many more called."""
 
     at: float
+    since: float | None
     addresses: tuple[str, ...] = ()
     unnamed: int = 0
-    week: bool = True
+
+    @property
+    def week(self) -> bool:
+        """Whether all of the last seven days are counted."""
+        return self.since is not None and self.at - self.since >= WEEK
 
 
 def told(output: str, at: float) -> Callers | None:
     """What a document's output tells of callers; nothing where it doesn't say, or was cut before its end."""
-    addresses, unnamed, week = [], 0, None
+    addresses, unnamed = [], 0
     for line in output.splitlines():
         match line.split():
             case ["caller", address] if _is_address(address):
@@ -38,12 +44,17 @@ def told(output: str, at: float) -> Callers | None:
             case ["callers-more", count] if count.isdecimal():
                 unnamed = int(count)
             case ["callers-since", since] if since.isdecimal():
-                week = at - int(since) >= WEEK
+                return Callers(at=at, since=float(since), addresses=tuple(addresses), unnamed=unnamed)
             case ["callers-now-only"]:
-                week = False
+                return Callers(at=at, since=None, addresses=tuple(addresses), unnamed=unnamed)
             case _:
                 pass
-    return None if week is None else Callers(at=at, addresses=tuple(addresses), unnamed=unnamed, week=week)
+    return None
+
+
+def without(output: str) -> str:
+    """A document's output without what it tells of callers: what it says of itself."""
+    return "\n".join(line for line in output.splitlines() if not line.startswith("caller"))
 
 
 def undeclared(heard: Mapping[str, Callers], nodes: Collection[str], declared: Iterable[str]) -> tuple[str, ...]:
@@ -65,8 +76,12 @@ def words(heard: Mapping[str, Callers], nodes: Collection[str], declared: Iterab
         parts.append(f"called lately and in no network of certificates.client_addresses: {named}")
     if unnamed := sum(one.unnamed for one in heard.values()):
         parts.append(f"{unnamed} more callers are not named")
-    if unknown := sorted(one for one in asked if one not in heard or not heard[one].week):
-        parts.append(f"who called {_listed(unknown, NODES)} in the last seven days is not fully known")
+    since = {one: heard[one].since if one in heard else None for one in sorted(asked)}
+    if unknown := [one for one, at in since.items() if at is None]:
+        parts.append(f"who called {_listed(unknown, NODES)} is not known")
+    if young := {one: at for one, at in since.items() if at is not None and not heard[one].week}:
+        last = datetime.fromtimestamp(max(young.values()), UTC)
+        parts.append(f"who called {_listed(list(young), NODES)} is known since {last:%Y-%m-%d %H:%M}Z alone")
     return "; ".join(parts)
 
 

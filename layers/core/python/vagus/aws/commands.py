@@ -86,7 +86,7 @@ class RunCommand:
             instance=one["InstanceId"],
             sent=one["RequestedDateTime"].timestamp(),
             outcome=outcome(one["Status"], said),
-            said=said.strip()[-SAID:],
+            said=callers.without(said).strip()[-SAID:],
         )
 
 

@@ -149,7 +149,7 @@ class FakeCommands:
         """What `calling` has of the instances on which a document was carried out since then."""
         done = [one for one, _ in self._sent if one.outcome in ("done", "already") and one.sent >= since]
         return {
-            one.instance: Callers(at=one.sent, addresses=self.calling[one.instance])
+            one.instance: Callers(at=one.sent, since=0.0, addresses=self.calling[one.instance])
             for one in done
             if one.document in TOLD_BY and one.instance in self.calling
         }
