@@ -85,12 +85,19 @@ def agent(cluster: str, reported: float | None, now: float) -> Check:
     """Whether the agent of a cluster on Kubernetes tells something. `reported`: when it did last (epoch seconds)."""
     name = f"agent: {cluster}"
     if reported is None:
-        return ill(name, "it has never told anything", "apply its manifests at the site (docs/kubernetes.md)")
+        remedy = f"apply its manifests at the site (docs/kubernetes.md); if they are, see {_log_of_agent(cluster)}"
+        return ill(name, "there is no report of it in the bucket", remedy)
     age = f"its last report was put {now - reported:.0f} s ago"
     if now - reported > SILENT_SECONDS:
-        remedy = "see its pod and its log at the site, its way to S3, and whether its own certificate has ended"
-        return ill(name, age, remedy)
+        return ill(name, age, f"see {_log_of_agent(cluster)}")
     return well(name, age)
+
+
+def _log_of_agent(cluster: str) -> str:
+    return (
+        f"`kubectl logs deploy/{cluster}-agent` in its namespace: it says whether its way to S3 or its API server is "
+        "away, or its own certificate has ended"
+    )
 
 
 def pinged(cluster: str, instances: Collection[str], online: Collection[str]) -> Check:

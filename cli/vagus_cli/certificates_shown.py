@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vagus.certificates import gateways
+from vagus.certificates.at_site import where_to_look
 from vagus.certificates.observe import endpoints
 from vagus.cluster_watch.certificates import faults
 from vagus.ending import soon
@@ -48,8 +49,6 @@ def _agent(world: World, spec: ClusterSpec, now: float) -> ShownCertificate:
     at = world.reads.reported(spec)
     age = f"{now - at:.0f} s ago" if at else "never"
     silent = not at or now - at > SILENT_SECONDS
-    where = spec.kubernetes.namespace if spec.kubernetes else ""
-    wrong = f"its agent is silent: see its pod and its log in namespace {where}"
     return ShownCertificate(
         cluster=spec.name,
         node="",
@@ -59,7 +58,7 @@ def _agent(world: World, spec: ClusterSpec, now: float) -> ShownCertificate:
         ends="",
         days_left=0.0,
         renewal="",
-        wrong=wrong if silent else "",
+        wrong=f"its agent is silent: {where_to_look(spec)}" if silent else "",
     )
 
 

@@ -20,7 +20,7 @@ from vagus.procedure import rows
 from vagus.reasons import Reason
 from vagus.site import SILENT_SECONDS, Commands
 from vagus.status import REPORT
-from vagus.trust import issued_partition
+from vagus.trust import Trust, issued_partition
 
 DAY = 86_400.0
 PARTS = 4
@@ -167,6 +167,14 @@ def test_a_report_that_is_gone_is_not_one_that_never_was() -> None:
     assert lines[REPORT].wrong
     world.up = True
     assert isinstance(plan(world.run()), Done)
+
+
+def test_who_has_lost_the_row_of_trust_as_well_makes_no_second_authority() -> None:
+    world = SiteWorld().known()
+    world.up = False
+    del world.objects.objects[site.REPORT]
+    world.table.write(rows.partition(CLUSTER), rows.read(world.table, CLUSTER).put("trust", Trust()))
+    assert reason(world) == Reason.CERTIFIED_BY_OTHERS
 
 
 def test_a_persons_certificate_is_no_sign_of_an_agent() -> None:

@@ -167,7 +167,7 @@ def test_what_can_not_be_done_yet_is_said(scene: SiteScene, sentence: str) -> No
 REPORTED = {
     "a report of a moment ago": (30.0, "well", "30 s ago"),
     "one that is old": (181.0, "ill", "181 s ago"),
-    "none ever": (None, "ill", "never told anything"),
+    "none ever": (None, "ill", "no report of it in the bucket"),
 }
 
 

@@ -54,7 +54,7 @@ class SiteHandshakes:
         shown = tuple(_with_words(one, report) for one in (*report.handshakes, *_unnamed(report, self._spec)))
         why = self._awaited(found, report, bundle)
         if why and not closely:
-            raise AgentAwaited(f"{why}; {_where_to_look(self._spec)}", shown)
+            raise AgentAwaited(f"{why}; {where_to_look(self._spec)}", shown)
         return tuple(msgspec.structs.replace(one, failure=one.failure or why) for one in shown) if why else shown
 
     def endpoint(self, name: str, port: int, bundle: str) -> Handshake:
@@ -75,7 +75,7 @@ class SiteHandshakes:
         return ""
 
 
-def _where_to_look(spec: ClusterSpec) -> str:
+def where_to_look(spec: ClusterSpec) -> str:
     """Of causes that look alike from here."""
     where = spec.kubernetes.namespace if spec.kubernetes else ""
     return (
@@ -87,7 +87,7 @@ def _where_to_look(spec: ClusterSpec) -> str:
 def _lost(spec: ClusterSpec) -> str:
     return (
         f"the agent of {spec.name} has told nothing, though its pods have got certificates: {site.REPORT} is gone from "
-        f"the bucket, and an agent that is well puts it again within a minute; {_where_to_look(spec)}"
+        f"the bucket, and an agent that is well puts it again within a minute; {where_to_look(spec)}"
     )
 
 

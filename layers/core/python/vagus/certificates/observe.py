@@ -70,7 +70,8 @@ def _formed_before(reads: Reads, spec: ClusterSpec, seen: Rows) -> bool:
     try:
         return any(one.answered for one in reads.handshakes(spec).all(""))
     except AgentAwaited as error:
-        return any(isinstance(one, Handshake) and one.answered for one in error.last)
+        lost = not error.last  # of a report that is there, each declared pod has handshakes
+        return lost or any(isinstance(one, Handshake) and one.answered for one in error.last)
 
 
 def endpoints(
