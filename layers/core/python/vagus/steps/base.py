@@ -79,6 +79,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True
         return {}
 
 
+class OfNodes(Step, frozen=True, kw_only=True):
+    """A step on one or more nodes, by name."""
+
+    nodes: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        return ",".join(self.nodes)
+
+
 def kind(step: Step | type[Step]) -> str:
     """The name under which a step is encoded, routed and recorded."""
     return (step if isinstance(step, type) else type(step)).__name__

@@ -4,7 +4,7 @@ import msgspec
 
 from vagus.intent import AllocationPrimaries, Demand
 from vagus.owned import SettingsUpdate
-from vagus.steps.base import Grant, Step
+from vagus.steps.base import Grant, OfNodes, Step
 from vagus.weights import Weighing
 
 
@@ -104,7 +104,7 @@ class RestartNodes(_OfAnUpgrade, frozen=True, kw_only=True):
         return ",".join(one.node for one in self.processes)
 
 
-class LeadSearchesBack(Step, frozen=True, kw_only=True):
+class LeadSearchesBack(OfNodes, frozen=True, kw_only=True):
     """Have a zone searched again once none of its nodes in hand is still to stop: what has left the cluster is asked
     for nothing before its copies are active again. `demands`: what they demand from then on; `update`: of settings,
     once no weights stand; `weighing`: `None` where none of ours do."""
@@ -114,7 +114,6 @@ class LeadSearchesBack(Step, frozen=True, kw_only=True):
     protective = True
     in_every_mode = True
     intent: str
-    nodes: tuple[str, ...]
     demands: tuple[Demand, ...]
     update: SettingsUpdate
     weighing: Weighing | None
@@ -123,12 +122,8 @@ class LeadSearchesBack(Step, frozen=True, kw_only=True):
     def sentence(self) -> str:
         return f"have every zone searched again: {', '.join(self.nodes)} stopped"
 
-    @property
-    def subject(self) -> str:
-        return ",".join(self.nodes)
 
-
-class AllowAllocation(Step, frozen=True, kw_only=True):
+class AllowAllocation(OfNodes, frozen=True, kw_only=True):
     """Give back that replicas may be allocated, and their zone searched: the nodes in hand are back, or will not be
     soon."""
 
@@ -137,7 +132,6 @@ class AllowAllocation(Step, frozen=True, kw_only=True):
     protective = True
     in_every_mode = True
     intent: str
-    nodes: tuple[str, ...]
     update: SettingsUpdate
     weighing: Weighing | None = None
 
@@ -145,7 +139,3 @@ class AllowAllocation(Step, frozen=True, kw_only=True):
     def sentence(self) -> str:
         searched = ", and every zone to be searched," if self.weighing else ""
         return f"allow replicas to be allocated again{searched} after {', '.join(self.nodes)}"
-
-    @property
-    def subject(self) -> str:
-        return ",".join(self.nodes)

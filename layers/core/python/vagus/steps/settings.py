@@ -4,27 +4,22 @@ from collections.abc import Mapping
 
 from vagus.intent import Intent
 from vagus.owned import SettingsUpdate
-from vagus.steps.base import Step
+from vagus.steps.base import OfNodes, Step
 from vagus.weights import Weighing
 
 
-class ExcludeNodes(Step, frozen=True, kw_only=True):
+class ExcludeNodes(OfNodes, frozen=True, kw_only=True):
     """Note the demands in the intents' rows, then set what they make of the cluster's settings."""
 
     title = "Keep shards off the leaving nodes"
     search = ("cluster:admin/settings/update",)
     intents: tuple[Intent, ...]
-    nodes: tuple[str, ...]
     update: SettingsUpdate
     moves: Mapping[str, int] = {}
 
     @property
     def sentence(self) -> str:
         return f"exclude {', '.join(self.nodes)} from allocation, so that the shards move elsewhere"
-
-    @property
-    def subject(self) -> str:
-        return ",".join(self.nodes)
 
 
 class PutSettingsRight(Step, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from vagus.steps.base import Grant, Step
+from vagus.steps.base import Grant, OfNodes, Step
 
 SIGNS = (
     Grant("kms:GetPublicKey", "authority_key"),
@@ -25,7 +25,15 @@ TELLS = (Grant("ssm:SendCommand", "node_command"), Grant("s3:PutObject", "site_c
 """To tell nodes something: on EC2 by Systems Manager, pods by an object that their agent follows."""
 
 
-class MakeAuthority(Step, frozen=True, kw_only=True):
+class _OfAuthority(Step, frozen=True, kw_only=True):
+    generation: int
+
+    @property
+    def subject(self) -> str:
+        return f"authority {self.generation}"
+
+
+class MakeAuthority(_OfAuthority, frozen=True, kw_only=True):
     """An authority of the next generation, by the key that is not in use. Trusted from now on, and signing only if it
     is the first."""
 
@@ -33,15 +41,10 @@ class MakeAuthority(Step, frozen=True, kw_only=True):
     aws = SIGNS
     protective = True
     in_every_mode = True
-    generation: int
 
     @property
     def sentence(self) -> str:
         return f"make authority {self.generation}, whose key nobody can read"
-
-    @property
-    def subject(self) -> str:
-        return f"authority {self.generation}"
 
 
 class PublishTrust(Step, frozen=True, kw_only=True):
@@ -81,38 +84,28 @@ class IssueClientCertificate(Step, frozen=True, kw_only=True):
         return f"vagus-{self.role}"
 
 
-class InstallTrust(Step, frozen=True, kw_only=True):
+class InstallTrust(OfNodes, frozen=True, kw_only=True):
     """Nodes take up the published bundle. Their search process reads it anew within seconds, without a restart."""
 
     title = "Install the bundle on nodes"
     aws = TELLS
-    nodes: tuple[str, ...]
     generations: tuple[int, ...]
 
     @property
     def sentence(self) -> str:
         return f"have {', '.join(self.nodes)} trust {_authorities(self.generations)}, and no other"
 
-    @property
-    def subject(self) -> str:
-        return ",".join(self.nodes)
 
-
-class RenewLeaves(Step, frozen=True, kw_only=True):
+class RenewLeaves(OfNodes, frozen=True, kw_only=True):
     """Nodes make new keys and have them certified. Their search process reads them within seconds, and goes on."""
 
     title = "Renew the nodes' certificates"
     aws = TELLS
-    nodes: tuple[str, ...]
     signed_by: int
 
     @property
     def sentence(self) -> str:
         return f"have {', '.join(self.nodes)} make a new key each, and get a certificate of authority {self.signed_by}"
-
-    @property
-    def subject(self) -> str:
-        return ",".join(self.nodes)
 
 
 class ImportCertificate(Step, frozen=True, kw_only=True):
@@ -140,34 +133,24 @@ class ImportCertificate(Step, frozen=True, kw_only=True):
         return self.arn
 
 
-class SignWith(Step, frozen=True, kw_only=True):
+class SignWith(_OfAuthority, frozen=True, kw_only=True):
     """From now on the newest authority signs: every node and client is known to trust it."""
 
     title = "Sign with the new authority"
-    generation: int
 
     @property
     def sentence(self) -> str:
         return f"sign with authority {self.generation} from now on: every node trusts it"
 
-    @property
-    def subject(self) -> str:
-        return f"authority {self.generation}"
 
-
-class DropAuthority(Step, frozen=True, kw_only=True):
+class DropAuthority(_OfAuthority, frozen=True, kw_only=True):
     """An old authority is trusted no more: every node and client is known to have a certificate of the new one."""
 
     title = "Drop the old authority"
-    generation: int
 
     @property
     def sentence(self) -> str:
         return f"trust authority {self.generation} no more: no node shows a certificate of it"
-
-    @property
-    def subject(self) -> str:
-        return f"authority {self.generation}"
 
 
 def _authorities(generations: tuple[int, ...]) -> str:

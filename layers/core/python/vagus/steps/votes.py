@@ -1,6 +1,6 @@
 """Steps on votes: a manager that leaves is not waited for."""
 
-from vagus.steps.base import Step
+from vagus.steps.base import OfNodes, Step
 
 
 class TakeVote(Step, frozen=True, kw_only=True):
@@ -19,19 +19,14 @@ class TakeVote(Step, frozen=True, kw_only=True):
         return self.node
 
 
-class GiveVotesBack(Step, frozen=True, kw_only=True):
+class GiveVotesBack(OfNodes, frozen=True, kw_only=True):
     """Clear the voting exclusion that is ours, then its mark."""
 
     title = "Clear the voting exclusion that is over"
     search = ("cluster:admin/settings/update", "cluster:admin/voting_config/clear_exclusions")
     protective = True
     in_every_mode = True
-    nodes: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
         return f"clear the voting exclusion of {', '.join(self.nodes)}: it is no longer needed"
-
-    @property
-    def subject(self) -> str:
-        return ",".join(self.nodes)
