@@ -297,9 +297,9 @@ def test_endpoints_are_called_at_once_and_one_that_hangs_takes_no_longer_than_al
 
 
 TOLD: dict[str, tuple[bool, int, bool, list[int]]] = {
-    "ACM takes none, a month is left": (True, 58, False, [0]),
+    "ACM takes none, a month is left": (True, 59, False, [0]),
     "ACM takes none, three weeks are left": (True, 70, False, [0, 4]),
-    "another is shown, a month is left of either": (False, 58, False, [0]),
+    "another is shown, a month is left of either": (False, 59, False, [0]),
     "another is shown, of which three weeks are left": (False, 70, False, [0, 4]),
     "another is shown, and an authority that is being replaced waits": (False, 1, True, [0, 4]),
 }
