@@ -2,6 +2,7 @@
 events, commands through Systems Manager, the functions and state machine that `cdk deploy` has brought."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,12 +47,14 @@ def settled(scene: Scene) -> bool:
     return noted.head("certificates").state == "idle" and noted.plans.get("certificates", {}).get("kind") == "Done"
 
 
-def replaced(scene: Scene, folder: Path, answered: set[str]) -> bool:
-    """Whether the second authority is the only one. The client's owner does as it is asked, once for each question."""
+def replaced(scene: Scene, folder: Path, answered: dict[str, str]) -> bool:
+    """Whether the second authority is the only one. The client's owner does as it is asked, once for each question:
+    `answered` has its words."""
     noted = scene.rows()
-    asked = str(noted.plans.get("certificates", {}).get("reason"))
+    plan = noted.plans.get("certificates", {})
+    asked = str(plan.get("reason"))
     if asked in (Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW) and asked not in answered:
-        answered.add(asked)
+        answered[asked] = str(plan.get("message"))
         issued.give(scene.stack, CLUSTER)
         vagus(folder, "acknowledge", CLUSTER, CLIENT, *(["--renewed"] if asked == Reason.CLIENTS_TO_RENEW else []))
     return noted.trust.generations == (2,) and settled(scene)
@@ -69,6 +72,10 @@ def test_certificates_are_renewed_and_the_authority_is_replaced_under_load(seale
     before = shown(folder)
     assert len(before) == 6
     assert [one["wrong"] for one in before] == [""] * 6
+    node = next(iter(stacks.addresses(sealed, CLUSTER).values()))
+    stranger = f"{node.rpartition('.')[0]}.231"
+    with socket.create_connection((node, 9200), 30, (stranger, 0)):
+        pass  # nobody declared it, and it is long gone when nodes are asked
     load.start()
     began = time.monotonic()
     vagus(folder, "rotate", CLUSTER)
@@ -76,7 +83,7 @@ def test_certificates_are_renewed_and_the_authority_is_replaced_under_load(seale
     print(f"renewed in {time.monotonic() - began:.0f} s")
     began = time.monotonic()
     vagus(folder, "rotate", CLUSTER, "--ca")
-    answered: set[str] = set()
+    answered: dict[str, str] = {}
     until(lambda: replaced(scene, folder, answered), 600, lambda: told(scene), 0.5)
     print(f"replaced in {time.monotonic() - began:.0f} s")
     found = load.stop()
@@ -86,5 +93,9 @@ def test_certificates_are_renewed_and_the_authority_is_replaced_under_load(seale
     after = shown(folder)
     assert [one["wrong"] for one in after] == [""] * 6
     assert {one["issuer"] for one in before}.isdisjoint(one["issuer"] for one in after)
-    assert answered == {Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW}
+    assert set(answered) == {Reason.CLIENTS_TO_TRUST, Reason.CLIENTS_TO_RENEW}
+    for words in answered.values():
+        assert f"in no network of certificates.client_addresses: {stranger};" in words
+    called = json.loads(vagus(folder, "certificates", CLUSTER, "--callers", "--json"))
+    assert [(one["address"], one["known"]) for one in called] == [(stranger, "")]
     assert sealed.admin(CLUSTER).call("GET", "/_cluster/health")["status"] == "green"
