@@ -14,7 +14,7 @@ from vagus.handshake import Handshake
 from vagus.search.handshakes import HTTP, TRANSPORT, Handshakes
 from vagus.site import Commands, Report
 from vagus_agent.bucket import Bucket, NoCredentials
-from vagus_agent.checks import Site, not_yet, passed_on, refused
+from vagus_agent.checks import OVER, Site, not_yet, passed_on, refused
 from vagus_agent.kube import Kube
 from vagus_agent.model import Pod, Published, Request
 from vagus_agent.saying import Once, Say, say
@@ -164,7 +164,7 @@ class Agent:
         """Of the pods that are there: which should be, the fleet file says to Vagus."""
         pods = {one.name: one for one in self._kube.pods(f"{LABEL}={self._site.cluster}")}
         bundle = self._bundle
-        reached = {name: pod.addresses[0] for name, pod in pods.items() if pod.addresses and not pod.going}
+        reached = {name: pod.addresses[0] for name, pod in pods.items() if _runs(pod)}
         away = [pod for name, pod in pods.items() if name not in reached]
         seen = (*self._shake(reached, bundle), *(one for pod in away for one in _away(pod)))
         report = Report(
@@ -211,7 +211,14 @@ def last_words(asked: tuple[Request, ...]) -> dict[str, str]:
     return {pod: one.said for pod, one in newest.items() if one.state == "refused"}
 
 
+def _runs(pod: Pod) -> bool:
+    """One that has ended keeps its address at the API server until it is deleted."""
+    return bool(pod.addresses) and not pod.going and pod.phase not in OVER
+
+
 def _away(pod: Pod) -> Iterator[Handshake]:
-    why = "going" if pod.going else pod.phase or "without an address"
+    """Without an address: who has one runs, and is waited for though nobody declared it."""
+    ended = f"has ended ({pod.phase})" if pod.phase in OVER else ""
+    why = "is going" if pod.going else ended or f"is {pod.phase or 'without an address'}"
     for port in (HTTP, TRANSPORT):
-        yield Handshake(instance=pod.name, address="", port=port, failure=f"no handshake: the pod is {why}")
+        yield Handshake(instance=pod.name, address="", port=port, failure=f"no handshake: the pod {why}")

@@ -48,6 +48,12 @@ def not_yet_on_kubernetes(spec: ClusterSpec) -> Iterator[Fault]:
     for field, default in untouched.items():
         if getattr(spec, field) != default:
             yield (field,), f"does nothing on Kubernetes yet, where Vagus does certificates alone: remove {field}"
+    if spec.certificates.client_addresses:
+        yield (
+            ("certificates", "client_addresses"),
+            "does nothing on Kubernetes yet, for nothing at the site notes who calls its pods: remove "
+            "certificates.client_addresses",
+        )
 
 
 def nothing_to_do_on_kubernetes(spec: ClusterSpec) -> Iterator[Fault]:

@@ -75,9 +75,52 @@ def agent_shared(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fault]
             )
 
 
+def cell_of_several_regions(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fault]]:
+    """A cell is in one Region: that of its zones, else of its first trust anchor. Yields who lies elsewhere."""
+    first: dict[str, tuple[str, str]] = {}
+    for cluster, spec in sorted(fleet.items(), key=lambda one: (one[1].placement != "ec2", one[0])):
+        for region in spec.regions:  # one, in a sound file
+            other, there = first.setdefault(spec.cell, (cluster, region))
+            if there != region:
+                path: Path = ("zones",) if spec.kubernetes is None else ("kubernetes", "trust_anchor")
+                instead = "make the anchor there, or declare" if spec.kubernetes else "declare"
+                yield (
+                    cluster,
+                    (
+                        path,
+                        f"lies in {region}, and cluster {other} of cell {spec.cell} in {there}: a cell is one Region; "
+                        f"{instead} this cluster in another cell",
+                    ),
+                )
+
+
+def pod_of_two_clusters(fleet: Mapping[str, ClusterSpec]) -> Iterator[tuple[str, Fault]]:
+    """Pods that two clusters declare at what may be one site. Yields the later cluster, at the first pod of each
+    StatefulSet."""
+    owner: dict[tuple[str, str, str], str] = {}
+    for cluster, spec in fleet.items():
+        if (declared := spec.kubernetes) is None:
+            continue
+        for name in declared.stateful_sets:
+            pod = f"{name}-0"
+            first = owner.setdefault((declared.trust_anchor, declared.namespace, pod), cluster)
+            if first != cluster:
+                yield (
+                    cluster,
+                    (
+                        ("kubernetes", "stateful_sets", name),
+                        f"{pod} in namespace {declared.namespace} is a pod of cluster {first} too, under the same "
+                        "trust anchor: one pod would be a node of two clusters. Name other StatefulSets; if these are "
+                        "two sites, give each an anchor of its own",
+                    ),
+                )
+
+
 RULES: tuple[Callable[[Mapping[str, ClusterSpec]], Iterator[tuple[str, Fault]]], ...] = (
     same_group_name,
     adopted_twice,
     certificate_shared,
     agent_shared,
+    cell_of_several_regions,
+    pod_of_two_clusters,
 )

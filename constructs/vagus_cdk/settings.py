@@ -95,7 +95,7 @@ def read(context: Mapping[str, str | None], root: Path = ROOT) -> Settings:
         cell=cell,
         clusters=clusters,
         architecture=_architecture(context.get("architecture")),
-        region=_region(cell, clusters),
+        region=next(region for spec in clusters.values() for region in spec.regions),  # a sound fleet has one in a cell
         account=context.get("account"),
         vpc=_vpc(vpc) if vpc else None,
         image=context.get("image"),
@@ -120,13 +120,6 @@ def _cell(said: str | None, fleet: Mapping[str, ClusterSpec]) -> str:
     if said not in cells:
         raise SettingsError(f"context cell: {said or 'not said'}; the fleet has {', '.join(cells)}: say -c cell=<one>")
     return said
-
-
-def _region(cell: str, clusters: Mapping[str, ClusterSpec]) -> str:
-    regions = sorted({region for spec in clusters.values() for region in spec.regions})
-    if len(regions) != 1:
-        raise SettingsError(f"cell {cell} has clusters in {', '.join(regions)}: a cell is one Region; split it in two")
-    return regions[0]
 
 
 def _architecture(said: str | None) -> Architecture:

@@ -318,6 +318,18 @@ def test_a_report_shows_every_pod_that_is_there(world: World) -> None:
     assert report.at == world.now
 
 
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_has_ended_is_not_called_though_the_api_server_keeps_its_address(world: World, phase: str) -> None:
+    """An address in a report says that a pod runs: one that nobody declared would be waited for."""
+    world.start_pod("claims-data-b-0", "10.42.1.7")
+    world.api.change_pod(NAMESPACE, "claims-data-b-0", "status", phase=phase)
+    world.now += 100
+    world.agent.once(world.now)
+    assert set(world.seen) == {POD}
+    shown = {(one.address, one.failure) for one in world.report().handshakes if one.instance == "claims-data-b-0"}
+    assert shown == {("", f"no handshake: the pod has ended ({phase})")}
+
+
 def test_what_is_no_pod_of_the_cluster_is_not_called(world: World) -> None:
     world.api.start_pod(NAMESPACE, "app-0", "default", "10.42.0.50", labels={"app": "web"})
     world.now += 100

@@ -132,6 +132,13 @@ def test_every_variable_of_the_settings_is_in_the_container(ours: Path) -> None:
         assert named <= set(_environment(one))
 
 
+def test_the_agent_has_credentials_of_its_own_certificate_or_none() -> None:
+    """botocore asks a program before it asks EC2; but where no program is set, a machine of EC2 gives its own role."""
+    (agent,) = _of(manifests.objects("agent.yaml"), "Deployment").values()
+    (container,) = agent["spec"]["template"]["spec"]["containers"]
+    assert {"name": "AWS_EC2_METADATA_DISABLED", "value": "true"} in container["env"]
+
+
 def test_no_pod_restarts_another_zones_and_none_waits_for_another(ours: Path) -> None:
     """A template that changed would restart a node in each zone at once; a cluster that is down needs its managers."""
     for one in _of(_all(ours), "StatefulSet").values():

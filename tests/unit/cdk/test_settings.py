@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from vagus_cdk.settings import SettingsError, read
+from vagus_cli.fleet_files import FleetFaulty
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = {"fleet": "fleet/examples"}
@@ -62,7 +63,7 @@ def test_a_cell_is_one_region(tmp_path: Path) -> None:
     (tmp_path / "claims.yaml").write_text(text)
     elsewhere = text.replace("name: claims", "name: labs").replace("eu-central-1", "eu-west-1")
     (tmp_path / "labs.yaml").write_text(elsewhere)
-    with pytest.raises(SettingsError, match="eu-central-1, eu-west-1: a cell is one Region"):
+    with pytest.raises(FleetFaulty, match="lies in eu-west-1, and cluster claims of cell prod in eu-central-1"):
         read({"fleet": str(tmp_path)})
 
 
@@ -89,7 +90,9 @@ def test_pods_lie_in_no_zone_of_a_cell_and_their_agent_comes_in_by_its_region(tm
     assert (found.sites, found.region) == (("wards",), "eu-central-1")
     assert found.zones == ("eu-central-1a", "eu-central-1b", "eu-central-1c")
     (tmp_path / "wards.yaml").write_text(PODS.replace("eu-central-1", "eu-north-1"))
-    with pytest.raises(SettingsError, match="eu-central-1, eu-north-1: a cell is one Region"):
+    with pytest.raises(
+        FleetFaulty, match="trust_anchor lies in eu-north-1, and cluster claims of cell prod in eu-centr"
+    ):
         read({"fleet": str(tmp_path)})
 
 

@@ -95,6 +95,9 @@ FAULTS: dict[str, tuple[str, str, int, str, str]] = {
     "a watch that nobody keeps": (
         "placement: kubernetes", "placement: kubernetes\ncluster_watch: {looks: 5}", 5, "cluster_watch",
         "remove cluster_watch"),
+    "addresses of clients, which no pod's kernel notes": (
+        "mode: approve", "mode: approve, client_addresses: [10.0.0.0/16]", 12, "certificates.client_addresses",
+        "nothing at the site notes who calls its pods: remove certificates.client_addresses"),
     "an engine without certificates of ours": (
         "{version: 3.4.0}", "{name: elasticsearch, version: 7.17.29}", 3, "engine.name",
         "remove this file, or use opensearch"),
@@ -150,6 +153,67 @@ def test_functions_read_what_a_synth_writes_of_both_placements(tmp_path: Path) -
 
 def test_each_cluster_has_an_agent_of_its_own(tmp_path: Path) -> None:
     assert _one(tmp_path, PODS) == []
-    ((file, line, field, what),) = _one(tmp_path, PODS.replace("name: claims", "name: letters"), "letters")
+    same = PODS.replace("name: claims", "name: letters").replace("claims-data", "letters-data")
+    ((file, line, field, what),) = _one(tmp_path, same, "letters")
     assert (file, line, field) == ("letters.yaml", 11, "kubernetes.agent")
     assert "the agent of cluster claims too" in what
+
+
+FAR = ANCHOR.replace("eu-west-1", "us-east-1")
+NEAR = ANCHOR.replace("12345678", "87654321")
+OTHERS = PODS.replace("name: claims", "name: letters").replace("site-hospital-north", "site-hospital-south")
+
+
+def _both(tmp_path: Path, first: str, second: str) -> list[tuple[str, int, str, str]]:
+    _one(tmp_path, first)
+    return _one(tmp_path, second, "letters")
+
+
+@pytest.mark.parametrize("other", ["pods", "ec2"])
+def test_a_trust_anchor_lies_in_the_region_of_its_cell(tmp_path: Path, other: str) -> None:
+    """Named at the anchor also where its file is read first: nobody moves zones for it."""
+    text = PODS if other == "pods" else GOOD
+    second = OTHERS if other == "pods" else PODS.replace("name: claims", "name: letters")
+    ((file, line, field, what),) = _both(tmp_path, text, second.replace(ANCHOR, FAR))
+    assert (file, line, field) == ("letters.yaml", 10, "kubernetes.trust_anchor")
+    assert what == (
+        "lies in us-east-1, and cluster claims of cell prod in eu-west-1: a cell is one Region; make the anchor there, "
+        "or declare this cluster in another cell"
+    )
+    if other == "ec2":
+        ((file, _, field, _),) = _both(
+            tmp_path, PODS.replace(ANCHOR, FAR), GOOD.replace("name: claims", "name: letters")
+        )
+        assert (file, field) == ("claims.yaml", "kubernetes.trust_anchor")
+
+
+def test_zones_of_a_cell_lie_in_one_region_and_another_cell_may_lie_elsewhere(tmp_path: Path) -> None:
+    second = GOOD.replace("name: claims", "name: letters").replace("eu-west-1", "us-east-1")
+    ((file, _, field, what),) = _both(tmp_path, GOOD, second)
+    assert (file, field) == ("letters.yaml", "zones")
+    assert "lies in us-east-1, and cluster claims of cell prod in eu-west-1" in what
+    assert _one(tmp_path, second.replace("cell: prod", "cell: prod-us"), "letters") == []
+
+
+def test_a_pod_is_a_node_of_one_cluster(tmp_path: Path) -> None:
+    (file, line, field, what), second = _both(tmp_path, PODS, OTHERS)
+    assert second[2:] == ("kubernetes.stateful_sets.claims-data-b", what.replace("-a-", "-b-"))
+    assert (file, line, field) == ("letters.yaml", 8, "kubernetes.stateful_sets.claims-data-a")
+    assert what == (
+        "claims-data-a-0 in namespace search is a pod of cluster claims too, under the same trust anchor: one pod "
+        "would be a node of two clusters. Name other StatefulSets; if these are two sites, give each "
+        "an anchor of its own"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (ANCHOR, NEAR),
+        ("namespace: search", "namespace: archive"),
+        ("claims-data-a: 2, claims-data-b: 1", "letters-data-a: 2"),
+    ],
+    ids=["another anchor", "another namespace", "other StatefulSets"],
+)
+def test_two_clusters_of_pods_differ_in_anchor_namespace_or_names(tmp_path: Path, old: str, new: str) -> None:
+    assert _both(tmp_path, PODS, OTHERS.replace(old, new)) == []
