@@ -44,6 +44,8 @@ def certificates(
 
     Exit code: 0 all is well, 1 something is wrong, 2 the command failed.
     """
+    if bundle and called:
+        raise UsageFault("--bundle prints the bundle and nothing else: ask for --callers by itself")
     world = options.opened(context, target, fleet, profile, region)
     spec = world.cluster(cluster)
     trust = rows.read(world.state(spec), spec.name).trust

@@ -97,5 +97,5 @@ def test_certificates_are_renewed_and_the_authority_is_replaced_under_load(seale
     for words in answered.values():
         assert f"in no network of certificates.client_addresses: {stranger};" in words
     called = json.loads(vagus(folder, "certificates", CLUSTER, "--callers", "--json"))
-    assert [(one["address"], one["known"]) for one in called] == [(stranger, "")]
+    assert [(one["address"], one["known"]) for one in called["callers"]] == [(stranger, "")]
     assert sealed.admin(CLUSTER).call("GET", "/_cluster/health")["status"] == "green"

@@ -54,7 +54,7 @@ def test_nodes_of_different_ages_are_asked_for_when_the_oldest_needs_it() -> Non
         world.renew_certificate(node)
     world.approves = 4 * HOUR
     assert _pass(world, 180) > PAGE_BELOW
-    assert len(world.pages) <= 180 / 18, "all that are due go with the oldest, and they come due over 30 % of a life"
+    assert len(world.pages) <= 180 / 15, "all that are due go with the oldest, and they come due over 30 % of a life"
 
 
 def test_a_yes_is_carried_out_for_the_others_too_once_the_oldest_has_its_own() -> None:

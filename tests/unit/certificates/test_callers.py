@@ -9,6 +9,7 @@ from tests.unit.certificates.world import World
 from vagus import callers
 from vagus.callers import Callers
 from vagus.certificates import wishes
+from vagus.errors import Denied
 from vagus.plan import Steps, Wait
 from vagus.reasons import Reason
 from vagus.steps import DropAuthority, SignWith
@@ -64,7 +65,7 @@ def test_nodes_and_declared_networks_are_no_strangers() -> None:
 
 # sentence: (what nodes i-1 and i-2 told, what is said)
 WORDS: dict[str, tuple[dict[str, Callers], str]] = {
-    "no node tells (pods don't)": ({}, ""),
+    "no node tells: all booted before they could": ({}, "who called i-1, i-2 is not known"),
     "all that called are known": (
         {"i-1": Callers(at=AT, since=0.0, addresses=(BILLING,)), "i-2": Callers(at=AT, since=0.0)},
         "",
@@ -105,7 +106,7 @@ def test_what_a_document_says_of_itself_names_no_callers() -> None:
 @pytest.mark.parametrize("sentence", WORDS)
 def test_before_a_phase_is_said(sentence: str) -> None:
     heard, said = WORDS[sentence]
-    assert callers.words(heard, set(), ["10.20.0.0/16"], ["i-1", "i-2"]) == said
+    assert callers.words(heard, callers.undeclared(heard, set(), ["10.20.0.0/16"]), ["i-1", "i-2"]) == said
 
 
 def rotating(**policy: Any) -> World:
@@ -155,6 +156,41 @@ def test_a_person_is_asked_once_with_the_strangers_named() -> None:
     asked = [words for _, words in world.told if STRANGER in words]
     assert len(asked) == 1
     assert world.trust.generations == (2,)
+
+
+def test_a_yes_that_knew_of_one_stranger_is_none_to_cutting_off_another() -> None:
+    world = rotating(mode="approve")
+    world.approves = 4 * 3600.0
+    world.run(until=lambda: world.trust.signs == 2)
+    known = len(world.told)
+    world.commands.calling[min(world.nodes)] = (BILLING, STRANGER, "10.9.8.8")
+    world.run()
+    ((_, asked),) = world.told[known:]
+    assert "10.9.8.8" in asked
+    assert world.trust.generations == (2,)
+
+
+def test_who_stays_away_meanwhile_needs_no_second_yes() -> None:
+    world = rotating(mode="approve")
+    world.approves = 4 * 3600.0
+    world.run(until=lambda: world.trust.signs == 2)
+    known = len(world.told)
+    world.commands.calling[min(world.nodes)] = (BILLING,)
+    world.run()
+    assert not world.told[known:]
+    assert world.trust.generations == (2,)
+
+
+def test_what_can_not_be_known_holds_nothing_up_and_is_said() -> None:
+    world = rotating()
+
+    def denied(since: float) -> dict[str, Callers]:
+        raise Denied("ssm:ListCommandInvocations", f"since {since}")
+
+    world.commands.callers = denied  # type: ignore[method-assign]
+    world.run(until=lambda: isinstance(found := plan(world), Steps) and isinstance(found.steps[0], SignWith))
+    assert f"who called {min(world.nodes)}" in str(plan(world))
+    assert world.run().trust.generations == (2,)
 
 
 def test_nobody_asks_nodes_while_no_authority_is_replaced() -> None:

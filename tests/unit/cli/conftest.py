@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 
 from vagus.aws.fake import FakeCommands, FakeExecutions, FakeGroups, FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys
-from vagus.aws.fake_commands import FakeServices
 from vagus.fleet import ClusterSpec
 from vagus.handshake import Handshake
 from vagus.policy import Certificates
@@ -50,9 +49,7 @@ class Scene:
         self.absent: tuple[str, ...] = ()
         self.choices: list[Choice] = []
         self.shaken: list[Handshake] = []
-        services = FakeServices(lambda: self.now)
-        self.commands = FakeCommands(services, lambda: self.now)
-        self.launch = services.launch
+        self.commands = FakeCommands()
         self._build(self.fleet["demo"])
 
     def _build(self, spec: ClusterSpec) -> None:

@@ -10,6 +10,7 @@ from tests.unit.certificates.parts import request, subject, trusted
 from tests.unit.cli.conftest import NOON, Scene
 
 from vagus.aws.fake_certificates import FakeAuthorityKeys
+from vagus.callers import Callers
 from vagus.certificates.issuing import new_authority
 from vagus.handshake import Handshake
 from vagus.policy import Certificates, Gateway
@@ -70,32 +71,50 @@ def test_what_is_wrong_with_a_node_is_said_whoever_issues(scene: Scene) -> None:
     assert [one["wrong"] for one in scene.json("certificates", "demo")] == list(wrong.values())
 
 
-def test_who_called_is_shown_strangers_first_and_how_to_find_out_whose_they_are(scene: Scene) -> None:
+def called(scene: Scene, *addresses: str, unnamed: int = 0) -> None:
+    """Nodes i-1 and i-2 answer, and i-1 has told of these."""
     certified(scene)
     spec = scene.fleet["demo"]
     policy = msgspec.structs.replace(spec.certificates, client_addresses=("10.20.0.0/16",))
     scene.fleet["demo"] = msgspec.structs.replace(spec, certificates=policy)
-    scene.shaken = [Handshake(instance="i-1", address="10.0.0.1", port=9200)]
-    scene.launch("i-1")
-    scene.commands.calling = {"i-1": ("10.0.0.1", "10.20.0.5", "10.9.8.7", "10.9.8.10")}
-    scene.commands.send("list-callers", "i-1", "list-callers-1", {})
+    scene.shaken = [Handshake(instance=f"i-{n}", address=f"10.0.0.{n}", port=9200, answered=True) for n in (1, 2)]
+    told = Callers(at=NOON, since=NOON - 8 * DAY, addresses=addresses, unnamed=unnamed)
+    scene.commands.callers = lambda since: {"i-1": told} if since <= NOON else {}  # type: ignore[method-assign]
+
+
+def test_who_called_is_shown_strangers_first_and_how_to_find_out_whose_they_are(scene: Scene) -> None:
+    called(scene, "10.0.0.1", "10.20.0.5", "10.9.8.7", "10.9.8.10")
     shown = scene.json("certificates", "demo", "--callers")
-    assert [(one["address"], one["known"]) for one in shown] == [
+    assert [(one["address"], one["known"]) for one in shown["callers"]] == [
         ("10.9.8.7", ""),
         ("10.9.8.10", ""),
         ("10.20.0.5", "client"),
         ("10.0.0.1", "node"),
     ]
-    assert shown[0]["nodes"] == ["i-1"]
+    assert shown["callers"][0]["nodes"] == ["i-1"]
     said = scene.run("certificates", "demo", "--callers")
     assert "Values=10.9.8.7,10.9.8.10 " in said.stderr
     assert "10.9.8.7" in said.stdout
 
 
-def test_where_no_node_told_of_callers_it_says_so(scene: Scene) -> None:
-    certified(scene)
-    said = scene.run("certificates", "demo", "--callers")
-    assert "no node has told" in said.stderr
+def test_whom_nobody_can_name_is_said_with_those_who_are_known(scene: Scene) -> None:
+    called(scene, "10.20.0.5", unnamed=500)
+    assert scene.json("certificates", "demo", "--callers")["unknown"] == [
+        "500 more callers are not named",
+        "who called i-2 is not known",
+    ]
+    assert "list-callers" in scene.run("certificates", "demo", "--callers").stderr
+
+
+def test_all_are_known_where_each_node_told_and_named_everybody(scene: Scene) -> None:
+    called(scene, "10.20.0.5")
+    scene.shaken.pop()
+    assert "all are known" in scene.run("certificates", "demo", "--callers").stderr
+
+
+def test_the_bundle_is_asked_for_by_itself(scene: Scene) -> None:
+    said = scene.run("certificates", "demo", "--callers", "--bundle")
+    assert (said.exit_code, said.stdout) == (2, "")
 
 
 def test_the_bundle_alone(scene: Scene) -> None:

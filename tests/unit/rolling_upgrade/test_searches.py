@@ -14,6 +14,7 @@ from tests.unit.simulation.world import World
 
 from vagus.allocation import AWARENESS
 from vagus.cluster import Cluster, Copy, Unseen
+from vagus.command import Command, Outcome
 from vagus.errors import Denied, Refused, Unreachable
 from vagus.instances import Instance
 from vagus.intent import AllocationPrimaries, AnyPreference, restart
@@ -324,16 +325,18 @@ def test_a_zone_is_searched_again_as_soon_as_its_node_has_left_the_cluster() -> 
 
 
 @pytest.mark.parametrize(
-    ("away", "listed", "back", "again"),
+    ("away", "listed", "back", "told", "again"),
     [
-        pytest.param((0, 1), (0, 1), (), True, id="both have left"),
-        pytest.param((0, 1), (0,), (), True, id="both have left, and the instance of one is lost for good"),
-        pytest.param((0,), (0, 1), (1,), True, id="one has left, and the other is back already"),
-        pytest.param((0,), (0, 1), (), False, id="one has left, and the other is still to stop"),
+        pytest.param((0, 1), (0, 1), (), None, True, id="both have left"),
+        pytest.param((0, 1), (0,), (), None, True, id="both have left, and the instance of one is lost for good"),
+        pytest.param((0,), (0, 1), (1,), "done", True, id="one has left, and the other is back already"),
+        pytest.param((0,), (0, 1), (), "failed", True, id="one has left, and the other was told in vain"),
+        pytest.param((0,), (0, 1), (), "pending", False, id="one has left, and the other is about to stop"),
+        pytest.param((0,), (0, 1), (), None, False, id="one has left, and of the other's command nothing is heard yet"),
     ],
 )
-def test_a_zone_is_searched_again_once_none_of_a_batch_is_still_to_stop(
-    away: tuple[int, ...], listed: tuple[int, ...], back: tuple[int, ...], again: bool
+def test_a_zone_is_searched_again_once_none_of_a_batch_is_about_to_stop(
+    away: tuple[int, ...], listed: tuple[int, ...], back: tuple[int, ...], told: Outcome | None, again: bool
 ) -> None:
     asked = question()
     batch = [node for node in SIX.nodes if node.zone == FIRST]
@@ -345,12 +348,16 @@ def test_a_zone_is_searched_again_once_none_of_a_batch_is_still_to_stop(
         rolling(intent), taken=tuple(node.name for node in batch), sent_at=iso(NOW - 5), taken_at=iso(NOW - 6), led=1
     )
     intent = msgspec.structs.replace(intent, rolling=noted, demands=(AllocationPrimaries(), AnyPreference()))
+    name = batch[1].name
+    step = f"{intent.id}-{name}-1"
+    sent = Command(step=step, document="restart-search", instance=name, sent=NOW - 5, outcome=told or "pending")
     plan = decide(
         Observed(
             cluster=msgspec.structs.replace(SIX, nodes=nodes, uuid="u"),
             identity="u",
             groups=(group(*there),),
             intents=(intent,),
+            commands=(sent,) if told else (),
             weights=OURS,
             version=SIX.nodes[0].version,
         ),

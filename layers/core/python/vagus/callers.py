@@ -65,24 +65,28 @@ def undeclared(heard: Mapping[str, Callers], nodes: Collection[str], declared: I
     return tuple(str(one) for one in sorted(strange, key=lambda one: (one.version, int(one))))
 
 
-def words(heard: Mapping[str, Callers], nodes: Collection[str], declared: Iterable[str], asked: Collection[str]) -> str:
-    """What a person should know of callers before a phase of a rotation; "" where no node tells (pods don't). `asked`:
-    the nodes that there are. No time is in it: who is told of it is told once more only if something else is said."""
-    if not heard:
-        return ""
-    strange, parts = undeclared(heard, nodes, declared), []
+def words(heard: Mapping[str, Callers], strange: Sequence[str], asked: Collection[str]) -> str:
+    """What a person should know of callers before a phase of a rotation. `strange`: the undeclared; `asked`: nodes that
+    should have told."""
+    parts = []
     if strange:
-        named = _listed(strange, NAMED)
-        parts.append(f"called lately and in no network of certificates.client_addresses: {named}")
+        parts.append(f"called lately and in no network of certificates.client_addresses: {_listed(strange, NAMED)}")
+    return "; ".join([*parts, *unknown(heard, asked)])
+
+
+def unknown(heard: Mapping[str, Callers], asked: Collection[str]) -> list[str]:
+    """Whom nobody can name, in sentences."""
+    since = {one: heard[one].since if one in heard else None for one in sorted(asked)}
+    young = {one: at for one, at in since.items() if at is not None and not heard[one].week}
+    parts = []
     if unnamed := sum(one.unnamed for one in heard.values()):
         parts.append(f"{unnamed} more callers are not named")
-    since = {one: heard[one].since if one in heard else None for one in sorted(asked)}
-    if unknown := [one for one, at in since.items() if at is None]:
-        parts.append(f"who called {_listed(unknown, NODES)} is not known")
-    if young := {one: at for one, at in since.items() if at is not None and not heard[one].week}:
+    if silent := [one for one, at in since.items() if at is None]:
+        parts.append(f"who called {_listed(silent, NODES)} is not known")
+    if young:
         last = datetime.fromtimestamp(max(young.values()), UTC)
         parts.append(f"who called {_listed(list(young), NODES)} is known since {last:%Y-%m-%d %H:%M}Z alone")
-    return "; ".join(parts)
+    return parts
 
 
 def _listed(names: Sequence[str], most: int) -> str:

@@ -173,7 +173,7 @@ class NodeCommandsRead(Protocol):
 
     def callers(self, since: float) -> Mapping[str, Callers]:
         """By node, who called it lately: what the last of its documents that tells so told, of those that were sent
-        since then (epoch seconds). A node that told nothing is not there."""
+        since then (epoch seconds). A node that told nothing is not there. It may be a minute old."""
         ...
 
 

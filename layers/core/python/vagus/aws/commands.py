@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any, get_args
 
 from vagus import callers
@@ -25,6 +26,8 @@ COMMENT = 100
 """Characters of a comment, and so of a step's id."""
 UNDER_WAY = ("Pending", "InProgress", "Delayed", "Cancelling")
 SAID = 500
+HEARD_SECONDS = 60.0
+"""For so long a listing of callers is not made anew: a rotation may wait for people for days, and looks every 10 s."""
 
 
 class RunCommand:
@@ -33,6 +36,7 @@ class RunCommand:
     def __init__(self, clients: Clients, cluster: str) -> None:
         self._clients = clients
         self._cluster = cluster
+        self._heard: tuple[float, float, Mapping[str, Callers]] = (-1.0, 0.0, {})
 
     def sent(self, instance: str, since: float) -> tuple[Command, ...]:
         """Commands of ours to an instance since then, oldest first."""
@@ -41,12 +45,18 @@ class RunCommand:
 
     def callers(self, since: float) -> Mapping[str, Callers]:
         """By node, what the last of its documents that tells of callers told: a listing for each of these documents,
-        whatever the nodes. A person may have sent one."""
+        whatever the nodes, once a minute. A person may have sent one."""
+        of, at, heard = self._heard
+        if of == since and monotonic() - at < HEARD_SECONDS:
+            return heard
         found = [one for document in callers.TOLD_BY for one in self._invocations(since, document=document)]
-        heard: dict[str, Callers] = {}
-        for one in sorted(found, key=lambda one: one["RequestedDateTime"]):
-            if told := callers.told(_output(one), one["RequestedDateTime"].timestamp()):
-                heard[one["InstanceId"]] = told
+        found.sort(key=lambda one: one["RequestedDateTime"])
+        heard = {
+            one["InstanceId"]: told
+            for one in found
+            if (told := callers.told(_output(one), one["RequestedDateTime"].timestamp()))
+        }
+        self._heard = (since, monotonic(), heard)
         return heard
 
     def send(self, document: str, instance: str, step: str, parameters: Mapping[str, str]) -> None:

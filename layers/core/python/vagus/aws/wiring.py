@@ -74,6 +74,7 @@ class Wiring:
         self._clients = Clients(session)
         self._searches: dict[tuple[str, Role], Renewing] = {}
         self._sites: dict[str, S3SiteObjects] = {}
+        self._commands: dict[str, RunCommand] = {}
         self._lock = Lock()
 
     def table(self) -> Table:
@@ -151,7 +152,10 @@ class Wiring:
 
     def commands(self, spec: ClusterSpec) -> NodeCommands:
         """What nodes are told."""
-        return RunCommand(self._clients, spec.name) if spec.reached else SiteCommands(self._site(spec), time.time)
+        if not spec.reached:
+            return SiteCommands(self._site(spec), time.time)
+        with self._lock:
+            return self._commands.setdefault(spec.name, RunCommand(self._clients, spec.name))
 
     def _parameters(self, spec: ClusterSpec) -> Parameters:
         return SsmParameters(self._clients) if spec.reached else SiteTrust(self._site(spec), spec.name)

@@ -295,10 +295,14 @@ def _rotation(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
         leave = "leave its group" if spec.reached else "go from its StatefulSet and from the fleet file"
         then = f"it must take up the new bundle, or {leave}, before the next phase"
         return silent(observed, spec, observed.silent, now, then)
-    nodes, known = {one.address for one in observed.handshakes}, spec.certificates.client_addresses
-    strange = callers.words(observed.callers, nodes, known, observed.answering)
+    said = callers.words(observed.callers, _strangers(observed, spec), observed.answering if spec.reached else ())
     plan = _next_phase(observed, spec, now)
-    return msgspec.structs.replace(plan, message=f"{plan.message}; {strange}") if strange else plan
+    return msgspec.structs.replace(plan, message=f"{plan.message}; {said}") if said else plan
+
+
+def _strangers(observed: Observed, spec: ClusterSpec) -> tuple[str, ...]:
+    nodes = {one.address for one in observed.handshakes}
+    return callers.undeclared(observed.callers, nodes, spec.certificates.client_addresses)
 
 
 def _next_phase(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
@@ -312,7 +316,7 @@ def _next_phase(observed: Observed, spec: ClusterSpec, now: float) -> Plan:
         return wrong
     if waiting := _not_known(observed, spec, "holds"):
         return _ask_clients(Reason.CLIENTS_TO_RENEW, waiting, f"have a certificate of authority {trust.newest}")
-    return _steps(Reason.ROTATING, *(DropAuthority(generation=one) for one in trust.generations if one != trust.signs))
+    return _steps(Reason.ROTATING, *_drops(observed, spec))
 
 
 def _after_signing(observed: Observed, spec: ClusterSpec) -> tuple[AnyStep, ...]:
@@ -320,8 +324,14 @@ def _after_signing(observed: Observed, spec: ClusterSpec) -> tuple[AnyStep, ...]
     return (
         RenewLeaves(nodes=observed.answering, signed_by=trust.newest),
         *_imports(trust, spec.certificates.gateways, trust.newest),
-        *(DropAuthority(generation=one) for one in trust.generations if one != trust.newest),
+        *_drops(observed, spec),
     )
+
+
+def _drops(observed: Observed, spec: ClusterSpec) -> tuple[DropAuthority, ...]:
+    """A yes is for those strangers whom the question named."""
+    trust, strangers = observed.trust, _strangers(observed, spec)[: callers.NAMED]
+    return tuple(DropAuthority(generation=one, strangers=strangers) for one in trust.generations if one != trust.newest)
 
 
 def _not_known(observed: Observed, spec: ClusterSpec, what: str) -> tuple[str, ...]:

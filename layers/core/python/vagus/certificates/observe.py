@@ -100,11 +100,15 @@ def _said(commands: NodeCommandsRead, found: Observed, now: float) -> dict[str, 
 
 
 def _callers(commands: NodeCommandsRead, found: Observed, now: float) -> Mapping[str, Callers]:
-    """Asked for where the next phase of a rotation is due: whoever is not known of may fail from then on."""
+    """Asked for where the next phase of a rotation is due: whoever is not known of may fail from then on. What can't be
+    known holds nothing up: the plan says of whom."""
     trust = found.trust
     if len(trust.authorities) < 2 or found.silent or found.lagging() or found.stale(now):
         return {}
-    return commands.callers(max(one.begins for one in trust.authorities))
+    try:
+        return commands.callers(max(one.begins for one in trust.authorities))
+    except VagusError:
+        return {}
 
 
 def _last_words(sent: Iterable[Command]) -> str:

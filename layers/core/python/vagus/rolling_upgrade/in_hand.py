@@ -95,11 +95,11 @@ def back(look: Look) -> Plan | None:
 
 
 def searched_again(look: Look) -> Plan | None:
-    """No node in hand is still to stop: each has left the cluster, for now or for good, or is back. Their zone is
-    searched again, whatever is waited for."""
+    """No node in hand is about to stop: each has left the cluster, for now or for good, is back, or was told in vain.
+    Their zone is searched again, whatever is waited for."""
     weights, demands = look.observed.weights, (AllocationPrimaries(),)
     tried = look.wanted.led_back or not isinstance(weights, Weights)
-    if not look.holding or tried or look.to_tell:
+    if not look.holding or tried or any(look.expected(node.name) for node in look.to_tell):
         return None
     update = look.converged(demands).update
     if not ours(weights) and STRICT.mark not in update.persistent:

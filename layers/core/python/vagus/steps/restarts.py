@@ -105,7 +105,7 @@ class RestartNodes(_OfAnUpgrade, frozen=True, kw_only=True):
 
 
 class LeadSearchesBack(OfNodes, frozen=True, kw_only=True):
-    """Have a zone searched again once none of its nodes in hand is still to stop: what has left the cluster is asked
+    """Have a zone searched again once none of its nodes in hand is about to stop: what has left the cluster is asked
     for nothing before its copies are active again. `demands`: what they demand from then on; `update`: of settings,
     once no weights stand; `weighing`: `None` where none of ours do."""
 
@@ -120,7 +120,7 @@ class LeadSearchesBack(OfNodes, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        return f"have every zone searched again: {', '.join(self.nodes)} stopped"
+        return f"have every zone searched again: of {', '.join(self.nodes)} none is about to stop"
 
 
 class AllowAllocation(OfNodes, frozen=True, kw_only=True):

@@ -144,13 +144,21 @@ class SignWith(_OfAuthority, frozen=True, kw_only=True):
 
 
 class DropAuthority(_OfAuthority, frozen=True, kw_only=True):
-    """An old authority is trusted no more: every node and client is known to have a certificate of the new one."""
+    """An old authority is trusted no more: every node and client is known to have a certificate of the new one.
+    `strangers`: addresses that called lately and are nobody that is declared: they may fail from then on."""
 
     title = "Drop the old authority"
+    strangers: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
-        return f"trust authority {self.generation} no more: no node shows a certificate of it"
+        known = f"trust authority {self.generation} no more: no node shows a certificate of it"
+        return known + (f", and {', '.join(self.strangers)} may fail" if self.strangers else "")
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """A yes that knew of some strangers is none to cutting off another."""
+        return (self.subject, *(f"{self.subject} whatever becomes of {one}" for one in self.strangers))
 
 
 def _authorities(generations: tuple[int, ...]) -> str:
