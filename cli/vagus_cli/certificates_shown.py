@@ -16,7 +16,7 @@ from vagus.handshake import Handshake
 from vagus.procedure import rows
 from vagus.procedure.records import iso
 from vagus.site import SILENT_SECONDS
-from vagus.trust import GatewayIssued, Trust, renewal_at, share_left
+from vagus.trust import GatewayIssued, Trust, issued_partition, renewal_at, share_left
 from vagus_cli.world import World
 
 
@@ -144,10 +144,10 @@ def _clients(world: World, spec: ClusterSpec, trust: Trust, now: float) -> list[
     """The last that each declared client was issued, by the rows of `vagus certify`: their owners renew them."""
     if not spec.certificates.clients:
         return []
-    from vagus.certificates.issuing import Issued, partition  # cryptography, which the others don't need
+    from vagus.certificates.issuing import Issued  # cryptography, which the others don't need
 
     found: dict[str, Issued] = {}
-    for row in world.state(spec).read(partition(spec.name)).values():
+    for row in world.state(spec).read(issued_partition(spec.name)).values():
         one = msgspec.convert(row.data, Issued)
         if not one.instance and one.common in spec.certificates.clients:
             found[one.common] = max(found.get(one.common, one), one, key=lambda each: each.ends)

@@ -23,10 +23,11 @@ from tests.unit.agent.manifests import AGENT, NODES
 from vagus import site
 from vagus.aws.clients import Clients
 from vagus.aws.tables import DynamoTable
-from vagus.certificates import issuing, profile, wishes
+from vagus.certificates import profile, wishes
 from vagus.handshake import Handshake
 from vagus.procedure import records, rows
 from vagus.procedure.rows import Rows
+from vagus.trust import issued_partition
 from vagus_agent.agent import LABEL, Agent
 from vagus_agent.bucket import S3Bucket
 from vagus_agent.checks import Site
@@ -247,7 +248,7 @@ def test_pods_are_certified_and_their_authority_is_replaced(owner: LocalSession,
         held = Shelf(placed.folder / pod).held()
         assert held is not None
         assert held.bundle == seen(owner).trust.bundle
-    issued = {str(row.data["instance"]) for row in table.read(issuing.partition(CLUSTER)).values()}
+    issued = {str(row.data["instance"]) for row in table.read(issued_partition(CLUSTER)).values()}
     assert issued == set(PODS)
     book = DynamoTable(Clients(owner), names.record_table(CELL))
     noted = records.read(book, CLUSTER, records.iso(time.time())[:10])

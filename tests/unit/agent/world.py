@@ -21,7 +21,7 @@ from vagus.ports import Put
 from vagus.procedure import rows
 from vagus.procedure.records import Book
 from vagus.site import Commands, Report, Told
-from vagus.trust import Trust
+from vagus.trust import Trust, issued_partition
 from vagus_agent.agent import LABEL, Agent
 from vagus_agent.bucket import Bucket
 from vagus_agent.checks import Site
@@ -60,7 +60,7 @@ class PlayedVagus:
     @property
     def issued(self) -> int:
         """How many certificates there are."""
-        return len(self.table.read(issuing.partition(CLUSTER)))
+        return len(self.table.read(issued_partition(CLUSTER)))
 
     def add_authority(self) -> None:
         """One more, which signs from now on."""

@@ -22,11 +22,12 @@ from vagus.aws.fake_certificates import FakeAskers
 from vagus.aws.fake_site import FakeSiteObjects
 from vagus.certificates import profile, wishes
 from vagus.certificates.at_site import PORTS
-from vagus.certificates.issuing import Issuer, Order, partition
+from vagus.certificates.issuing import Issuer, Order
 from vagus.handshake import Handshake
 from vagus.plan import Done
 from vagus.procedure.records import Book
 from vagus.reasons import Reason
+from vagus.trust import issued_partition
 from vagus_agent.agent import LABEL, Agent
 from vagus_agent.checks import Site
 from vagus_agent.fake_kube import Caller, FakeApiServer
@@ -154,7 +155,7 @@ def test_pods_are_certified_by_what_the_agent_passes_on(world: BothSides) -> Non
         names = world.nodes[pod].leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value  # type: ignore[union-attr]
         assert names.get_values_for_type(x509.DNSName) == [f"{pod}.{CLUSTER}.vagus.internal"]
         assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == [address]
-    issued = world.table.read(partition(CLUSTER)).values()
+    issued = world.table.read(issued_partition(CLUSTER)).values()
     assert {str(row.data["instance"]) for row in issued} == set(ADDRESSES)
 
 

@@ -15,12 +15,12 @@ from tests.unit.certificates.test_profile import verified
 from vagus.aws.fake import FakeTable
 from vagus.aws.fake_certificates import FakeAuthorityKeys
 from vagus.certificates.by_request import Kind, Wanted, issue
-from vagus.certificates.issuing import Issued, partition
+from vagus.certificates.issuing import Issued
 from vagus.certificates.requests import RequestRefused
 from vagus.errors import Refused
 from vagus.ports import Put
 from vagus.procedure import rows
-from vagus.trust import Trust
+from vagus.trust import Trust, issued_partition
 
 SPEC = spec(clients=["billing", "dashboards"])
 DAY = 86_400.0
@@ -43,7 +43,7 @@ class Desk:
 
     @contextmanager
     def _recorded(self, sentence: str) -> Iterator[None]:
-        assert len(self.table.read(partition(CLUSTER))) == len(self.said), "recorded before it is issued"
+        assert len(self.table.read(issued_partition(CLUSTER))) == len(self.said), "recorded before it is issued"
         self.said.append(sentence)
         yield
 
@@ -65,7 +65,7 @@ def test_each_kind_is_issued_for_calls_alone_and_openssl_agrees(
     assert leaf.not_valid_after_utc == datetime.fromtimestamp(NOW + days * DAY, UTC)
     assert verified(tmp_path, leaf, desk.trust.bundle, "-purpose", "sslclient") == ""
     assert verified(tmp_path, leaf, desk.trust.bundle, "-purpose", "sslserver") != ""
-    digest = next(iter(desk.table.read(partition(CLUSTER))))
+    digest = next(iter(desk.table.read(issued_partition(CLUSTER))))
     assert desk.said == [f"issues {common} a certificate ({kind}, {days} days), by authority 1, for the key {digest}"]
 
 
@@ -112,7 +112,7 @@ def test_refused(case: str) -> None:
     signed = desk.keys.signed
     with pytest.raises(RequestRefused, match=why):
         desk.issue(make(), common, kind, days)
-    assert (desk.keys.signed, desk.said, desk.table.read(partition(CLUSTER))) == (signed, [], {})
+    assert (desk.keys.signed, desk.said, desk.table.read(issued_partition(CLUSTER))) == (signed, [], {})
 
 
 def test_the_same_request_is_one_certificate_and_a_key_is_certified_once() -> None:

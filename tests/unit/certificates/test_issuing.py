@@ -15,13 +15,13 @@ from tests.unit.certificates.parts import ADDRESS, ASKER, CLUSTER, INSTANCE, NOW
 from vagus.aws.fake import FakeTable
 from vagus.aws.fake_certificates import FakeAskers, FakeAuthorityKeys, FakeRequests
 from vagus.certificates import profile
-from vagus.certificates.issuing import REFUSED, Issuer, NoAuthorityYet, Order, partition
+from vagus.certificates.issuing import REFUSED, Issuer, NoAuthorityYet, Order
 from vagus.certificates.signing import authority_key
 from vagus.errors import Conflict, Malformed, Refused
 from vagus.ports import Put
 from vagus.procedure import records, rows
 from vagus.procedure.records import Book
-from vagus.trust import Slot, renewal_at
+from vagus.trust import Slot, issued_partition, renewal_at
 
 SESSION = f"AROAEXAMPLE:{INSTANCE}"
 CALLS = 10
@@ -101,7 +101,7 @@ def test_the_same_request_twice_is_one_certificate(bench: Bench) -> None:
     first = bench.ask(asked)
     assert bench.ask(asked) == first
     assert bench.keys.signed == bench.signed_before + 1
-    assert len(bench.table.read(partition(CLUSTER))) == 1
+    assert len(bench.table.read(issued_partition(CLUSTER))) == 1
 
 
 def test_a_key_is_certified_once(bench: Bench) -> None:
@@ -132,7 +132,7 @@ def test_a_key_that_is_not_the_authoritys_signs_nothing(bench: Bench) -> None:
     bench.issuer = msgspec.structs.replace(bench.issuer, keys=FakeAuthorityKeys(CLUSTER))
     with pytest.raises(Refused, match="claims/authority-a is now the alias of"):
         bench.ask(request())
-    assert bench.table.read(partition(CLUSTER)) == {}
+    assert bench.table.read(issued_partition(CLUSTER)) == {}
 
 
 def test_a_request_that_is_gone_is_nothing(bench: Bench) -> None:
@@ -205,7 +205,7 @@ def test_who_dies_at_any_call_is_made_good_by_the_next(calls: int, after: bool) 
     with pytest.raises(Died):
         bench.ask(asked)
     leaf = x509.load_pem_x509_certificates(bench.ask(asked))[0]
-    (row,) = bench.table.read(partition(CLUSTER)).values()
+    (row,) = bench.table.read(issued_partition(CLUSTER)).values()
     assert row.data["serial"] == profile.serial(leaf)
     assert bench.keys.signed <= bench.signed_before + 2
     assert ("intended", "") in bench.noted(), "no certificate without a record"
@@ -231,7 +231,7 @@ def test_two_copies_at_once_end_in_one_certificate(bench: Bench) -> None:
         bench.ask(asked)
     kept = bench.requests.objects["bucket", f"certificates/{SESSION}.pem"]
     assert bench.ask(asked) == kept
-    assert len(bench.table.read(partition(CLUSTER))) == 1
+    assert len(bench.table.read(issued_partition(CLUSTER))) == 1
 
 
 def test_the_authoritys_key_can_not_be_read() -> None:

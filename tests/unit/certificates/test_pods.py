@@ -19,13 +19,14 @@ from tests.unit.certificates.parts import (
 from tests.unit.certificates.test_issuing import ORDER, Bench
 
 from vagus import site
-from vagus.certificates.issuing import REFUSED, Order, partition
+from vagus.certificates.issuing import REFUSED, Order
 from vagus.certificates.pods import asker
 from vagus.certificates.requests import RequestRefused
 from vagus.errors import Malformed
 from vagus.fleet import ClusterSpec
 from vagus.procedure import records
 from vagus.site import Asked
+from vagus.trust import issued_partition
 
 UID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 SITE = Order(cluster=CLUSTER, bucket="bucket", key=f"requests/site/{UID}.json")
@@ -116,7 +117,7 @@ def test_a_pod_gets_a_chain_of_its_name_and_address(bench: Site) -> None:
     assert names.get_values_for_type(x509.DNSName) == [POD_NAME]
     assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == [POD_ADDRESS]
     assert bench.subjects() == [(POD, ""), (POD, "done")]
-    (row,) = bench.table.read(partition(CLUSTER)).values()
+    (row,) = bench.table.read(issued_partition(CLUSTER)).values()
     assert row.data["instance"] == POD
 
 

@@ -126,7 +126,7 @@ def _place(key: str, spec: ClusterSpec) -> tuple[str, str]:
 
 def before(table: Table, cluster: str, sound: Sound, request: str) -> Issued | None:
     """What the same request got before. Raises `RequestRefused` for a key that has a certificate of another request."""
-    row = table.read(partition(cluster), sound.key_digest).get(sound.key_digest)
+    row = table.read(issued_partition(cluster), sound.key_digest).get(sound.key_digest)
     if row is None:
         return None
     issued = msgspec.convert(row.data, Issued)
@@ -165,13 +165,8 @@ def keep(
     )
     expires = int(issued.ends) + KEPT_DAYS * 86_400
     row = Put(key=sound.key_digest, data=msgspec.to_builtins(issued), expected=0, expires=expires)
-    table.write(partition(cluster), row)
+    table.write(issued_partition(cluster), row)
     return issued
-
-
-def partition(cluster: str) -> str:
-    """Where the rows of issued certificates lie."""
-    return issued_partition(cluster)
 
 
 def signed_leaf(
