@@ -39,9 +39,21 @@ def copied(folder: Path, cluster: str = CLUSTER, namespace: str = NAMESPACE) -> 
     folder.mkdir(exist_ok=True)
     for part in ("agent", "nodes"):
         (folder / part).symlink_to(FOLDER.parents[1] / part)
-    told = command("the copy").replace("cluster=claims namespace=search", f"cluster={cluster} namespace={namespace}")
-    subprocess.run(["bash", "-euc", told], cwd=folder, check=True, env={"PATH": os.environ["PATH"]})
+    assert pasted(the_copy(cluster, namespace), folder) == ""
     return folder / f"site-{cluster}"
+
+
+def the_copy(cluster: str, namespace: str) -> str:
+    """The page's commands that make it."""
+    return command("the copy").replace("cluster=claims namespace=search", f"cluster={cluster} namespace={namespace}")
+
+
+def pasted(told: str, folder: Path, **env: str) -> str:
+    """What stands on a terminal into which somebody puts these lines: there a line that fails stops none after it."""
+    shell = ["bash", "-c", f"{told}\ntrue"]
+    path = {"PATH": os.environ["PATH"]}
+    ran = subprocess.run(shell, cwd=folder, check=False, env=path | env, capture_output=True, text=True)
+    return ran.stdout + ran.stderr
 
 
 def built(folder: Path) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -163,16 +164,68 @@ def test_the_fleet_file_of_the_docs_is_of_these_manifests(ours: Path) -> None:
 OUTPUTS = {"ArtifactBucket": "the-bucket", "SiteRole": "arn:role/of-site", "SiteProfile": "arn:profile/of-site"}
 
 
-def test_what_the_stack_says_goes_where_it_belongs(tmp_path: Path) -> None:
-    folder = manifests.copied(tmp_path, "lab", "hospital")
-    stand_in = tmp_path / "bin" / "aws"
-    stand_in.parent.mkdir()
-    answers = "".join(f"*\"'{key}'\"*) echo {value} ;; " for key, value in OUTPUTS.items())
-    stand_in.write_text(f'#!/bin/bash\necho "$*" >>"{tmp_path}/asked"\ncase "$*" in {answers} *) exit 9 ;; esac\n')
+def _ask_the_stack(folder: Path, answers: str) -> str:
+    """The page's commands, with an `aws` that answers so."""
+    stand_in = folder.parent / "bin" / "aws"
+    stand_in.parent.mkdir(exist_ok=True)
+    stand_in.write_text(f'#!/bin/bash\necho "$*" >>"{folder.parent}/asked"\n{answers}\n')
     stand_in.chmod(0o755)
     told = manifests.command("the stack's words").replace("region=eu-west-1", "region=eu-north-1")
-    path = f"{stand_in.parent}:{os.environ['PATH']}"
-    subprocess.run(["bash", "-euc", f"cluster=lab\n{told}"], cwd=folder, check=True, env={"PATH": path})
+    return manifests.pasted(f"cluster=lab\n{told}", folder, PATH=f"{stand_in.parent}:{os.environ['PATH']}")
+
+
+ANSWERS = 'case "$*" in {} *) exit 9 ;; esac'.format(
+    "".join(f"*\"'{key}'\"*) echo {value} ;; " for key, value in OUTPUTS.items())
+)
+# sentence: (what aws does, words of it, words of ours)
+SILENT: Mapping[str, tuple[str, str]] = {
+    "a token that has ended": (
+        "echo 'The security token included in the request is expired' >&2; exit 254",
+        "ArtifactB",
+    ),
+    "a stack that has no outputs yet": ("echo None", "ArtifactBucket"),
+    "a stack of an older Vagus": (ANSWERS.replace("'SiteRole'", "'Else'").replace("exit 9", "echo"), "SiteRole"),
+}
+
+
+@pytest.mark.parametrize(("answers", "missing"), SILENT.values(), ids=SILENT)
+def test_a_stack_that_says_nothing_changes_nothing_and_the_next_try_mends_it(
+    answers: str, missing: str, tmp_path: Path
+) -> None:
+    folder = manifests.copied(tmp_path, "lab", "hospital")
+    before = _texts(folder)
+    words = _ask_the_stack(folder, answers)
+    assert f"the stack vagus-prod-lab said no {missing}" in words
+    assert "expired" in words or "expired" not in answers
+    assert _texts(folder) == before
+    assert _ask_the_stack(folder, ANSWERS) == ""
+    assert "the-bucket" in (folder / "agent.yaml").read_text()
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    files = [one for one in sorted(folder.rglob("*")) if one.is_file() and ".git" not in one.parts]
+    return {str(one.relative_to(folder)): one.read_text() for one in files}
+
+
+def test_a_copy_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    folder = manifests.copied(tmp_path, "claims-eu", "search")
+    (folder / "agent.yaml").write_text("mine")
+    before = _texts(tmp_path)
+    assert "site-claims-eu" in manifests.pasted(manifests.the_copy("claims-eu", "search"), tmp_path)
+    assert _texts(tmp_path) == before
+
+
+def test_a_copy_is_made_in_the_root_of_the_repository_alone(tmp_path: Path) -> None:
+    """Who has made one stands in it."""
+    folder = manifests.copied(tmp_path)
+    before = sorted(folder.rglob("*"))
+    assert "not the root of Vagus's repository" in manifests.pasted(manifests.the_copy("claims", "search"), folder)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_what_the_stack_says_goes_where_it_belongs(tmp_path: Path) -> None:
+    folder = manifests.copied(tmp_path, "lab", "hospital")
+    assert _ask_the_stack(folder, ANSWERS) == ""
     assert "--region eu-north-1 --stack-name vagus-prod-lab " in (tmp_path / "asked").read_text()
     objects = _all(folder)
     (agent,) = _of(objects, "Deployment").values()
@@ -185,6 +238,71 @@ def test_what_the_stack_says_goes_where_it_belongs(tmp_path: Path) -> None:
     assert re.search(r"--trust-anchor-arn arn:aws:rolesanywhere:\S+ --profile", config)
     left = subprocess.run(["grep", "-rl", "REPLACE", "."], cwd=folder, check=True, capture_output=True, text=True)
     assert left.stdout.split() == ["./network.yaml"]
+
+
+def _versioned(folder: Path) -> dict[str, str]:
+    """The copy as a repository of its own, by the page, in which step 5 was done, and a size changed by hand."""
+    config = folder.parent / "gitconfig"
+    config.write_text("[user]\nname = a\nemail = a@hospital.example\n[init]\ndefaultBranch = main\n")
+    env = {"GIT_CONFIG_GLOBAL": str(config), "GIT_CONFIG_NOSYSTEM": "1"}
+    assert manifests.pasted(manifests.command("its first version"), folder, **env) == ""
+    assert _ask_the_stack(folder, ANSWERS) == ""
+    _change(folder / "search/data-b.yaml", "replicas: 2", "replicas: 5")
+    assert manifests.pasted("git commit -qam 'Ours'", folder, **env) == ""
+    return env
+
+
+def _change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+
+
+def _newer(folder: Path, ours: Path, env: dict[str, str], *changes: tuple[str, str, str]) -> str:
+    """What the page's upgrade says, from a Vagus whose manifests differ so."""
+    for part in ("agent/kubernetes", "nodes/security"):
+        shutil.copytree(ROOT / part, folder / part)
+    for change in changes:
+        _change(folder / "agent/kubernetes" / change[0], *change[1:])
+    told = manifests.command("what is new").replace("copy=~/site-claims", f"copy={ours}")
+    return manifests.pasted(f"{manifests.the_copy('lab', 'hospital')}\n{told}", folder, **env)
+
+
+RIGHT = ("rights.yaml", "verbs: [get, list]", "verbs: [get, list, watch]")
+GRACE = ("search/data-a.yaml", "terminationGracePeriodSeconds: 120", "terminationGracePeriodSeconds: 180")
+
+
+def test_what_a_newer_vagus_changed_comes_into_a_copy_that_keeps_what_is_its_owners(tmp_path: Path) -> None:
+    ours = manifests.copied(tmp_path / "site", "lab", "hospital")
+    env = _versioned(ours)
+    before = _texts(ours)
+    _newer(tmp_path / "newer", ours, env, RIGHT, GRACE)
+    wanted = {"rights.yaml": RIGHT, **{f"search/data-{zone}.yaml": GRACE for zone in "abc"}}
+    changed = {name: before[name].replace(*wanted[name][1:]) for name in wanted}
+    after = _texts(ours)
+    assert after == before | changed
+    assert "replicas: 5" in after["search/data-b.yaml"]
+    assert manifests.pasted("git status --porcelain; git branch --show-current", ours, **env) == "main\n"
+    again = _newer(tmp_path / "same", ours, env, RIGHT, GRACE)
+    assert "Already up to date" not in again, "an empty version is one too"
+    assert "CONFLICT" not in again
+
+
+def test_where_both_changed_a_line_a_person_says_which(tmp_path: Path) -> None:
+    ours = manifests.copied(tmp_path / "site", "lab", "hospital")
+    env = _versioned(ours)
+    words = _newer(tmp_path / "newer", ours, env, RIGHT, ("search/data-a.yaml", "replicas: 2", "replicas: 3"))
+    assert "CONFLICT (content): Merge conflict in search/data-b.yaml" in words
+    assert "replicas: 3" in (ours / "search/data-a.yaml").read_text()
+
+
+def test_a_copy_with_something_uncommitted_is_left_as_it_is(tmp_path: Path) -> None:
+    ours = manifests.copied(tmp_path / "site", "lab", "hospital")
+    env = _versioned(ours)
+    (ours / "agent.yaml").write_text("mine")
+    assert "commit them first" in _newer(tmp_path / "newer", ours, env, RIGHT)
+    assert (ours / "agent.yaml").read_text() == "mine"
+    assert manifests.pasted("git branch --show-current", ours, **env) == "main\n"
 
 
 def test_the_stack_has_the_outputs_that_the_page_reads() -> None:
