@@ -67,9 +67,9 @@ WAYS_OUT: Mapping[Reason, str] = {
     "is one of ours; else see which policy of the account or the key denies it.",
     Reason.PAUSED: "`vagus resume CLUSTER`, once the cause of the stop is gone. Until then the keeper goes on, and "
     "what is set on the cluster stays.",
-    Reason.AGENT_AWAITED: "The agent, its way to S3 or its API server is away: the agent's log says which, by the "
-    "command that the message has, and whether its own certificate has ended. Pods serve on with the certificates that "
-    "they have: `vagus certificates CLUSTER` says until when.",
+    Reason.AGENT_AWAITED: "The agent, its way to S3 or its API server is away, or its clock is wrong: the agent's log "
+    "says which, by the command that the message has, and whether its own certificate has ended. Pods serve on with "
+    "the certificates that they have: `vagus certificates CLUSTER` says until when.",
     Reason.NODES_SILENT: "Start the node that is named, or let its instance go; of a pod see by the message's commands "
     "why it does not start. Until then the old authority stays trusted, and nothing is lost.",
     Reason.CLIENTS_TO_TRUST: "Give the client the bundle (`vagus certificates CLUSTER --bundle`), then "

@@ -2,8 +2,10 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from vagus_agent.fake_bucket import FakeBucket
@@ -13,11 +15,13 @@ SIGNED = re.compile(
     r"AWS4-HMAC-SHA256 Credential=\w+/\d{8}/eu-west-1/s3/aws4_request, "
     r"SignedHeaders=host;x-amz-content-sha256;x-amz-date(;x-amz-security-token)?, Signature=[0-9a-f]{64}"
 )
+SKEWED = "The difference between the request time and the current time is too large."
 
 
 @contextmanager
-def played_s3(bucket: FakeBucket) -> Iterator[str]:
-    """Its address, for AWS_ENDPOINT_URL_S3. Objects are those of a fake bucket; what is not signed is denied."""
+def played_s3(bucket: FakeBucket, ahead: float = 0.0) -> Iterator[str]:
+    """Its address, for AWS_ENDPOINT_URL_S3. Objects are those of a fake bucket; what is not signed is denied, and
+    what was signed more than 15 minutes from now is refused. `ahead`: of the caller's clock, in seconds."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -42,9 +46,16 @@ def played_s3(bucket: FakeBucket) -> Iterator[str]:
 
         def _signed(self) -> bool:
             if SIGNED.fullmatch(self.headers.get("Authorization", "")):
-                return True
+                return not self._skewed()
             self._error(403, "AccessDenied", "Access Denied")
             return False
+
+        def _skewed(self) -> bool:
+            signed = datetime.strptime(self.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            if abs(time.time() + ahead - signed.timestamp()) < 15 * 60:
+                return False
+            self._error(403, "RequestTimeTooSkewed", SKEWED)
+            return True
 
         def _error(self, status: int, code: str, message: str) -> None:
             self._reply(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())

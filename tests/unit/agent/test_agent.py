@@ -9,10 +9,11 @@ from tests.unit.agent.manifests import CLUSTER, NAMESPACE, NODES, user
 from tests.unit.agent.world import POD, World
 
 from vagus import site as paths
-from vagus.errors import Denied, Throttled, Unreachable, VagusError
+from vagus.errors import Denied, Refused, Throttled, Unreachable, VagusError
 from vagus.site import Asked
 from vagus_agent.agent import BUSY, REST
 from vagus_agent.bucket import Bucket, NoCredentials
+from vagus_agent.fake_bucket import FakeBucket
 from vagus_agent.fake_kube import CSR, Caller
 from vagus_agent.model import USAGES, Published, published_in, signer
 
@@ -328,6 +329,25 @@ def test_a_pod_that_has_ended_is_not_called_though_the_api_server_keeps_its_addr
     assert set(world.seen) == {POD}
     shown = {(one.address, one.failure) for one in world.report().handshakes if one.instance == "claims-data-b-0"}
     assert shown == {("", f"no handshake: the pod has ended ({phase})")}
+
+
+def test_what_s3_refuses_stands_in_the_log_and_ends_nothing(tmp_path: Path) -> None:
+    """As it does of whoever's clock is wrong, whatever is asked."""
+
+    class Refusing(FakeBucket):
+        def get(self, key: str) -> bytes | None:
+            raise Refused(f"RequestTimeTooSkewed ({key})")
+
+        def put(self, key: str, body: bytes) -> None:
+            raise Refused(f"RequestTimeTooSkewed ({key}, {len(body)} bytes)")
+
+    world = World(tmp_path, wrap_bucket=lambda _: Refusing())
+    world.start_pod()
+    world.settle()
+    assert {one["where"] for one in world.said("wrong") if "RequestTimeTooSkewed" in str(one)} >= {
+        "publishing",
+        "reporting",
+    }
 
 
 def test_what_is_no_pod_of_the_cluster_is_not_called(world: World) -> None:

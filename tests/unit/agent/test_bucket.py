@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.agent.played_s3 import BUCKET, played_s3
 
-from vagus.errors import Denied, Malformed, Unreachable
+from vagus.errors import Denied, Malformed, Refused, Unreachable
 from vagus_agent.bucket import Bucket, NoCredentials, S3Bucket
 from vagus_agent.fake_bucket import FakeBucket
 
@@ -61,6 +61,17 @@ def test_what_s3_denies_names_the_right_and_the_object(monkeypatch: pytest.Monke
             S3Bucket.of_environment(BUCKET).get("site/ca.pem")
         with pytest.raises(Denied, match="s3:PutObject"):
             S3Bucket.of_environment(BUCKET).put("site/report.json", b"")
+
+
+@pytest.mark.parametrize("ahead", [1000, -1000])
+def test_of_a_clock_that_is_wrong_s3_says_so(monkeypatch: pytest.MonkeyPatch, ahead: float) -> None:
+    """To everything, and the agent passes on what it says: no report comes that could."""
+    with played_s3(FakeBucket(), ahead) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+        with pytest.raises(Refused, match=r"RequestTimeTooSkewed.*current time is too large"):
+            S3Bucket.of_environment(BUCKET).get("site/ca.pem")
+        with pytest.raises(Refused, match="RequestTimeTooSkewed"):
+            S3Bucket.of_environment(BUCKET).put("site/report.json", b"{}")
 
 
 def test_s3_that_is_away_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def test_while_an_agent_is_silent_nothing_goes_on_and_a_person_is_called_once() 
     assert world.pages == [Reason.AGENT_AWAITED]
     assert world.trust.generations == (1,)
     assert "has told nothing since 2026-03-02 12:01:" in world.told[-1][1]
-    assert "its way to S3, or its API server" in world.told[-1][1]
+    assert "its way to S3, its API server, or its clock" in world.told[-1][1]
     assert "`kubectl -n search logs deploy/claims-agent`" in world.told[-1][1]
     world.up = True
     assert world.run().trust.generations == (2,)
@@ -320,9 +320,28 @@ def test_a_pod_that_takes_nothing_up_is_told_again_and_a_person_hears_its_words(
     world.run(until=lambda: bool(world.pages))
     assert world.pages == [Reason.NODE_NOT_RENEWED]
     assert "names no address" in world.told[-1][1]
+    assert f"see `kubectl -n search describe pod {POD}` and `kubectl -n search logs {POD} -c certificates`" in _text(
+        world
+    )
     assert world.now - begun < PATIENCE_SECONDS + 300
     told = site.read(world.objects.objects[site.COMMANDS].text, Commands, "commands")
     assert len(told.of(POD)) == 1, "the newest of each kind stays"
+
+
+def _text(world: SiteWorld) -> str:
+    return world.told[-1][1]
+
+
+def test_of_a_pod_that_takes_nothing_up_and_says_nothing_a_person_hears_where_to_look() -> None:
+    """Whose clock is slow waits for its certificate to begin, and was refused nothing."""
+    world = SiteWorld().known()
+    for node in world.nodes.values():
+        node.deaf = True
+    wishes.renew_leaves(world.table, CLUSTER, world.now + 600)
+    world.now += 700
+    world.run(until=lambda: len(world.pages) == 2)
+    assert set(world.pages) == {Reason.NODE_NOT_RENEWED}
+    assert "`kubectl -n search logs POD -c certificates`" in _text(world)
 
 
 def test_of_an_agents_words_no_more_are_passed_on_than_a_page_takes() -> None:

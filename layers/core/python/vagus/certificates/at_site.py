@@ -79,8 +79,9 @@ def where_to_look(spec: ClusterSpec) -> str:
     """Of causes that look alike from here."""
     where = spec.kubernetes.namespace if spec.kubernetes else ""
     return (
-        f"it is away, or its way to S3, or its API server. `kubectl -n {where} logs deploy/{spec.name}-agent` says "
-        "which, and whether its own certificate has ended; if kubectl has no answer either, it is the API server"
+        "it may be the agent, its way to S3, its API server, or its clock (S3 refuses all that one asks who is "
+        f"15 minutes off). `kubectl -n {where} logs deploy/{spec.name}-agent` says which, and whether its own "
+        "certificate has ended; if kubectl has no answer either, it is the API server"
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 from vagus import callers
 from vagus.certificates import gateways, telling
 from vagus.certificates.observed import Observed
-from vagus.certificates.waiting import CALM, SAID_AT_MOST, SOON, calm, patient, silent
+from vagus.certificates.waiting import CALM, SAID_AT_MOST, SOON, calm, patient, silent, where_of_pods
 from vagus.fleet import ClusterSpec
 from vagus.plan import Blocked, Done, Plan, Steps, Wait
 from vagus.policy import Gateway
@@ -85,7 +85,7 @@ def _hidden(observed: Observed, spec: ClusterSpec, now: float) -> Wait | None:
     away = _away(observed, spec, now)
     if not observed.deaf(now):
         return away
-    return _wait_for_deaf(observed, LATER, now, *([away.message] if away else []))
+    return _wait_for_deaf(observed, spec, LATER, now, *([away.message] if away else []))
 
 
 # -- the authority, and what is Vagus's own ----------------------------------------------------------------------------
@@ -211,22 +211,22 @@ def _taken_up(
         seconds = SOON if now - newest < SOON_FOR_SECONDS else LATER
         message = f"{', '.join(at_it)}: to take up {what}"
         if elsewhere:
-            return _wait_for_deaf(observed, seconds, now, message)
+            return _wait_for_deaf(observed, spec, seconds, now, message)
         return Wait(seconds=seconds, reason=Reason.NODES_TAKE_UP, message=message)
     return None
 
 
-def _deaf(observed: Observed, _spec: ClusterSpec, now: float) -> Plan | None:
+def _deaf(observed: Observed, spec: ClusterSpec, now: float) -> Plan | None:
     """All others are where they should be."""
     if not _deaf_nodes(observed, now):
         return None
-    message = _deaf_words(observed, now)
+    message = _deaf_words(observed, spec, now)
     return Blocked(reason=Reason.NODE_NOT_RENEWED, message=message, about=observed.called_for(now), open_deadline=True)
 
 
-def _wait_for_deaf(observed: Observed, seconds: int, now: float, *meanwhile: str) -> Wait:
+def _wait_for_deaf(observed: Observed, spec: ClusterSpec, seconds: int, now: float, *meanwhile: str) -> Wait:
     """Others are at it: a person hears of who is deaf no later for that."""
-    message = "; ".join([_deaf_words(observed, now), *meanwhile])
+    message = "; ".join([_deaf_words(observed, spec, now), *meanwhile])
     about = observed.called_for(now)
     return Wait(seconds=seconds, reason=Reason.NODE_NOT_RENEWED, message=message, about=about, page=True)
 
@@ -235,11 +235,11 @@ def _deaf_nodes(observed: Observed, now: float) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for nodes in observed.deaf(now).values() for one in nodes))
 
 
-def _deaf_words(observed: Observed, now: float) -> str:
+def _deaf_words(observed: Observed, spec: ClusterSpec, now: float) -> str:
     nodes = _deaf_nodes(observed, now)
     sentences = [f"{', '.join(those)} did not take up {what}" for what, those in observed.deaf(now).items()]
     said = [f"{one} said: {text}" for one, text in observed.said.items() if one in nodes]
-    return "; ".join([*sentences, *said[:SAID_AT_MOST]])
+    return "; ".join([*sentences, *said[:SAID_AT_MOST], *where_of_pods(spec, nodes)])
 
 
 # -- gateways ----------------------------------------------------------------------------------------------------------

@@ -50,11 +50,17 @@ def _of_pods(observed: Observed, spec: ClusterSpec, nodes: tuple[str, ...]) -> l
         return []
     failures = {one.instance: one.failure for one in observed.handshakes if not one.answered and one.failure}
     said = [f"{pod}: {failures[pod]}" for pod in nodes if pod in failures]
-    kubectl, pod = f"kubectl -n {spec.kubernetes.namespace}", nodes[0] if len(nodes) == 1 else "POD"
-    where = f"see `{kubectl} describe pod {pod}` and `{kubectl} logs {pod} -c certificates`"
     strange = [pod for pod in nodes if pod not in spec.pods]
     declare = (
         f"{', '.join(strange)} runs with the label vagus.internal/cluster and is in no declared StatefulSet "
         "(kubernetes.stateful_sets): declare it, or if it is no node take its label away"
     )
-    return [*said[:SAID_AT_MOST], where, *([declare] if strange else [])]
+    return [*said[:SAID_AT_MOST], *where_of_pods(spec, nodes), *([declare] if strange else [])]
+
+
+def where_of_pods(spec: ClusterSpec, nodes: tuple[str, ...]) -> list[str]:
+    """By which commands the site says more of them; nothing on EC2."""
+    if spec.kubernetes is None:
+        return []
+    kubectl, pod = f"kubectl -n {spec.kubernetes.namespace}", nodes[0] if len(nodes) == 1 else "POD"
+    return [f"see `{kubectl} describe pod {pod}` and `{kubectl} logs {pod} -c certificates`"]
