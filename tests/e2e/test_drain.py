@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
+
 from vagus_local.scene import Scene
 from vagus_local.stack import redeploy, wait_green
 from vagus_local.workload import Result, at_work, create_indices
+
+IN_FLIGHT = ("search_context_missing_exception", "node_disconnected_exception", "node_not_connected_exception")
+"""How a search fails that asked a node between its two questions, where that goes with its copies (ADR 44)."""
 
 
 def held(result: Result) -> None:
@@ -110,7 +115,10 @@ def test_where_the_policy_allows_it_one_zone_goes_at_a_time(trio: Scene, fleet: 
         first, asked = trio.replace("trio-core-us-east-1a")
         second, _ = trio.replace("trio-core-us-east-1c")
         trio.wait_until_settled(first, second, seconds=400)
-        held(work.stop())
+        result = work.stop()
+    in_flight = [one for one in result.failures if one.startswith("search") and any(word in one for word in IN_FLIGHT)]
+    others = tuple(one for one in result.failures if one not in in_flight)
+    held(msgspec.structs.replace(result, failures=others, requests_failed=result.requests_failed - len(in_flight)))
     records = trio.records_since(asked)
     farewells = [record for record in records if record.step.startswith("Let")]
     assert {record.subject for record in farewells} == {first, second}

@@ -4,6 +4,7 @@ import pytest
 from tests.unit.zone_balance.building import FORCED, GB, cluster, leaver, node, ours
 
 from vagus.cluster import Cluster
+from vagus.owned import VOTES
 from vagus.reasons import Reason
 from vagus.zone_balance import rules
 
@@ -47,6 +48,14 @@ QUORUM: dict[str, tuple[Cluster, set[str], str, bool]] = {
     "a data node has no vote": (cluster([*DATA, THREE[0]]), set(), "d1", False),
     "a second one waits for the first": (cluster(FIVE, persistent=ours("n2")), {"n2"}, "n1", True),
     "a data node that leaves keeps no manager waiting": (cluster([*FIVE, *DATA]), {"d1"}, "n1", False),
+    "one waits for another whose vote was taken": (cluster(FIVE, persistent={VOTES: "n2"}), set(), "n1", True),
+    "whose own vote was taken may go": (cluster(FIVE, persistent={VOTES: "n1"}), set(), "n1", False),
+    "one whose vote was taken has left": (
+        cluster([one for one in FIVE if one.name != "n2"], persistent={VOTES: "n2"}),
+        set(),
+        "n1",
+        False,
+    ),
     "without voters known, all who may vote count": (cluster(THREE, voters=()), set(), "n1", False),
 }
 

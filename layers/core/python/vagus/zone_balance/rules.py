@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from vagus.cluster import Cluster
+from vagus.owned import VOTES, names
 from vagus.reasons import Reason
 from vagus.zone_balance.observed import Leaver
 from vagus.zone_balance.placement import fit
@@ -38,9 +39,13 @@ def pause(cluster: Cluster) -> Violation | None:
 
 
 def quorum_would_break(cluster: Cluster, taken: tuple[Leaver, ...], leaver: Leaver) -> Violation | None:
-    """Managers leave one at a time, and never so many that the voters left are no majority."""
+    """Managers leave one at a time, and never so many that the voters left are no majority. One whose vote was taken
+    comes first: else each would wait for the other, one for its vote and one for its turn."""
     if leaver.node is None or not leaver.node.may_be_manager:
         return None
+    voteless = names(cluster.persistent.get(VOTES)) - {leaver.id}
+    if first := next((one for one in sorted(voteless) if cluster.node(one) is not None), None):
+        return Violation(Reason.QUORUM, f"{leaver.id} waits: managers leave one at a time, after {first}")
     if other := next((one for one in taken if one.node and one.node.may_be_manager and one.id != leaver.id), None):
         return Violation(Reason.QUORUM, f"{leaver.id} waits: managers leave one at a time, and {other.id} is leaving")
     voters = set(cluster.voters) or {node.name for node in cluster.nodes if node.may_be_manager}
