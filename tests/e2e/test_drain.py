@@ -117,6 +117,7 @@ def test_where_the_policy_allows_it_one_zone_goes_at_a_time(trio: Scene, fleet: 
         trio.wait_until_settled(first, second, seconds=400)
         result = work.stop()
     in_flight = [one for one in result.failures if one.startswith("search") and any(word in one for word in IN_FLIGHT)]
+    assert len(in_flight) <= 2, "one searcher, and two nodes that went: no more can have been under way"
     others = tuple(one for one in result.failures if one not in in_flight)
     held(msgspec.structs.replace(result, failures=others, requests_failed=result.requests_failed - len(in_flight)))
     records = trio.records_since(asked)

@@ -158,26 +158,24 @@ def test_a_person_is_asked_once_with_the_strangers_named() -> None:
     assert world.trust.generations == (2,)
 
 
-def test_a_yes_that_knew_of_one_stranger_is_none_to_cutting_off_another() -> None:
+@pytest.mark.parametrize(
+    ("calling", "asked"),
+    [
+        pytest.param((BILLING, STRANGER, "10.9.8.8"), ["10.9.8.8"], id="another stranger came: it is asked anew"),
+        pytest.param((BILLING, STRANGER), [], id="the same one"),
+        pytest.param((BILLING,), [], id="nobody: a yes to more is one to less"),
+    ],
+)
+def test_a_yes_is_for_the_strangers_that_its_question_named(calling: tuple[str, ...], asked: list[str]) -> None:
     world = rotating(mode="approve")
     world.approves = 4 * 3600.0
     world.run(until=lambda: world.trust.signs == 2)
     known = len(world.told)
-    world.commands.calling[min(world.nodes)] = (BILLING, STRANGER, "10.9.8.8")
+    world.commands.calling[min(world.nodes)] = calling
     world.run()
-    ((_, asked),) = world.told[known:]
-    assert "10.9.8.8" in asked
-    assert world.trust.generations == (2,)
-
-
-def test_who_stays_away_meanwhile_needs_no_second_yes() -> None:
-    world = rotating(mode="approve")
-    world.approves = 4 * 3600.0
-    world.run(until=lambda: world.trust.signs == 2)
-    known = len(world.told)
-    world.commands.calling[min(world.nodes)] = (BILLING,)
-    world.run()
-    assert not world.told[known:]
+    after = [words for _, words in world.told[known:]]
+    assert len(after) == len(asked)
+    assert all(address in words for address, words in zip(asked, after, strict=True))
     assert world.trust.generations == (2,)
 
 

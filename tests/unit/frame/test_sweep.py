@@ -185,18 +185,7 @@ def test_a_cluster_that_fails_keeps_no_other_from_being_looked_at() -> None:
 def test_each_minute_another_cluster_is_the_first() -> None:
     world = World().known()
     fleet = {name: msgspec.structs.replace(world.spec, name=name) for name in "abc"}
-    sweep = Sweep(
-        reads=Reads(
-            groups=world.groups,
-            search=lambda _: world.engine,
-            commands=lambda _: world.commands,
-            handshakes=lambda _: FakeHandshakes(),
-        ),
-        table=world.table,
-        fleet=fleet,
-        rooms=ALONE,
-        executions={"zone_balance": world.machines},
-    )
+    sweep = sweep_of(world, fleet)
     firsts = [sweep.run(minute * 60.0, world.iso())[0].cluster for minute in range(4)]
     assert firsts == ["a", "b", "c", "a"]
 

@@ -6,14 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.frame.sweeping import ALONE
+from tests.unit.frame.sweeping import sweep_of
 from tests.unit.simulation.world import World
 
 from vagus.cluster import Cluster
 from vagus.errors import Unreachable
-from vagus.procedure.room import Reads
+from vagus.fleet import ClusterSpec
 from vagus.procedure.sweep import Sweep
-from vagus.search.fake_handshakes import FakeHandshakes
 from vagus.status import Status
 
 
@@ -42,21 +41,11 @@ def _many(world: World, hanging: set[str], let_go: Event, **more: Any) -> tuple[
     """Five clusters, of which some hang; the first of the turn among them."""
     told: list[Status] = []
     fleet = {name: msgspec.structs.replace(world.spec, name=name) for name in "abcde"}
-    sweep = Sweep(
-        reads=Reads(
-            groups=world.groups,
-            search=lambda spec: Hanging(let_go) if spec.name in hanging else world.engine,
-            commands=lambda _: world.commands,
-            handshakes=lambda _: FakeHandshakes(),
-        ),
-        table=world.table,
-        fleet=fleet,
-        rooms=ALONE,
-        executions={"zone_balance": world.machines},
-        tell=told.append,
-        **more,
-    )
-    return sweep, told
+
+    def search(spec: ClusterSpec) -> Any:
+        return Hanging(let_go) if spec.name in hanging else world.engine
+
+    return sweep_of(world, fleet, search, tell=told.append, **more), told
 
 
 def test_clusters_that_hang_keep_no_other_from_being_looked_at(let_go: Event) -> None:

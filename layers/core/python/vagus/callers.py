@@ -2,7 +2,7 @@
 
 Documents that tell of callers print a line for each, `caller ADDRESS`; `callers-more N` for those that an output has no
 room for; and last `callers-since T`, from when on they were noted (epoch seconds), or `callers-now-only`: nothing is
-noted, and open connections are all that is known.
+noted (any more), and others than these called too.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ NAMED, NODES = 30, 5
 
 class Callers(msgspec.Struct, frozen=True, kw_only=True):
     """What one node told. `at`: when it was asked; `since`: from when on its kernel noted who calls, `None` where it
-    notes nothing and these were connected just then (epoch seconds); `unnamed`: so many more called."""
+    notes nothing (any more), so that others called too (epoch seconds); `unnamed`: so many more called."""
 
     at: float
     since: float | None
